@@ -1,0 +1,50 @@
+"""Fit scaling laws to tables of (cells, params, score), test for saturation, forecast honestly.
+
+>>> import scalefit as sf
+>>> fits = sf.fit(sf.datasets.load("denadel_2026"), by=["model", "size_label", "dataset",
+...               "downsampling"], on_bad="drop")
+>>> fits["SCimilarity", None, "hematopoiesis", "random"].saturation().verdict
+'saturated'
+"""
+
+from __future__ import annotations
+
+from . import datasets
+from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
+from .estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
+from .fit import Fit, FitSet, fit
+from .inference import Interval
+from .laws import Law, laws
+from .published import published_saturation
+from .reading import read_table
+from .report import report
+from .saturation import Saturation
+from .storage import load
+
+__all__ = [
+    "Fit",
+    "FitError",
+    "FitSet",
+    "Gain",
+    "GainBetween",
+    "Interval",
+    "Law",
+    "LawError",
+    "ObservedGain",
+    "Parameter",
+    "Saturation",
+    "ScalefitError",
+    "ScalefitWarning",
+    "SizeReaching",
+    "TableError",
+    "Value",
+    "datasets",
+    "fit",
+    "laws",
+    "load",
+    "published_saturation",
+    "read_table",
+    "report",
+]
+
+__version__ = "0.1.0"

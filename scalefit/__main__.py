@@ -1,0 +1,6 @@
+"""``python -m scalefit`` is the command ``scalefit``."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

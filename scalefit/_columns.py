@@ -1,0 +1,315 @@
+"""Which column of a table plays which part: driver, score, seed, metric, grouping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scalefit.errors import TableError, nearest
+from scalefit.metrics import lookup
+
+__all__ = [
+    "ALIASES",
+    "ROW",
+    "Columns",
+    "Names",
+    "find_columns",
+    "first_rows",
+    "group_rows",
+    "key_label",
+    "role_of",
+    "varies",
+]
+
+Names = str | Sequence[str]
+Codes = NDArray[np.intp]
+
+#: Names understood without being told, the preferred one first; case and punctuation are ignored.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "cells": (
+        "cells", "n_cells", "num_cells", "cell_count", "number_of_cells", "train_cells",
+        "n_train_cells", "num_train_cells", "training_cells", "pretraining_cells",
+    ),
+    "data": (
+        "tokens", "n_tokens", "num_tokens", "train_tokens", "training_tokens",
+        "samples", "n_samples", "num_samples", "train_samples", "training_samples",
+        "examples", "n_examples", "num_examples", "seen_examples", "train_examples",
+        "train_size", "training_size", "size_train", "n_train", "num_train",
+        "dataset_size", "data_size", "n_data",
+    ),
+    "params": (
+        "params", "n_params", "num_params", "model_params", "parameters", "n_parameters",
+        "num_parameters", "model_parameters", "parameter_count", "number_of_parameters",
+    ),
+    "score": ("score", "scores"),
+    "value": ("value", "values", "metric_value"),  # a score where a metric column names it
+    "seed": ("seed", "seeds", "replicate", "rep", "run_seed", "random_seed", "random_state"),
+    "metric": ("metric", "metric_name"),
+}  # fmt: skip
+
+#: The column of data row numbers in a checked table.
+ROW = "_row"
+
+_ROLES = {re.sub(r"\W|_", "", name): role for role, names in ALIASES.items() for name in names}
+_MEND_DRIVER = "pass drivers= with the column that holds the size"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The part that each column plays; None where no column plays it.
+
+    Parameters
+    ----------
+    driver, score : str
+        The size and the measurement.
+    by : tuple of str
+        Columns whose values tell the curves apart.
+    seed, metric : str or None
+        Which replicate a row is; which metric it is measured in.
+    params : str or None
+        A column of model sizes that is not the driver.
+    unused_sizes : tuple of str
+        Other columns that look like sizes.
+    """
+
+    driver: str
+    score: str
+    by: tuple[str, ...]
+    seed: str | None
+    metric: str | None
+    params: str | None
+    unused_sizes: tuple[str, ...]
+
+
+def find_columns(
+    frame: pd.DataFrame,
+    source: str,
+    *,
+    score: str | None = None,
+    drivers: Names | None = None,
+    by: Names | None = None,
+) -> Columns:
+    """Settle the part of each column from what the user says and, beyond that, from its name.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With distinct text column names.
+    source : str
+        The table's name in messages.
+    score, drivers, by : str or sequence of str, optional
+        What the user says.
+
+    Returns
+    -------
+    Columns
+        Every column in at most one part, except that ``metric`` may be in ``by``.
+
+    Raises
+    ------
+    TableError
+        A column is missing, plays two parts, or the names leave a choice.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n_cells": [1e4], "replicate": [0], "Micro F1": [0.7]})
+    >>> columns = find_columns(frame, "runs.csv")
+    >>> columns.driver, columns.score, columns.seed
+    ('n_cells', 'Micro F1', 'replicate')
+    """
+    names = [str(name) for name in frame.columns]
+    stated = {
+        "drivers": _as_names(drivers),
+        "score": () if score is None else (str(score),),
+        "by": _as_names(by),
+    }
+    _check_stated(frame, names, stated, source)
+    taken = {name for group in stated.values() for name in group}
+    free: dict[str, list[str]] = {role: [] for role in ALIASES}
+    for name in names:
+        role = role_of(name)
+        if role is not None and name not in taken:
+            free[role].append(name)
+
+    driver = stated["drivers"][0] if stated["drivers"] else _find_driver(free, names, source)
+    sizes = [name for name in free["cells"] + free["data"] if name != driver]
+    params = next((name for name in free["params"] if name != driver), None)
+    metrics = [name for name in names if role_of(name) == "metric" and name not in stated["score"]]
+    metric = metrics[0] if metrics and metrics[0] != driver else None
+    not_score = {driver, *stated["by"], *free["seed"], *free["params"], *sizes}
+    found = stated["score"][0] if score is not None else None
+    if found is None:
+        candidates = [name for name in names if name not in not_score and name != metric]
+        found = _find_score(frame, candidates, free, metric, source)
+    return Columns(
+        driver=driver,
+        score=found,
+        by=stated["by"],
+        seed=next((name for name in free["seed"] if name not in (driver, found)), None),
+        # The name of a column such as 'accuracy' says more than a metric column does.
+        metric=metric if role_of(found) in ("score", "value") or lookup(found) is None else None,
+        params=params,
+        unused_sizes=tuple(sizes),
+    )
+
+
+def group_rows(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, list[tuple[object, ...]]]:
+    """Give each row the number of its group, in order of first appearance.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        The group of each row.
+    list of tuple
+        The key of each group in plain Python values, None for a missing one.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"model": ["b", "a", "b"], "layers": [2, 4, 2]})
+    >>> group_rows(frame, ["model", "layers"])
+    (array([0, 1, 0]), [('b', 2), ('a', 4)])
+    """
+    group = np.zeros(len(frame), dtype=np.intp)
+    columns: list[tuple[Codes, list[object]]] = []
+    for name in by:
+        codes, uniques = pd.factorize(frame[name])
+        columns.append((codes, uniques.tolist()))
+        group = pd.factorize(group * (len(uniques) + 1) + codes + 1)[0]
+    first = first_rows(group)
+    parts = [
+        [values[code] if code >= 0 else None for code in codes[first].tolist()]
+        for codes, values in columns
+    ]
+    return group, list(zip(*parts, strict=True)) if parts else [()]
+
+
+def key_label(by: Sequence[str], key: Sequence[object]) -> str:
+    """Return a group's key in words.
+
+    Examples
+    --------
+    >>> key_label(["model", "layers"], ["scVI", 4.0]), key_label([], [])
+    ('model=scVI, layers=4', 'all rows')
+    """
+    whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in key]
+    return ", ".join(f"{n}={v}" for n, v in zip(by, whole, strict=True)) or "all rows"
+
+
+def first_rows(group: Codes) -> Codes:
+    """Return the position of the first row of each group, groups numbered without gaps."""
+    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.intp)
+    first[group[::-1]] = np.arange(len(group))[::-1]
+    return first
+
+
+def varies(codes: Codes, group: Codes) -> NDArray[np.bool_]:
+    """Tell for each group whether its codes differ; negative codes (missing) do not count.
+
+    Examples
+    --------
+    >>> varies(np.array([5, 6, 7, -1]), np.array([0, 0, 1, 1])).tolist()
+    [True, False]
+    """
+    n_groups = int(group.max(initial=-1)) + 1
+    known = codes >= 0
+    reference = np.full(n_groups, -1, dtype=np.intp)
+    reference[group[known]] = codes[known]
+    differs = known & (codes != reference[group])
+    return np.bincount(group[differs], minlength=n_groups) > 0
+
+
+def role_of(name: str) -> str | None:
+    """Return the part in ``ALIASES`` that a column's name stands for, None for any other name."""
+    return _ROLES.get(re.sub(r"\W|_", "", name).casefold())
+
+
+def _as_names(given: Names | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (str(given),)
+    return tuple(str(name) for name in given)
+
+
+def _check_stated(
+    frame: pd.DataFrame, names: list[str], stated: dict[str, tuple[str, ...]], source: str
+) -> None:
+    parts: dict[str, str] = {}
+    for part, columns in stated.items():
+        for column in columns:
+            if column not in names:
+                raise TableError(_missing(frame, names, part, column, source))
+            if column == ROW:
+                raise TableError(f"{source}: the column name {ROW!r} is reserved; rename it")
+            if column in parts:
+                also = (
+                    f"{parts[column]}= and {part}=" if parts[column] != part else f"{part}= twice"
+                )
+                raise TableError(
+                    f"{source}: column {column!r} is given as {also}; a column plays one part"
+                )
+            parts[column] = part
+    if len(stated["drivers"]) > 1:
+        raise TableError(
+            f"{source}: drivers={list(stated['drivers'])!r}: one driver at a time for now; pass "
+            "one and put the other in by= for one curve per value"
+        )
+
+
+def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, source: str) -> str:
+    if column in [str(level) for level in frame.index.names if level is not None]:
+        return (
+            f"{source}: {part}={column!r} is in the index, not a column; call reset_index() first"
+        )
+    return (
+        f"{source}: no column {column!r} (given as {part}=); the columns are "
+        f"{', '.join(map(repr, names))}{nearest(column, names)}"
+    )
+
+
+def _find_driver(free: dict[str, list[str]], names: list[str], source: str) -> str:
+    for role in ("cells", "data", "params"):
+        if len(free[role]) == 1:
+            return free[role][0]
+        if free[role]:
+            raise TableError(
+                f"{source}: several columns look like the size: "
+                f"{', '.join(map(repr, free[role]))}; {_MEND_DRIVER}"
+            )
+    raise TableError(
+        f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
+        f"columns are {', '.join(map(repr, names))}; {_MEND_DRIVER}"
+    )
+
+
+def _find_score(
+    frame: pd.DataFrame,
+    candidates: list[str],
+    free: dict[str, list[str]],
+    metric: str | None,
+    source: str,
+) -> str:
+    plain = free["score"] or (free["value"] if metric is not None else [])
+    if len(plain) == 1:
+        return plain[0]
+    known = plain or [name for name in candidates if lookup(name) is not None]
+    # A column of text called 'loss' or 'precision' describes the run; it does not measure it.
+    numeric = [name for name in known if pd.api.types.is_numeric_dtype(frame[name])]
+    known = numeric or known
+    if len(known) == 1:
+        return known[0]
+    if known:
+        raise TableError(
+            f"{source}: several columns look like the score: {', '.join(map(repr, known))}; "
+            "pass score= with the one to fit"
+        )
+    raise TableError(
+        f"{source}: no column is called 'score' or like a known metric (accuracy, f1, loss, ...); "
+        f"the columns are {', '.join(map(str, map(repr, frame.columns)))}; pass score= with the "
+        "one to fit"
+    )

@@ -1,0 +1,181 @@
+"""A table on its way to being checked: its columns have parts, its rows groups and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scalefit._columns import Columns, group_rows, key_label
+from scalefit._numbers import Faults, parse_numbers
+from scalefit.errors import TableError
+
+__all__ = ["Cells", "Draft", "find_cells", "make_draft", "row_numbers", "run_starts"]
+
+Codes = NDArray[np.intp]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Rows with their groups and numbers, before any of them is refused.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As given, with text column names.
+    source : str
+        The table's name in messages.
+    rows : ndarray of int, shape (n,)
+        1-based data row of each row.
+    columns : Columns
+        The part that each column plays.
+    group : ndarray of int, shape (n,)
+        The curve of each row.
+    keys : tuple of tuple
+        The ``by`` values of each curve.
+    seed : ndarray of int, shape (n,), or None
+        A number for each distinct seed, -1 where it is missing.
+    sizes, scores : ndarray of float, shape (n,)
+        Driver and score; ``nan`` where they could not be read.
+    bad_sizes, bad_scores : dict of str to ndarray of int
+        The positions that could not be read under the reason.
+    """
+
+    frame: pd.DataFrame
+    source: str
+    rows: NDArray[np.int64]
+    columns: Columns
+    group: Codes
+    keys: tuple[tuple[object, ...], ...]
+    seed: Codes | None
+    sizes: FloatArray
+    scores: FloatArray
+    bad_sizes: Faults
+    bad_scores: Faults
+
+    def label(self, i: int) -> str:
+        """Return curve ``i`` in words."""
+        return key_label(self.columns.by, self.keys[i])
+
+    def keep(self, kept: NDArray[np.bool_]) -> tuple[Draft, Codes, Codes]:
+        """Keep some rows, ordered by group.
+
+        Returns
+        -------
+        Draft
+            Without faults.
+        ndarray of int
+            The position of each kept row.
+        ndarray of int
+            The number that each kept group had.
+        """
+        at = np.flatnonzero(kept)
+        at = at[np.argsort(self.group[at], kind="stable")]
+        old, group = np.unique(self.group[at], return_inverse=True)
+        draft = replace(
+            self,
+            frame=self.frame.iloc[at],
+            rows=self.rows[at],
+            group=group,
+            keys=tuple(self.keys[i] for i in old.tolist()),
+            seed=None if self.seed is None else self.seed[at],
+            sizes=self.sizes[at],
+            scores=self.scores[at],
+            bad_sizes={},
+            bad_scores={},
+        )
+        return draft, at, old
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The rows of each curve at each size.
+
+    Parameters
+    ----------
+    order : ndarray of int, shape (n,)
+        Rows by group, then size.
+    starts, counts : ndarray of int, shape (n_cells,)
+        Where each cell starts within ``order``, and how many rows it has.
+    group : ndarray of int, shape (n_cells,)
+        The curve of each cell.
+    size : ndarray of float, shape (n_cells,)
+        The size of each cell.
+    """
+
+    order: Codes
+    starts: Codes
+    counts: Codes
+    group: Codes
+    size: FloatArray
+
+
+def make_draft(frame: pd.DataFrame, source: str, columns: Columns) -> Draft:
+    """Group the rows and read the numbers.
+
+    Raises
+    ------
+    TableError
+        The driver or the score holds true and false.
+    """
+    for part, name in (("driver", columns.driver), ("score", columns.score)):
+        if pd.api.types.is_bool_dtype(frame[name]):
+            raise TableError(
+                f"{source}: column {name!r} holds true and false, and the {part} is a number; "
+                "take the mean of the rows first, or name another column"
+            )
+    group, keys = group_rows(frame, columns.by)
+    sizes, bad_sizes = parse_numbers(frame[columns.driver], counts=True)
+    scores, bad_scores = parse_numbers(frame[columns.score], counts=False)
+    return Draft(
+        frame=frame,
+        source=source,
+        rows=row_numbers(frame),
+        columns=columns,
+        group=group,
+        keys=tuple(keys),
+        seed=None if columns.seed is None else pd.factorize(frame[columns.seed])[0],
+        sizes=sizes,
+        scores=scores,
+        bad_sizes=bad_sizes,
+        bad_scores=bad_scores,
+    )
+
+
+def row_numbers(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the 1-based data row of each row.
+
+    A frame that was read from a file keeps its labels when it is filtered, so that they still
+    lead back to the file; in any other frame a row's number is its place.
+    """
+    if "source" in frame.attrs and pd.api.types.is_integer_dtype(frame.index.dtype):
+        return frame.index.to_numpy(dtype=np.int64) + 1
+    return np.arange(1, len(frame) + 1)
+
+
+def find_cells(sizes: FloatArray, group: Codes) -> Cells:
+    """Find the rows of each curve at each size.
+
+    Examples
+    --------
+    >>> cells = find_cells(np.array([10.0, 1.0, 10.0]), np.array([0, 0, 0]))
+    >>> cells.size.tolist(), cells.counts.tolist()
+    ([1.0, 10.0], [1, 2])
+    """
+    order = np.lexsort((sizes, group))
+    starts = run_starts(group[order], sizes[order])
+    counts = np.diff(np.append(starts, len(order)))
+    first = order[starts]
+    return Cells(order, starts, counts, group[first], sizes[first])
+
+
+def run_starts(*sorted_arrays: NDArray[np.generic]) -> Codes:
+    """Return where a run of equal rows starts in arrays that were sorted together."""
+    new = np.zeros(len(sorted_arrays[0]), dtype=bool)
+    new[:1] = True
+    for values in sorted_arrays:
+        new[1:] |= values[1:] != values[:-1]
+    return np.flatnonzero(new)

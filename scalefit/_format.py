@@ -1,0 +1,105 @@
+"""How a number, an open interval and an aligned table look as text."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+import pandas as pd
+
+__all__ = ["interval_text", "number", "plain", "size_text", "table_text"]
+
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+def number(value: float, digits: int = 3, width: float | None = None) -> str:
+    """Return ``value`` to ``digits`` significant digits, without exponents where it can.
+
+    ``width`` is the width of the interval around it, to which the digits are then counted.
+
+    Examples
+    --------
+    >>> number(0.0512345), number(12345.678), number(1.5e-7), number(float("nan"))
+    ('0.0512', '12346', '1.5e-07', '-')
+    """
+    if value is None or math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    resolution = width if width is not None and 0 < width < math.inf else size
+    if resolution < 1e-4 or max(size, resolution) >= 1e7:
+        return f"{value:.{digits}g}"
+    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
+
+
+def interval_text(estimate: float, lower: float, upper: float) -> str:
+    """Return "estimate [lower, upper]", "above lower", "below upper" or "not identified".
+
+    Examples
+    --------
+    >>> interval_text(0.5, 0.25, 0.75), interval_text(0.5, 0.25, math.inf)
+    ('0.500 [0.250, 0.750]', 'above 0.250')
+    """
+    if math.isinf(lower) and math.isinf(upper):
+        return "not identified"
+    scale = abs(estimate) if math.isfinite(estimate) else None
+    if math.isinf(upper) and 0 <= lower <= 1e-3 * (scale or 0.0):
+        return "not identified"  # "above 0" would say nothing of a quantity that cannot be negative
+    if math.isinf(upper):
+        return f"above {number(lower, width=scale)}"
+    if math.isinf(lower):
+        return f"below {number(upper, width=scale)}"
+    width = upper - lower
+    return (
+        f"{number(estimate, width=width)} [{number(lower, width=width)}, "
+        f"{number(upper, width=width)}]"
+    )
+
+
+def size_text(value: float) -> str:
+    """Return a size in plain words: 222k, 22.2M.
+
+    Examples
+    --------
+    >>> size_text(222_000), size_text(22.2e6), size_text(950), size_text(math.inf)
+    ('222k', '22.2M', '950', 'never')
+    """
+    if math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "never"
+    for unit, name in _UNITS:
+        if value >= unit * 0.9995:
+            scaled = value / unit
+            return f"{scaled:.3g}{name}" if scaled < 1000 else f"{value:.2e}"
+    return f"{value:.3g}"
+
+
+def plain(text: object, longest: int | None = None) -> str:
+    """Return text from a table as one line that is safe to show, with at most ``longest`` signs.
+
+    Control characters, lone surrogates and marks that turn the writing direction are left out:
+    they can repaint a terminal or disguise a label.
+
+    Examples
+    --------
+    >>> plain("scVI\\n\\x1b[31mlung"), plain("a long label", 8)
+    ('scVI [31mlung', 'a long…')
+    """
+    line = " ".join(str(text).split())
+    line = "".join(
+        sign for sign in line
+        if unicodedata.category(sign) not in ("Cc", "Cs") and sign not in _TURNS
+    )  # fmt: skip
+    if longest is not None and len(line) > longest:
+        line = line[: longest - 1].rstrip() + "…"
+    return line
+
+
+def table_text(table: pd.DataFrame, index: bool = False) -> str:
+    """Return a table as aligned text."""
+    return str(table.to_string(index=index))

@@ -1,0 +1,101 @@
+"""How a column becomes numbers, and why a value that did not become one was refused."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["parse_numbers"]
+
+Faults = dict[str, NDArray[np.intp]]
+
+MISSING = "missing"
+INFINITE = "infinite"
+TEXT = "not a number"
+DECIMAL_COMMA = "a decimal comma: read the file with decimal=','"
+AMBIGUOUS_COMMA = (
+    "decimal comma or thousands separator: read the file with decimal=',' or thousands=','"
+)
+
+_SCALES = {"": 1.0, "%": 1e-2, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+_NUMBER = re.compile(
+    r"(?P<digits>[+-]?(?:\d(?:_?\d)*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?P<scale>[%kmbgt]?)"
+)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
+_NO_VALUE = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "-"})
+
+
+def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float64], Faults]:
+    """Read a column as numbers; text such as ``10M``, ``1,000,000`` or ``85%`` is understood.
+
+    ``85%`` is 0.85. A single comma before three digits separates thousands in a column of
+    counts; in a column of scores it could as well be a decimal comma, and is refused.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        Numbers or text, in any dtype except boolean.
+    counts : bool
+        Whether the column counts something (cells, parameters).
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        The numbers, ``nan`` where there is none.
+    dict of str to ndarray of int
+        Positions of the refused values under the reason for refusing them.
+
+    Examples
+    --------
+    >>> parse_numbers(pd.Series(["22.2 M", "300k", "1,000"]), counts=True)[0].tolist()
+    [22200000.0, 300000.0, 1000.0]
+    >>> parse_numbers(pd.Series(["0.5", "85%", "abc"]), counts=False)
+    (array([0.5 , 0.85,  nan]), {'not a number': array([2])})
+    """
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
+        return _parse_text(column, counts)
+    values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
+    missing, infinite = np.isnan(values), np.isinf(values)
+    values[infinite] = np.nan
+    faults = {MISSING: missing, INFINITE: infinite}
+    return values, {why: np.flatnonzero(at) for why, at in faults.items() if at.any()}
+
+
+def _parse_text(column: pd.Series, counts: bool) -> tuple[NDArray[np.float64], Faults]:
+    # Through str, so that True, Decimal and numbers in an object column are told apart by their
+    # looks; each distinct text is read once.
+    codes, texts = pd.factorize(column.astype(object).where(column.notna(), "").map(str))
+    cleaned = [text.strip().replace("\u2212", "-").lower() for text in texts]
+    if any(_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.match(text) for text in cleaned):
+        counts = False  # one sure decimal comma makes every lone comma of the column doubtful
+    read = [_parse_one(text, counts) for text in cleaned]
+    values = np.array([value for value, _ in read], dtype=float)[codes]
+    reasons = list(dict.fromkeys(reason for _, reason in read if reason))
+    which = np.array([reasons.index(reason) if reason else -1 for _, reason in read])[codes]
+    return values, {why: np.flatnonzero(which == i) for i, why in enumerate(reasons)}
+
+
+def _parse_one(text: str, counts: bool) -> tuple[float, str]:
+    """Return a number and "", or nan and the reason."""
+    if text in _NO_VALUE:
+        return np.nan, MISSING
+    if text.lstrip("+-") in ("inf", "infinity"):
+        return np.nan, INFINITE
+    plain = text
+    if "," in text:
+        grouped = _THOUSANDS.match(text)
+        if not grouped:
+            return np.nan, DECIMAL_COMMA if _DECIMAL_COMMA.fullmatch(text) else TEXT
+        if text.count(",") == 1 and "." not in text and not counts:
+            return np.nan, AMBIGUOUS_COMMA
+        plain = text.replace(",", "")
+    match = _NUMBER.fullmatch(plain)
+    if not match:
+        return np.nan, TEXT
+    digits = float(match["digits"])
+    # Division keeps 85% exactly 0.85, where 85 * 0.01 would not be.
+    return (digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]), ""

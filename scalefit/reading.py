@@ -1,0 +1,202 @@
+"""How a file becomes a DataFrame: its format, its delimiter, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import json
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from scalefit.errors import TableError
+
+__all__ = ["check_header", "read_table"]
+
+_EXCEL = (".xlsx", ".xlsm", ".xls")
+_PARQUET = (".parquet", ".pq")
+_JSON = (".json",)
+_JSON_LINES = (".jsonl", ".ndjson")
+_DELIMITERS = ("\t", ";", ",", "|")
+#: Options with which the first line is no longer the header.
+_MOVES_HEADER = {"header", "names", "skiprows", "comment"}
+
+
+def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.DataFrame:
+    r"""Read a table of scores.
+
+    The extension decides the format: ``.parquet``, ``.xlsx``, ``.json`` (records), ``.jsonl``;
+    anything else is delimited text, its delimiter (comma, tab, semicolon, bar) taken from the
+    header. Blank lines are not rows and are not counted.
+
+    Parameters
+    ----------
+    source : str, path or file object
+        ``"-"`` is standard input.
+    **options
+        Passed to the pandas reader of the format, such as ``decimal=","`` or ``sheet_name=``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With a RangeIndex: data row 1 has label 0, and keeps it when the table is filtered.
+        ``attrs`` holds ``source`` (the file's name) and ``sha256`` (of its bytes).
+
+    Raises
+    ------
+    TableError
+        There is no such file, it cannot be read, it has no rows, or a column name repeats.
+
+    Examples
+    --------
+    >>> import io
+    >>> frame = read_table(io.StringIO("cells;score\n1000;0,5\n"), decimal=",")
+    >>> frame["score"].tolist(), frame.attrs["source"]
+    ([0.5], 'file object')
+    """
+    raw, name, suffix = _read_bytes(source)
+    if not raw.strip():
+        raise TableError(f"{name}: the file is empty; it needs a header and rows")
+    try:
+        if suffix in _EXCEL:
+            frame = _read_excel(raw, name, options)
+        elif suffix in _PARQUET:
+            frame = pd.read_parquet(io.BytesIO(raw), **options)
+        elif suffix in _JSON or suffix in _JSON_LINES:
+            frame = _read_json(raw, name, suffix in _JSON_LINES, options)
+        else:
+            frame = _read_text(raw, name, options)
+    except (TableError, Warning):
+        raise
+    except ImportError as error:
+        mend = f"; install it with: pip install {error.name}" if error.name else ""
+        raise TableError(f"{name}: a package for this format is missing: {error}{mend}") from error
+    except Exception as error:  # every engine raises a family of its own
+        message = " ".join(str(error).split())
+        raise TableError(f"{name}: cannot be read as {suffix or 'text'}: {message}") from error
+    frame.columns = [label.strip() if isinstance(label, str) else label for label in frame.columns]
+    check_header(frame.columns, name)
+    if frame.empty:
+        raise TableError(f"{name}: there is a header but there are no rows under it")
+    frame = frame.reset_index(drop=True)
+    frame.attrs = {"source": name, "sha256": hashlib.sha256(raw).hexdigest()}
+    return frame
+
+
+def check_header(names: Iterable[Hashable], source: str) -> None:
+    """Refuse column names that repeat, naming their positions.
+
+    Examples
+    --------
+    >>> check_header(["cells", "score", "score"], "scores.csv")
+    Traceback (most recent call last):
+    scalefit.errors.TableError: scores.csv: the column name 'score' repeats (columns 2 and 3);
+    rename or remove all but one
+    """
+    labels = [str(name).strip() for name in names]
+    repeated = [label for label, times in Counter(labels).items() if times > 1 and label]
+    if repeated:
+        label = repeated[0]
+        places = [str(i) for i, other in enumerate(labels, start=1) if other == label]
+        raise TableError(
+            f"{source}: the column name {label!r} repeats (columns {', '.join(places[:-1])} and "
+            f"{places[-1]}); rename or remove all but one"
+        )
+
+
+def _read_bytes(source: str | os.PathLike[str] | IO[Any]) -> tuple[bytes, str, str]:
+    if isinstance(source, str) and source == "-":
+        return sys.stdin.buffer.read(), "standard input", ""
+    if not isinstance(source, (str, os.PathLike)):
+        content = source.read()
+        name = getattr(source, "name", None)
+        path = Path(name) if isinstance(name, str) else None
+        raw = content.encode("utf-8") if isinstance(content, str) else bytes(content)
+        return raw, path.name if path else "file object", path.suffix.lower() if path else ""
+    path = Path(source)
+    if path.is_dir():
+        raise TableError(f"{path}: is a folder; give one file in it")
+    try:
+        return path.read_bytes(), path.name, path.suffix.lower()
+    except FileNotFoundError:
+        raise TableError(
+            f"{path}: there is no such file; check the spelling and the folder you run in"
+        ) from None
+    except OSError as error:
+        raise TableError(
+            f"{path}: cannot be opened ({error.strerror}); check its permissions"
+        ) from error
+
+
+def _decode(raw: bytes, name: str, encoding: str | None) -> str:
+    if encoding is None:
+        wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        encoding = "utf-16" if wide else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise TableError(
+            f"{name}: is not text in {encoding} ({error}); save it as UTF-8 or pass encoding=, "
+            "for example encoding='latin-1'"
+        ) from error
+
+
+def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
+    options = dict(options)
+    text = _decode(raw, name, options.pop("encoding", None))
+    delimiter = options.pop("delimiter", None) or options.pop("sep", None)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = delimiter or max(_DELIMITERS, key=first.count)
+    if len(delimiter) == 1 and _MOVES_HEADER.isdisjoint(options):
+        # pandas would rename a repeated column without a word, so the header is read here first.
+        reader = csv.reader(io.StringIO(text.lstrip("\r\n")), delimiter=delimiter)
+        check_header(next(reader, []), name)
+    settings: dict[str, Any] = {"index_col": False, "skipinitialspace": True}
+    if "engine" not in options:
+        settings["low_memory"] = False  # one dtype for a whole column
+    with warnings.catch_warnings():
+        # Rows longer than the header would be cut with only this warning to tell.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(io.StringIO(text), sep=delimiter, **(settings | options))
+        except pd.errors.ParserWarning as warning:
+            raise TableError(
+                f"{name}: rows have more fields than the header has names; give every column a "
+                "name, and quote text that holds the delimiter"
+            ) from warning
+    return _one_frame(frame, name)
+
+
+def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
+    frame = _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
+    if _MOVES_HEADER.isdisjoint(options):
+        top = pd.read_excel(io.BytesIO(raw), **(options | {"header": None, "nrows": 1}))
+        check_header(top.iloc[0].fillna(""), name)
+    return frame
+
+
+def _read_json(raw: bytes, name: str, lines: bool, options: dict[str, Any]) -> pd.DataFrame:
+    options = dict(options)
+    text = _decode(raw, name, options.pop("encoding", None))
+    if not lines and not isinstance(json.loads(text), list) and "orient" not in options:
+        raise TableError(
+            f"{name}: is not a list of records, [{{...}}, ...]; pass orient= for another layout"
+        )
+    # With dtype=False a column called 'date' stays as it is written.
+    settings = {"orient": "records", "lines": lines, "dtype": False, "precise_float": True}
+    arguments: dict[str, Any] = settings | options
+    return _one_frame(pd.read_json(io.StringIO(text), **arguments), name)
+
+
+def _one_frame(frame: Any, name: str) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame):
+        raise TableError(f"{name}: the options ask for several tables; read one at a time")
+    return frame

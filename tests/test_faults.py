@@ -1,0 +1,125 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from scalefit import datasets
+from scalefit.errors import TableError
+from scalefit.table import make_table
+
+from .strategies import DENADEL_CURVE, runs
+
+BAD = [
+    # column, values, options, what the message says of it
+    ("cells", [1e3, 1e4, 1e5, None], {}, ["'cells', missing: row 4 (nan)"]),
+    ("cells", ["1k", "10k", "abc", "1M"], {}, ["'cells', not a number: row 3 ('abc')"]),
+    ("cells", [1e3, 0, 1e5, 1e6], {}, ["'cells', zero", "untrained", "row 2 (0.0)"]),
+    ("cells", [1e3, 1e4, -1e5, 1e6], {}, ["'cells', negative", "row 3 (-100000.0)"]),
+    ("cells", [1e3, np.inf, 1e5, 1e6], {}, ["'cells', infinite: row 2 (inf)"]),
+    ("accuracy", [0.5, None, 0.6, 0.7], {}, ["'accuracy', missing: row 2"]),
+    ("accuracy", ["0.5", "0.6", "", "0.7"], {}, ["'accuracy', missing: row 3 ('')"]),
+    ("accuracy", ["0.5", "0,6", "0.7", "0.8"], {}, ["row 2 ('0,6')", "decimal=','"]),
+    ("accuracy", [0.5, 0.6, 0.7, 85.0], {},
+     ["outside [0, 1]", "row 4 (85.0)", "bounds=(0, 100)"]),
+    ("accuracy", [50.0, 60.0, 70.0, 850.0], {}, ["outside [0, 100]", "row 4 (850.0)"]),
+    ("accuracy", [0.2, 0.5, 0.6, 0.7], {"bounds": (0.25, 1)}, ["outside [0.25, 1]", "row 1 (0.2)"]),
+    ("accuracy", [0.5, True, 0.6, "x"], {}, ["row 2 (True)", "row 4 ('x')"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("column, values, options, words", BAD)
+def test_bad_rows_are_refused_by_name(tmp_path, column, values, options, words):
+    with pytest.raises(TableError) as caught:
+        make_table(runs(**{column: values}), **options)
+    for word in [*words, "DataFrame", 'on_bad="drop"']:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("column, values, options, words", BAD)
+def test_bad_rows_are_dropped_and_counted(column, values, options, words):
+    frame = runs(**{column: values})
+    table = make_table(frame, on_bad="drop", **options)
+    n_bad = table.dropped["row"].nunique()
+    assert n_bad >= 1
+    assert len(table.rows) == table.n_given - n_bad == 4 - n_bad
+    assert set(table.rows["_row"]) | set(table.dropped["row"]) == {1, 2, 3, 4}
+    assert set(table.dropped["column"]) == {column}
+    (note,) = [finding for finding in table.findings if finding.code == "rows_dropped"]
+    assert note.severity == "note"
+    assert note.message.startswith(f"{n_bad} of 4 rows")
+
+
+def test_all_faults_come_in_one_message():
+    frame = pd.DataFrame({"cells": ["x"] * 7 + ["0", "1", "2"], "accuracy": [5.0] + [0.5] * 9})
+    with pytest.raises(TableError) as caught:
+        make_table(frame)
+    message = str(caught.value)
+    assert "8 of 10 rows" in message
+    assert "row 5 ('x') and 2 more" in message
+    assert "row 8 ('0')" in message
+    assert "row 1 (5.0)" in message
+    assert "row 6" not in message
+
+
+def test_the_message_counts_rows_of_the_file_after_filtering(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("cells,accuracy\n1,0.1\n\n2,0.2\n3,oops\n4,0.4\n")
+    frame = pd.read_csv(path)
+    from_file = datasets.load("denadel_2026")
+    with pytest.raises(TableError, match=r"runs\.csv: 1 of 4.*\n.*'accuracy'.*row 3 \('oops'\)"):
+        make_table(path)
+    # Rows of a frame that was not read here are counted by place.
+    with pytest.raises(TableError, match=r"DataFrame.*\n.*row 1 \('oops'\)"):
+        make_table(frame[frame["cells"] > 2])
+    first_zero = int(from_file.index[from_file["cells"] == 0][0])
+    with pytest.raises(TableError, match=rf"denadel_2026\.csv.*\n.*row {first_zero + 1} \(0\)"):
+        make_table(from_file[from_file["percent"] < 50], by=DENADEL_CURVE)
+
+
+def test_nothing_left_is_an_error():
+    with pytest.raises(TableError, match=r"4 of 4 rows(.|\n)*Nothing is left"):
+        make_table(runs(cells=[0, 0, -1, None]), on_bad="drop")
+
+
+def test_a_curve_that_vanishes_is_named():
+    frame = runs(model=["a", "b", "b", "b"], accuracy=[None, 0.5, 0.6, 0.7])
+    table = make_table(frame, by="model", on_bad="drop")
+    assert table.keys == (("b",),)
+    (finding,) = [finding for finding in table.findings if finding.code == "curves_dropped"]
+    assert "model=a" in finding.evidence
+
+
+def test_a_curve_keeps_its_metric_when_another_vanishes():
+    frame = pd.DataFrame(
+        {"metric": ["f1", "loss", "loss"], "cells": [1, 1, 2], "score": [None, 3.0, 2.0]}
+    )
+    table = make_table(frame, by="metric", on_bad="drop")
+    assert [metric.name for metric in table.metrics] == ["loss"]
+
+
+def test_scores_may_pass_a_bound_by_rounding_only():
+    assert len(make_table(runs(accuracy=[0.5, 0.6, 0.7, 1 + 1e-12])).rows) == 4
+    with pytest.raises(TableError, match=r"outside \[0, 1\]"):
+        make_table(runs(accuracy=[0.5, 0.6, 0.7, 1 + 1e-6]))
+
+
+def repeated():
+    return pd.DataFrame(
+        {"cells": [10, 100, 10, 100, 10], "seed": [0, 0, 1, 0, 0],
+         "score": [0.1, 0.3, 0.2, 0.3, 0.1]}
+    )  # fmt: skip
+
+
+def test_repeated_rows_are_refused_or_dropped():
+    with pytest.raises(TableError) as caught:
+        make_table(repeated())
+    for words in ("row 4 (0.3, as in row 2), row 5 (0.1, as in row 1)", "by=", 'on_bad="drop"'):
+        assert words in str(caught.value)
+    table = make_table(repeated(), on_bad="drop")
+    assert table.rows["_row"].tolist() == [1, 2, 3]
+    assert table.dropped["row"].tolist() == [4, 5]
+
+
+def test_repeats_need_a_seed_and_one_curve():
+    assert len(make_table(repeated().drop(columns="seed")).rows) == 5
+    assert len(make_table(repeated().assign(model=list("aabbc")), by="model").rows) == 5
+    assert len(make_table(repeated().assign(seed=[None, None, 1, None, None])).rows) == 5

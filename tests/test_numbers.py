@@ -1,0 +1,47 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scalefit._numbers import parse_numbers
+
+from .strategies import written_sizes
+
+
+@given(st.lists(written_sizes, min_size=1, max_size=6))
+def test_written_sizes_are_read(written):
+    texts, values = zip(*written, strict=True)
+    read, faults = parse_numbers(pd.Series(texts), counts=True)
+    assert read.tolist() == list(values)
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    "texts, counts, values, reasons",
+    [
+        (["85%", "0.5"], False, [0.85, 0.5], {}),
+        (["abc", "1 2", "1__0", "1.2.3", "k"], True, [], {"not a number": 5}),
+        (["", " ", "nan", "NA", "None", "1"], True, [1], {"missing": 5}),
+        (["inf", "-inf", "Infinity"], True, [], {"infinite": 3}),
+        (["0,85"], False, [], {"decimal=','": 1}),
+        (["0,850"], True, [], {"decimal=','": 1}),
+        (["1,5", "1,000"], True, [], {"decimal=','": 1, "thousands=','": 1}),
+        (["3,214", "2,987"], False, [], {"thousands=','": 2}),  # losses with decimal commas
+        (["1,000,000"], False, [1e6], {}),
+        (["\u22122.5", "1e-3"], False, [-2.5, 1e-3], {}),
+        (["1,00,000"], True, [], {"not a number": 1}),
+    ],
+)
+def test_text_is_read_or_refused_with_a_reason(texts, counts, values, reasons):
+    read, faults = parse_numbers(pd.Series(texts), counts=counts)
+    assert read[~np.isnan(read)].tolist() == values
+    found = {part: at for part in reasons for why, at in faults.items() if part in why}
+    assert {part: len(at) for part, at in found.items()} == reasons
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_numbers_survive_being_text(values):
+    read, faults = parse_numbers(pd.Series([repr(value) for value in values]), counts=True)
+    assert read.tolist() == values
+    assert faults == {}

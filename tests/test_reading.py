@@ -1,0 +1,166 @@
+import hashlib
+import io
+import json
+import sys
+
+import pandas as pd
+import pytest
+
+from scalefit.errors import TableError
+from scalefit.reading import check_header, read_table
+
+ROWS = [(1000, 0.5), (10000, 0.6)]
+EXPECTED = pd.DataFrame(ROWS, columns=["cells", "score"])
+
+
+def delimited(mark):
+    return mark.join(["cells", "score"]) + "\n" + "".join(f"{a}{mark}{b}\n" for a, b in ROWS)
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("a.csv", delimited(",")),
+        ("a.tsv", delimited("\t")),
+        ("a.csv", delimited(";")),
+        ("a.txt", delimited("|")),
+        ("a.csv", "\ufeff" + delimited(",")),
+        ("a.csv", " cells , score \n1000, 0.5\n10000, 0.6\n"),
+        ("a.csv", delimited(",").replace("\n", "\r\n")),
+        ("a.csv", "\n\ncells,score\n1000,0.5\n\n10000,0.6\n\n"),
+        ("a.json", json.dumps([{"cells": a, "score": b} for a, b in ROWS])),
+        ("a.jsonl", "".join(json.dumps({"cells": a, "score": b}) + "\n" for a, b in ROWS)),
+    ],
+)
+def test_text_formats(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    frame = read_table(path)
+    pd.testing.assert_frame_equal(frame, EXPECTED)
+    assert frame.attrs == {
+        "source": name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def test_utf16_as_excel_writes_it(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(delimited("\t"), encoding="utf-16")
+    pd.testing.assert_frame_equal(read_table(path), EXPECTED)
+
+
+def test_excel(tmp_path):
+    pytest.importorskip("openpyxl", reason="Excel files are an optional extra")
+    path = tmp_path / "a.xlsx"
+    EXPECTED.to_excel(path, index=False, sheet_name="runs")
+    pd.testing.assert_frame_equal(read_table(path, sheet_name="runs"), EXPECTED)
+    with pytest.raises(TableError, match=r"a\.xlsx.*several tables"):
+        read_table(path, sheet_name=None)
+
+
+def test_a_repeated_column_in_excel(tmp_path):
+    pytest.importorskip("openpyxl", reason="Excel files are an optional extra")
+    path = tmp_path / "a.xlsx"
+    pd.DataFrame([["cells", "score", "score"], [1, 2, 3]]).to_excel(path, index=False, header=False)
+    with pytest.raises(TableError, match=r"'score' repeats \(columns 2 and 3\)"):
+        read_table(path)
+
+
+def test_parquet(tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow, which pandas does not require")
+    path = tmp_path / "a.parquet"
+    EXPECTED.set_index("cells", drop=False).to_parquet(path)
+    frame = read_table(path)
+    pd.testing.assert_frame_equal(frame, EXPECTED)
+    assert isinstance(frame.index, pd.RangeIndex)
+
+
+def test_standard_input(monkeypatch):
+    standard_input = io.TextIOWrapper(io.BytesIO(delimited(";").encode()))
+    monkeypatch.setattr(sys, "stdin", standard_input)
+    frame = read_table("-")
+    pd.testing.assert_frame_equal(frame, EXPECTED)
+    assert frame.attrs["source"] == "standard input"
+
+
+def test_file_objects(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"cells": 1000, "score": 0.5}\n{"cells": 10000, "score": 0.6}\n')
+    with path.open("rb") as file:
+        frame = read_table(file)
+    pd.testing.assert_frame_equal(frame, EXPECTED)
+    assert frame.attrs["source"] == "a.jsonl"
+    pd.testing.assert_frame_equal(read_table(io.StringIO(delimited(","))), EXPECTED)
+    pd.testing.assert_frame_equal(read_table(io.BytesIO(delimited("\t").encode())), EXPECTED)
+
+
+def test_options_reach_pandas():
+    frame = read_table(io.StringIO("cells;score\n1.000;0,5\n"), decimal=",", thousands=".")
+    assert frame.iloc[0].tolist() == [1000, 0.5]
+    raw = "cells,größe\n1,2\n".encode("latin-1")
+    assert list(read_table(io.BytesIO(raw), encoding="latin-1").columns) == ["cells", "größe"]
+    assert list(read_table(io.StringIO("note\na:b\n1:2\n"), sep=":", skiprows=1).columns) == [
+        "a",
+        "b",
+    ]
+
+
+def test_a_quoted_delimiter_is_not_a_delimiter():
+    frame = read_table(io.StringIO('cells,"score, mean"\n1,2\n'))
+    assert list(frame.columns) == ["cells", "score, mean"]
+
+
+def test_a_file_without_a_last_newline_and_with_short_rows():
+    frame = read_table(io.StringIO("cells,score\n1000,0.5\n10000"))
+    assert frame["score"].isna().tolist() == [False, True]
+
+
+def test_filtered_rows_keep_their_labels():
+    frame = read_table(io.StringIO("cells,score\n1,0.1\n2,0.2\n3,0.3\n"))
+    assert frame[frame["cells"] > 1].index.tolist() == [1, 2]
+    assert frame[frame["cells"] > 1].attrs["source"] == "file object"
+
+
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("a.csv", b"", ["a.csv", "empty"]),
+        ("a.csv", b" \n\n", ["a.csv", "empty"]),
+        ("a.csv", b"cells,score\n", ["a.csv", "no rows"]),
+        ("a.csv", b"cells,score,score\n1,2,3\n", ["a.csv", "'score'", "columns 2 and 3", "rename"]),
+        ("a.csv", b"cells, score,score \n1,2,3\n", ["'score'", "columns 2 and 3"]),
+        ("a.csv", b"\xef\xbb\xbfcells,cells\n1,2\n", ["'cells'", "columns 1 and 2"]),
+        ("a.csv", b"a,a,a\n1,2,3\n", ["columns 1, 2 and 3"]),
+        ("a.csv", b"cells,score\n1,2\n1,2,3\n", ["a.csv", "line 3"]),
+        ("a.csv", b"cells,score\n1,2,3\n1,2,3\n", ["a.csv", "more fields", "header"]),
+        ("a.csv", b"cells,sc\xf6re\n1,2\n", ["a.csv", "utf-8", "encoding='latin-1'"]),
+        ("a.json", b'{"cells": {"0": 1}}', ["a.json", "list of records", "orient="]),
+        ("a.json", b"{nonsense", ["a.json", "cannot be read"]),
+        ("a.jsonl", b"[1, 2", ["a.jsonl", "cannot be read"]),
+        ("a.parquet", b"not parquet", ["a.parquet", "cannot be read"]),
+        ("a.xlsx", b"not a workbook", ["a.xlsx", "cannot be read"]),
+    ],
+)
+def test_unreadable_files_say_what_is_wrong(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(TableError) as caught:
+        read_table(path)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(TableError, match=r"nowhere\.csv: there is no such file; check"):
+        read_table(tmp_path / "nowhere.csv")
+    with pytest.raises(TableError, match="is a folder; give one file"):
+        read_table(tmp_path)
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(TableError, match="no_such_option"):
+        read_table(io.StringIO(delimited(",")), no_such_option=1)
+
+
+def test_empty_names_may_repeat():
+    check_header(["cells", "", ""], "a.csv")
