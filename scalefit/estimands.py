@@ -1,0 +1,268 @@
+"""What can be asked of a curve: a parameter, a value, a gain, the size that reaches a share.
+
+An estimand turns one law into :class:`~scalefit.laws.Terms`, a target linear in the coefficients
+for given shape parameters. That is all an inference needs, so any estimand meets any inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from .errors import FitError
+from .laws import Frame, Law, Terms
+
+__all__ = ["Estimand", "Gain", "GainBetween", "ObservedGain", "Parameter", "SizeReaching", "Value"]
+
+Array = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Which sizes a question is about, and so at which bounds of the shape its answer is open.
+
+    Parameters
+    ----------
+    above, below : bool or array
+        Whether it is about sizes above the largest or below the smallest one.
+    shape : int
+        Index of the shape parameter that is asked for; -1 if none.
+    """
+
+    above: Array = False
+    below: Array = False
+    shape: int = -1
+
+
+class Estimand(Protocol):
+    """A question about curves: the same for all, or with sizes of its own for each."""
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the target for shape parameters ``theta``, in the user's units."""
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return which sizes the question is about, for a frame of shape ``(G,)``."""
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the law, as the field writes it.
+
+    Examples
+    --------
+    >>> Parameter("asymptote").label
+    'asymptote'
+    """
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return self.name
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the parameter as terms."""
+        return law.parameter(self.name).terms(theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return which sizes the parameter speaks of."""
+        own = law.parameter(self.name)
+        return Beyond(
+            own.speaks_of in ("above", "either"), own.speaks_of in ("below", "either"), own.shape
+        )
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves: it is the same for all."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The mean score at a size, in driver units (a number, or one per curve)."""
+
+    x: Array
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return f"score at {self.x:g}" if np.ndim(self.x) == 0 else "score"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the mean at the size as terms."""
+        return law.value_terms(_log_size(self.x, frame), theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return whether the size is outside those observed."""
+        return _outside(frame, self.x)
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves."""
+        return Value(_of_curves(self.x, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The improvement from ``factor`` times the largest size, positive when it is for the better.
+
+    ``G_k = s (f(k x_max) - f(x_max))`` with s = +1 if higher is better and -1 otherwise.
+    """
+
+    factor: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.factor) and self.factor > 1):
+            raise FitError(f"factor={self.factor}; a gain needs a factor above 1, such as 10")
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return f"gain from {self.factor:g} times the largest size"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the gain as terms."""
+        far = frame.z_max + np.log(self.factor)
+        return _improvement(law, frame.z_max, far, theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return that it is about larger sizes."""
+        return Beyond(above=True)
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves: it is the same for all."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class GainBetween:
+    """The improvement from one size to another, in driver units (numbers, or one per curve)."""
+
+    x_from: Array
+    x_to: Array
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return "gain between two sizes"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the gain as terms."""
+        start, end = _log_size(self.x_from, frame), _log_size(self.x_to, frame)
+        return _improvement(law, start, end, theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return whether either size is outside those observed."""
+        return _outside(frame, self.x_from, self.x_to)
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves."""
+        return GainBetween(_of_curves(self.x_from, rows), _of_curves(self.x_to, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedGain:
+    """The improvement from the smallest to the largest size of the table."""
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return "gain over the observed sizes"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the gain as terms."""
+        return _improvement(law, frame.z_min, frame.z_max, theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return that it is about observed sizes only."""
+        return Beyond()
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves: it is the same for all."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SizeReaching:
+    """The size at which the curve has made a share of its gain.
+
+    Parameters
+    ----------
+    share : float
+        Between 0 and 1.
+    of : {"observed", "attainable"}
+        ``"observed"``: of the gain from the smallest to the largest size, so that no extrapolation
+        is needed. ``"attainable"``: of the gain from the smallest size to the law's limit.
+
+    Notes
+    -----
+    For a saturating power law both depend on the exponent only:
+    ``x_min (1 - q)^(-1/exponent)`` for the attainable gain.
+    """
+
+    share: float = 0.95
+    of: Literal["observed", "attainable"] = "observed"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise FitError(f"share={self.share}; give a number between 0 and 1, such as 0.95")
+        if self.of not in ("observed", "attainable"):
+            raise FitError(f"of={self.of!r}; use 'observed' or 'attainable'")
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        return f"size reaching {100 * self.share:g} % of the {self.of} gain"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the size as terms without weights: it depends on the shape only."""
+        none = (0.0,) * law.n_columns
+        end = frame.z_max if self.of == "observed" else np.inf + 0.0 * frame.z_max
+        with np.errstate(all="ignore"):
+            z = law.reach(self.share, frame.z_min, end, theta, frame)
+            # Gains without a limit never reach a share of it.
+            return Terms(none, np.where(np.isnan(z), np.inf, frame.x0 * np.exp(z)))
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return whether the share is of a gain beyond the observed sizes."""
+        return Beyond(above=self.of == "attainable")
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves: it is the same for all."""
+        return self
+
+
+def _improvement(
+    law: Law, start: Array, end: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType
+) -> Terms:
+    far = law.value_terms(end, theta, frame, xp)
+    return (far - law.value_terms(start, theta, frame, xp)).scaled(frame.sign)
+
+
+def _of_curves(x: Array, rows: Any) -> Array:
+    return np.asarray(x)[rows] if np.ndim(x) else x
+
+
+def _outside(frame: Frame, *sizes: Array) -> Beyond:
+    z = [_log_size(x, frame) for x in sizes]
+    slip = 1e-9  # sizes that were run are inside, whatever rounding makes of their logs
+    above = np.any([item > frame.z_max + slip for item in z], axis=0)
+    return Beyond(above, np.any([item < frame.z_min - slip for item in z], axis=0))
+
+
+def _log_size(x: Array, frame: Frame) -> Array:
+    values = np.asarray(x, dtype=float)
+    if not np.all(np.isfinite(values) & (values > 0)):
+        raise FitError(f"size {x}; give positive finite sizes in driver units")
+    if values.ndim:
+        values = values.reshape(values.shape + (1,) * (np.ndim(frame.x0) - values.ndim))
+    return np.log(values / frame.x0)

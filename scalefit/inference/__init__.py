@@ -1,0 +1,45 @@
+"""What turns an estimate into an interval: one file a method, all called alike.
+
+``inference(estimate, estimand, level) -> Intervals`` for every curve of the estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import FitError, nearest
+from ..estimands import Estimand
+from ..estimate import Estimate
+from .interval import Interval, Intervals, check_level, within
+from .profile import profile
+from .union import union
+from .wald import standard_error, wald
+
+__all__ = [
+    "INFERENCES",
+    "Inference",
+    "Interval",
+    "Intervals",
+    "check_level",
+    "get_inference",
+    "profile",
+    "standard_error",
+    "union",
+    "wald",
+    "within",
+]
+
+Inference = Callable[[Estimate, Estimand, float], Intervals]
+
+#: Every inference, by name.
+INFERENCES: dict[str, Inference] = {"profile": profile, "wald": wald}
+
+
+def get_inference(name: str) -> Inference:
+    """Return the inference called ``name``; FitError, with the nearest name, if none is."""
+    if name not in INFERENCES:
+        raise FitError(
+            f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}"
+            + nearest(str(name), INFERENCES)
+        )
+    return INFERENCES[name]

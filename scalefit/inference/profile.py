@@ -1,0 +1,235 @@
+"""Profile likelihood intervals, exact by scan for every target linear in the coefficients.
+
+Given its shape parameters ``theta`` a law is linear, so the values of a linear target that are
+compatible with the data form an interval with closed-form ends,
+
+    target(theta) -/+ sqrt(v(theta) * (cut - rss(theta))),    cut = rss_min + s^2 F(level; 1, nu),
+
+and the profile likelihood interval is the hull of these over all ``theta`` with
+``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
+1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from ..estimands import Beyond, Estimand
+from ..estimate import Estimate
+from ..solvers.separable import Problem
+from .constrained import constrained_ends
+from .interval import Intervals, check_level
+
+__all__ = ["profile"]
+
+Floats = NDArray[np.float64]
+
+#: Points of the global scan and of the local one, per number of shape parameters.
+_GLOBAL = {0: 1, 1: 65, 2: 21}
+_LOCAL = {0: 1, 1: 33, 2: 13}
+#: Zoom: points per axis, factor by which the window shrinks, number of zooms.
+_ZOOM = {0: (1, 1.0, 0), 1: (17, 1 / 8, 6), 2: (7, 0.4, 12)}
+_BLOCK = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """Everything needed to evaluate the two ends of the compatible values at any shape."""
+
+    problem: Problem
+    estimand: Estimand
+    cut: Floats
+    rising: bool
+
+    def ends(self, u: Floats) -> tuple[Floats, Floats]:
+        """Return lower and upper ends at ``u`` of shape ``(G, M, q)``.
+
+        Where no coefficients are compatible the lower end is inf and the upper one -inf.
+        """
+        law = self.problem.law
+        theta = self.problem.theta(u)
+        fit = self.problem.project(u, passes=1 if u.shape[-1] > 1 else 2)
+        terms = self.estimand.terms(law, theta, self.problem.frame, np)
+        turned = fit.orthogonal(terms.weights)
+        slack = self.cut[:, None] - fit.rss
+        centre = np.zeros(slack.shape) + terms.offset
+        spread = np.zeros(slack.shape)
+        for j, weight in enumerate(turned):
+            centre = centre + weight * fit.scores[..., j]
+            spread = spread + weight * weight / fit.norms[..., j]
+        half = np.sqrt(spread * np.maximum(slack, 0.0))
+        lower = np.where(slack >= 0, centre - half, np.inf)
+        upper = np.where(slack >= 0, centre + half, -np.inf)
+        if self.rising:
+            last, norm, score = turned[-1], fit.norms[..., -1], fit.scores[..., -1]
+            # With the last coefficient at zero: the ends of the same target on that edge.
+            edge_slack = self.cut[:, None] - fit.rss_edge
+            edge_spread = np.maximum(spread - last * last / norm, 0.0)
+            edge_half = np.sqrt(edge_spread * np.maximum(edge_slack, 0.0))
+            edge = centre - last * score
+            reach = np.sqrt(np.maximum(slack, 0.0) / np.where(spread > 0, spread, np.inf))
+            shift = reach * last / norm
+            low_edge = np.where(edge_slack >= 0, edge - edge_half, np.inf)
+            high_edge = np.where(edge_slack >= 0, edge + edge_half, -np.inf)
+            lower = np.where(score - shift < 0, low_edge, lower)
+            upper = np.where(score + shift < 0, high_edge, upper)
+        nothing = np.isnan(lower) | np.isnan(upper)
+        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
+
+
+def profile(estimate: Estimate, estimand: Estimand, level: float = 0.95) -> Intervals:
+    """Return profile likelihood intervals of an estimand for every curve of an estimate.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        One law fitted to G curves.
+    estimand : Estimand
+        What is asked.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    Intervals
+        Open ends are infinite. Where the compatible set has gaps, its hull is returned.
+
+    Raises
+    ------
+    FitError
+        If ``level`` is not between 0 and 1, or the law cannot answer the question.
+    """
+    check_level(level)
+    label = f"profile likelihood, given {estimate.law.name}"
+    terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
+    value = estimate.evaluate(terms)
+    variance, df = estimate.scale
+    critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
+    cut = estimate.solution.rss + variance * critical
+    if estimate.law.guesses:
+        lower, upper = constrained_ends(estimate, estimand, cut)
+        return Intervals(value, lower, upper, level, label)
+    lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
+    q = len(estimate.law.shapes)
+    points = _GLOBAL[q] ** q + _LOCAL[q] ** q + 1
+    step = max(1, _BLOCK // (points * estimate.sample.x.shape[1]))
+    for first in range(0, len(estimate), step):
+        rows = slice(first, first + step)
+        part = estimate.take(rows)
+        lower[rows], upper[rows] = _hull(
+            part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
+        )
+    return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+
+
+def _hull(
+    estimate: Estimate, estimand: Estimand, cut: Floats, allowance: Floats
+) -> tuple[Floats, Floats]:
+    """Return the lowest lower and the highest upper end over all compatible shapes."""
+    law, sample = estimate.law, estimate.sample
+    problem = Problem.pose(law, sample.z, sample.benefit, sample.weight, sample.frame, rising=False)
+    scan = _Scan(problem, estimand, cut, law.rising)
+    low, high = problem.bounds()
+    q = low.shape[1]
+    u, spacing = _points(estimate, low, high, allowance)
+    ends = scan.ends(u)
+    best = [np.argmin(ends[0], axis=1), np.argmax(ends[1], axis=1)]
+    rows = np.arange(len(u))
+    centres = np.stack([u[rows, b] for b in best], axis=1)  # (G, 2, q)
+    radius = np.stack([spacing[rows, b] for b in best], axis=1)
+    lower, upper = ends[0][rows, best[0]], ends[1][rows, best[1]]
+    count, shrink, zooms = _ZOOM[q]
+    window = _grid(np.linspace(-1.0, 1.0, count), q)
+    for _ in range(zooms):
+        near = centres[:, :, None, :] + radius[:, :, None, :] * window
+        near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
+        ends = scan.ends(near.reshape(len(u), -1, q))
+        lows, highs = ends[0][:, : len(window)], ends[1][:, len(window) :]
+        best = [np.argmin(lows, axis=1), np.argmax(highs, axis=1)]
+        lower, upper = lows[rows, best[0]], highs[rows, best[1]]
+        centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
+        radius = radius * shrink
+    return _open_ends(scan, estimand.beyond(law, sample.frame), centres, lower, upper)
+
+
+def _open_ends(
+    scan: _Scan, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
+) -> tuple[Floats, Floats]:
+    """Open the interval where its end lies on a bound of the shapes beyond which it would move."""
+    low, high = scan.problem.bounds()
+    width = high - low
+    for j, shape in enumerate(scan.problem.law.shapes):
+        inside = centres.copy()
+        inside[:, :, j] = np.clip(
+            centres[:, :, j], (low + 0.01 * width)[:, None, j], (high - 0.01 * width)[:, None, j]
+        )
+        nearer = scan.ends(inside)
+        own = beyond.shape == j
+        opens = [
+            own | (beyond.above & np.bool_(above)) | (beyond.below & np.bool_(below))
+            for above, below in zip(shape.open_above, shape.open_below, strict=True)
+        ]
+        for side, value in ((0, lower), (1, upper)):
+            at = centres[:, side, j]
+            leaves = (at <= low[:, j] + 1e-6 * width[:, j]) & opens[0]
+            leaves |= (at >= high[:, j] - 1e-6 * width[:, j]) & opens[1]
+            slip = 1e-9 * np.abs(np.where(np.isfinite(value), value, 0.0))
+            before = nearer[side][:, side]
+            moves = value < before - slip if side == 0 else value > before + slip
+            value[leaves & moves] = -np.inf if side == 0 else np.inf
+    return lower, upper
+
+
+def _points(
+    estimate: Estimate, low: Floats, high: Floats, allowance: Floats
+) -> tuple[Floats, Floats]:
+    """Return the shapes to look at first ``(G, M, q)``, and the spacing around each.
+
+    A grid over the whole box, one over the neighbourhood that the curvature at the optimum
+    suggests, and the optimum itself.
+    """
+    q = low.shape[1]
+    u = estimate.solution.u
+    unit = _grid(np.linspace(0.0, 1.0, _GLOBAL[q]), q)
+    everywhere = low[:, None, :] + unit * (high - low)[:, None, :]
+    wide = np.broadcast_to((high - low)[:, None, :] / max(_GLOBAL[q] - 1, 1), everywhere.shape)
+    local = _grid(np.linspace(-2.0, 2.0, _LOCAL[q]), q)
+    axes = _axes(estimate.solution.curvature, allowance, high - low)
+    nearby = u[:, None, :] + np.einsum("gij,mj->gmi", axes, local)
+    nearby = np.clip(nearby, low[:, None, :], high[:, None, :])
+    reach = np.abs(axes).sum(axis=2) * 4.0 / max(_LOCAL[q] - 1, 1)
+    narrow = np.broadcast_to(reach[:, None, :], nearby.shape)
+    points = np.concatenate([everywhere, nearby, u[:, None, :]], axis=1)
+    spacing = np.concatenate([wide, narrow, reach[:, None, :]], axis=1)
+    if q == 1:  # the gap to the neighbours is known: no end can hide in it
+        order = np.argsort(points[:, :, 0], axis=1)[:, :, None]
+        points = np.take_along_axis(points, order, axis=1)
+        gaps = np.diff(points, axis=1)
+        edge = np.zeros((len(u), 1, 1))
+        spacing = np.maximum(
+            np.concatenate([edge, gaps], axis=1), np.concatenate([gaps, edge], axis=1)
+        )
+    return points, spacing
+
+
+def _axes(curvature: Floats, allowance: Floats, width: Floats) -> Floats:
+    """Return matrices ``(G, q, q)`` that turn the unit ball into the compatible neighbourhood."""
+    if curvature.shape[-1] == 0:
+        return curvature
+    values, vectors = np.linalg.eigh(curvature)
+    length = np.sqrt(2.0 * allowance[:, None] / np.maximum(values, 1e-300))
+    length = np.minimum(length, width.max(axis=1, keepdims=True))
+    axes: Floats = vectors * length[:, None, :]
+    return axes
+
+
+def _grid(ticks: Floats, q: int) -> Any:
+    """Return all combinations of ``q`` ticks, shape ``(len(ticks) ** q, q)``."""
+    if q == 0:
+        return np.zeros((1, 0))
+    return np.stack(np.meshgrid(*[ticks] * q, indexing="ij"), axis=-1).reshape(-1, q)

@@ -1,0 +1,74 @@
+"""The registered laws: one file each, listed in one visible tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ..errors import LawError, nearest
+from .constant import CONSTANT
+from .exponential import EXPONENTIAL
+from .hill import HILL
+from .law import Frame, Law, Parameter, Shape, Terms
+from .log_linear import LOG_LINEAR
+from .power import POWER
+from .saturating_power import SATURATING_POWER
+
+__all__ = ["LAWS", "Frame", "Law", "Parameter", "Shape", "Terms", "get_law", "laws", "resolve"]
+
+#: Every registered law, simplest first. ``law="auto"`` compares them all.
+LAWS: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EXPONENTIAL)
+
+
+def get_law(name: str) -> Law:
+    """Return the registered law called ``name``; LawError, with the nearest name, if none is.
+
+    Examples
+    --------
+    >>> get_law("hill")
+    <Law hill: lower + (upper - lower) / (1 + (half_size / x)^slope)>
+    """
+    for law in LAWS:
+        if law.name == name:
+            return law
+    names = [law.name for law in LAWS]
+    raise LawError(
+        f"no law named {name!r}; the laws are {', '.join(names)}" + nearest(str(name), names)
+    )
+
+
+def resolve(law: str | Law | Iterable[str | Law]) -> tuple[Law, ...]:
+    """Return the candidate laws that a user's ``law=`` asks for; ``"auto"`` means all."""
+    if isinstance(law, str):
+        return LAWS if law == "auto" else (get_law(law),)
+    if isinstance(law, Law):
+        return (law,)
+    chosen = tuple(item if isinstance(item, Law) else get_law(item) for item in law)
+    if not chosen:
+        raise LawError("law= is empty; name at least one law, or 'auto'")
+    return chosen
+
+
+def laws() -> pd.DataFrame:
+    """Return the registered laws: name, title, formula, parameters, when it is the wrong law.
+
+    Examples
+    --------
+    >>> laws().loc["saturating_power", "n_params"]
+    np.int64(3)
+    """
+    rows = {
+        law.name: {
+            "title": law.title,
+            "formula": law.formula,
+            "n_params": law.n_params,
+            "parameters": ", ".join(p.name for p in law.parameters),
+            "wrong_when": law.wrong_when,
+            "source": law.source,
+        }
+        for law in LAWS
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index.name = "law"
+    return table

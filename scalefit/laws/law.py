@@ -1,0 +1,379 @@
+"""What a scaling law is: one formula, linear in its coefficients once its shape is given.
+
+Every law is written in the working form
+
+    sign * mean(x) = offset(z; theta) + sum_j coefficient_j * column_j(z; theta),  z = log(x / x0),
+
+so that the score is always oriented "higher is better", the coefficients have a closed-form
+solution, and only the one or two shape parameters ``theta`` need a search (variable projection,
+Golub & Pereyra 1973, doi:10.1137/0710036). The field's parameters (asymptote, exponent, ...) are
+read off the working form by :class:`Terms`, again linear in the coefficients, which is what makes
+profile likelihood intervals for them exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LawError
+
+__all__ = [
+    "ASINH",
+    "IDENTITY",
+    "LOG",
+    "Coordinate",
+    "Frame",
+    "Law",
+    "Parameter",
+    "Role",
+    "Shape",
+    "Terms",
+    "Where",
+]
+
+#: What a formula computes with: numpy arrays (real or complex) or PyTensor variables.
+Array = Any
+Floats = NDArray[np.float64]
+
+#: What a parameter is, from which its behaviour under a change of units follows.
+#: level: a score; amplitude: a difference of scores; coefficient: an amplitude times a power of
+#: the driver; slope: score per e-fold of the driver; exponent: a pure number; size: a driver value;
+#: free: nothing is known (a user's own function).
+Role = Literal["level", "amplitude", "coefficient", "slope", "exponent", "size", "free"]
+#: Which sizes a quantity speaks of: those observed, larger ones, smaller ones, or both of these.
+Where = Literal["inside", "above", "below", "either"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where curves stand: the constants that turn users' units into a law's working form.
+
+    All fields are arrays of one shape, ``(G,)`` for G curves, or scalars for one curve.
+
+    Parameters
+    ----------
+    x0 : array
+        Geometric mean of the distinct sizes, in driver units; ``z = log(x / x0)``.
+    sign : array
+        +1 where a higher score is better, -1 where a lower one is.
+    limit : array
+        Best value the metric can take, in the metric's units; nan where unknown.
+    z_min, z_max : array
+        Smallest and largest log size.
+    first_gap : array
+        Log distance between the two smallest sizes.
+    """
+
+    x0: Array
+    sign: Array
+    limit: Array
+    z_min: Array
+    z_max: Array
+    first_gap: Array
+
+    def map(self, function: Callable[[Array], Array]) -> Frame:
+        """Return a frame with ``function`` applied to every field."""
+        return Frame(*(function(getattr(self, field.name)) for field in fields(self)))
+
+    def expand(self, n_axes: int) -> Frame:
+        """Return a frame whose fields have ``n_axes`` trailing axes of length one."""
+        return self.map(lambda value: np.reshape(value, np.shape(value) + (1,) * n_axes))
+
+    def row(self, g: int) -> Frame:
+        """Return the frame of curve ``g``, with scalar fields."""
+        return self.map(lambda value: value[g])
+
+    @classmethod
+    def of_sizes(
+        cls, x: NDArray[np.float64], sign: float = 1.0, limit: float = float("nan")
+    ) -> Frame:
+        """Return the frame of one curve from its sizes, shape ``(K,)``, in any order."""
+        sizes = np.unique(np.asarray(x, dtype=float))
+        log_size = np.log(sizes)
+        z = log_size - log_size.mean()
+        gap = z[1] - z[0] if z.size > 1 else 1.0
+        return cls(*(np.float64(v) for v in (
+            np.exp(log_size.mean()), sign, limit, z[0], z[-1], gap
+        )))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A target ``offset + sum_j weights[j] * coefficient_j``, in the user's units.
+
+    Weights and offset are arrays that broadcast with the shape parameters they were made from.
+    """
+
+    weights: tuple[Array, ...]
+    offset: Array = 0.0
+
+    def value(self, coefficients: Array) -> Array:
+        """Return the target for coefficients whose last axis runs over the weights."""
+        total = self.offset
+        for j, weight in enumerate(self.weights):
+            total = total + weight * coefficients[..., j]
+        return total
+
+    def __sub__(self, other: Terms) -> Terms:
+        weights = tuple(a - b for a, b in zip(self.weights, other.weights, strict=True))
+        return Terms(weights, self.offset - other.offset)
+
+    def scaled(self, factor: Array) -> Terms:
+        """Return the terms of ``factor`` times this target."""
+        return Terms(tuple(factor * weight for weight in self.weights), factor * self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """A monotone coordinate ``u`` in which a shape parameter is searched, and its inverse."""
+
+    to_theta: Callable[[Array], Array]
+    to_u: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+IDENTITY = Coordinate(lambda u: u, lambda t: t, np.ones_like)
+LOG = Coordinate(np.exp, np.log, np.exp)
+#: Linear near zero, logarithmic far from it: dense where exponents are slow.
+ASINH = Coordinate(
+    lambda u: 0.15 * np.sinh(u), lambda t: np.arcsinh(t / 0.15), lambda u: 0.15 * np.cosh(u)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One nonlinear parameter of the working form.
+
+    Parameters
+    ----------
+    name : str
+        Name in the working form.
+    bounds : callable
+        ``bounds(frame) -> (lower, upper)`` in units of the parameter.
+    points : int
+        Points of the global scan.
+    coordinate : Coordinate
+        Coordinate of the scan and of the polish.
+    open_above, open_below : tuple of bool
+        Whether, beyond the lower and the upper bound, the curve goes on changing without end above
+        the largest size and below the smallest one. An interval for a quantity there that reaches
+        such a bound is open; elsewhere the curve has a limit at the bound.
+    """
+
+    name: str
+    bounds: Callable[[Frame], tuple[Array, Array]]
+    points: int
+    coordinate: Coordinate = IDENTITY
+    open_above: tuple[bool, bool] = (False, False)
+    open_below: tuple[bool, bool] = (False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter as the field writes it.
+
+    Parameters
+    ----------
+    name, meaning : str
+        Public name, and what it means in words.
+    role : str
+        See :data:`Role`.
+    terms : callable
+        ``terms(theta, frame, xp) -> Terms``: the parameter in the user's units.
+    speaks_of : str
+        See :data:`Where`.
+    shape : int
+        Index of the shape parameter that it is a function of; -1 if of none alone.
+    """
+
+    name: str
+    meaning: str
+    role: Role
+    terms: Callable[[tuple[Array, ...], Frame, ModuleType], Terms]
+    speaks_of: Where = "inside"
+    shape: int = -1
+
+
+def _no_offset(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One scaling law.
+
+    Parameters
+    ----------
+    name, title, formula : str
+        Identifier, a few words, and the formula in the field's parameters.
+    wrong_when : str
+        When this is the wrong law.
+    source : str
+        Where the formula comes from.
+    n_columns : int
+        Number of linear coefficients.
+    shapes : tuple of Shape
+        The nonlinear parameters, at most two.
+    columns : callable
+        ``columns(z, theta, frame, xp)``: the columns of the working form. Written once, with
+        arithmetic and ``xp.exp``, ``xp.log``, ``xp.expm1``, ``xp.where`` only, so that numpy and
+        PyTensor evaluate the same lines.
+    gradient : callable
+        ``gradient(z, theta, frame)``: per shape parameter, the derivative of each column.
+    parameters : tuple of Parameter
+        The field's parameters.
+    invert : callable
+        ``invert(values, frame, xp) -> (coefficients, theta)`` from the field's parameters.
+    limit : callable
+        ``limit(theta, frame, xp) -> Terms``: the mean as the driver grows without end.
+    reach : callable
+        ``reach(share, z_from, z_to, theta, frame)``: the log size at which the curve has made
+        ``share`` of its way between two log sizes (``z_to`` may be infinite).
+    start : callable
+        ``start(z, y, frame) -> theta`` in closed form from size means of shape ``(G, K)``, sorted
+        by size and oriented "higher is better".
+    working : callable
+        ``working(frame)``: the working form as an expression in x, x0, c, b, best and the names of
+        the shape parameters.
+    offset : callable
+        The part without a coefficient. In laws with ``shapes`` it must not depend on ``theta``.
+    nested_in : str
+        Name of the law of which this one is a special case; empty if none.
+    rising : bool
+        Whether the last coefficient must not be negative for the curve to improve with scale.
+    guesses : tuple
+        Only for laws that are not searched by a scan: ``((name, start value), ...)``.
+    """
+
+    name: str
+    title: str
+    formula: str
+    wrong_when: str
+    source: str
+    n_columns: int
+    shapes: tuple[Shape, ...]
+    columns: Callable[[Array, tuple[Array, ...], Frame, ModuleType], tuple[Array, ...]]
+    gradient: Callable[[Array, tuple[Array, ...], Frame], tuple[tuple[Array, ...], ...]]
+    parameters: tuple[Parameter, ...]
+    invert: Callable[
+        [Mapping[str, Array], Frame, ModuleType], tuple[tuple[Array, ...], tuple[Array, ...]]
+    ]
+    limit: Callable[[tuple[Array, ...], Frame, ModuleType], Terms]
+    reach: Callable[[Array, Array, Array, tuple[Array, ...], Frame], Array]
+    start: Callable[[Floats, Floats, Frame], tuple[Floats, ...]]
+    working: Callable[[Frame], str]
+    offset: Callable[[Array, tuple[Array, ...], Frame, ModuleType], Array] = _no_offset
+    nested_in: str = ""
+    rising: bool = True
+    guesses: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def n_params(self) -> int:
+        """Number of free parameters of the mean."""
+        return self.n_columns + (len(self.guesses) if self.guesses else len(self.shapes))
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter called ``name``; LawError if the law has none."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        have = ", ".join(p.name for p in self.parameters)
+        raise LawError(f"law {self.name!r} has no parameter {name!r}; it has {have}")
+
+    def value_terms(
+        self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType = np
+    ) -> Terms:
+        """Return the mean at log size ``z``, in the user's units, as :class:`Terms`."""
+        columns = self.columns(z, theta, frame, xp)
+        terms = Terms(columns, self.offset(z, theta, frame, xp))
+        return terms.scaled(frame.sign)
+
+    def mean(
+        self,
+        x: Array,
+        values: Mapping[str, Array],
+        xp: ModuleType = np,
+        *,
+        sign: float = 1.0,
+        limit: float = float("nan"),
+        x0: float | None = None,
+    ) -> Array:
+        """Return the mean at sizes ``x`` for the field's parameters.
+
+        Parameters
+        ----------
+        x : array
+            Driver values, in the units of the parameters.
+        values : mapping
+            Parameter name to value (numbers or symbolic variables).
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+        sign, limit : float
+            Orientation (+1 if higher is better) and the best value of the metric.
+        x0 : float
+            A size amid ``x``, about which the working form loses no digits. By default the
+            geometric mean of ``x``, if these are numbers.
+
+        Examples
+        --------
+        >>> from scalefit.laws import get_law
+        >>> law = get_law("saturating_power")
+        >>> law.mean(100.0, {"asymptote": 0.9, "coefficient": 1.0, "exponent": 0.5})
+        np.float64(0.8)
+        """
+        if x0 is None:
+            x0 = float(np.exp(np.mean(np.log(x)))) if xp is np else 1.0
+        frame = Frame(x0, sign, limit, 0.0, 1.0, 1.0)
+        coefficients, theta = self.invert(values, frame, xp)
+        terms = self.value_terms(xp.log(x / x0), theta, frame, xp)
+        total = terms.offset
+        for weight, coefficient in zip(terms.weights, coefficients, strict=True):
+            total = total + weight * coefficient
+        return total
+
+    @staticmethod
+    def from_function(
+        name: str, function: Callable[..., Array], start: Mapping[str, float], **words: str
+    ) -> Law:
+        """Return a law from any function ``f(x, *parameters)``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the law.
+        function : callable
+            ``function(x, b1, b2, ...)`` of the driver and of scalars, vectorised over ``x``.
+        start : mapping
+            Parameter names, in the function's order, with start values.
+        **words : str
+            ``title``, ``formula``, ``wrong_when``, ``source`` for the documentation.
+
+        Returns
+        -------
+        Law
+            Fitted by a trust-region search from ``start``, since nothing is known of its shape.
+
+        Examples
+        --------
+        >>> import scalefit as sf
+        >>> law = sf.Law.from_function(
+        ...     "misra1a", lambda x, b1, b2: b1 * (1 - np.exp(-b2 * x)), {"b1": 250, "b2": 5e-4})
+        >>> law.n_params
+        2
+        """
+        from .from_function import from_function
+
+        return from_function(name, function, start, **words)
+
+    def renamed(self, **changes: Any) -> Law:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        return f"<Law {self.name}: {self.formula}>"

@@ -1,0 +1,98 @@
+"""Error models: how runs of one size scatter, and what weight each size therefore has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma, polygamma
+
+from .errors import ScalefitError, nearest
+from .sample import Sample
+
+__all__ = ["Gaussian", "Variance", "get_noise"]
+
+Floats = NDArray[np.float64]
+Variance = Literal["auto", "constant", "power"]
+
+#: Prior standard deviation of the slope of the log variance, per e-fold of the driver.
+_PRIOR_SLOPE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussian:
+    """Normal errors on the metric's own scale.
+
+    Parameters
+    ----------
+    variance : {"auto", "constant", "power"}
+        ``"power"``: the variance of one run is a power of the driver; its exponent is estimated
+        from the replicates and shrunken towards zero. ``"constant"``: it is the same at every
+        size. ``"auto"``: "power" where at least three sizes have replicates, else "constant".
+
+    Notes
+    -----
+    With ``s_i^2`` the sample variance of ``R_i`` runs, ``E log s_i^2`` exceeds the log variance
+    by ``digamma((R_i - 1) / 2) - log((R_i - 1) / 2)``, and its variance is
+    ``trigamma((R_i - 1) / 2)``. The weighted slope of the corrected logs on log size is shrunken by
+    ``tau^2 / (tau^2 + se^2)`` with tau = 0.7 per e-fold, and costs one degree of freedom.
+    Weighting by the raw ``1 / s_i^2`` instead loses a tenth of the coverage or more.
+    """
+
+    variance: Variance = "auto"
+
+    @property
+    def name(self) -> str:
+        """Name in ``noise=``."""
+        return "gaussian"
+
+    def weigh(self, sample: Sample) -> Sample:
+        """Return the sample with its weights set by this error model."""
+        if self.variance == "constant":
+            return sample
+        slope, known = _variance_slope(sample)
+        if self.variance == "power" and not known.all():
+            raise ScalefitError(
+                "variance='power' needs replicates at three sizes or more in every curve; "
+                f"{int((~known).sum())} of {len(sample)} curves lack them; use variance='auto'"
+            )
+        weight = sample.count * np.exp(-slope[:, None] * sample.z)
+        return replace(sample, weight=weight, variance_slope=slope, variance_df=known.astype(float))
+
+
+def _variance_slope(sample: Sample) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the shrunken slope of the log variance on log size, and where it can be estimated."""
+    half_df = 0.5 * (sample.count - 1.0)
+    # A size whose runs agree in every digit says nothing finite about the log variance.
+    usable = (half_df > 0) & (sample.spread > 0)
+    known = usable.sum(axis=1) >= 3
+    half_df = np.where(usable, half_df, 1.0)
+    log_variance = np.log(np.where(usable, sample.spread / (2.0 * half_df), 1.0))
+    log_variance = log_variance - digamma(half_df) + np.log(half_df)
+    precision = np.where(usable, 1.0 / polygamma(1, half_df), 0.0)
+    total = np.maximum(precision.sum(axis=1, keepdims=True), 1e-300)
+    z = sample.z
+    centred = z - (precision * z).sum(axis=1, keepdims=True) / total
+    information = (precision * centred * centred).sum(axis=1)
+    information = np.where(information > 0, information, 1.0)
+    slope = (precision * centred * log_variance).sum(axis=1) / information
+    shrunken = slope * _PRIOR_SLOPE**2 / (_PRIOR_SLOPE**2 + 1.0 / information)
+    return np.where(known, shrunken, 0.0), known
+
+
+def get_noise(noise: str | Gaussian | None, variance: Variance = "auto") -> Gaussian:
+    """Return the error model that ``noise=`` and ``variance=`` ask for."""
+    if isinstance(noise, Gaussian):
+        return noise
+    if noise not in (None, "gaussian"):
+        raise ScalefitError(
+            f"no noise named {noise!r}; the noises are gaussian" + nearest(str(noise), ["gaussian"])
+        )
+    if variance not in ("auto", "constant", "power"):
+        raise ScalefitError(
+            f"variance={variance!r}; use 'auto', 'constant' or 'power'"
+            + nearest(str(variance), ["auto", "constant", "power"])
+        )
+    return Gaussian(variance)

@@ -1,0 +1,181 @@
+"""Curves reduced to their sizes: what a noise model hands to the solvers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .laws import Frame
+
+__all__ = ["Sample", "by_size"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """G curves, each reduced to weighted means at its distinct sizes (K at most).
+
+    Curves with fewer than K sizes are padded by repeating their last size with weight zero.
+
+    Parameters
+    ----------
+    x : array (G, K)
+        Distinct sizes, rising, in driver units.
+    mean : array (G, K)
+        Mean score at each size, in the metric's units.
+    count : array (G, K)
+        Runs at each size; 0 marks padding and left-out sizes.
+    spread : array (G, K)
+        Unweighted sum of squares of the runs about their size's mean.
+    weight : array (G, K)
+        Weight of each mean: runs divided by the relative variance of one run.
+    frame : Frame
+        Fields of shape ``(G,)``.
+    variance_slope : array (G,)
+        Change of the log variance of one run per e-fold of the driver; 0 means constant.
+    variance_df : array (G,)
+        Degrees of freedom spent on it.
+    """
+
+    x: Floats
+    mean: Floats
+    count: Floats
+    spread: Floats
+    weight: Floats
+    frame: Frame
+    variance_slope: Floats
+    variance_df: Floats
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def z(self) -> Floats:
+        """Log sizes about each curve's centre, shape ``(G, K)``."""
+        z: Floats = np.log(self.x / self.frame.x0[:, None])
+        return z
+
+    @property
+    def benefit(self) -> Floats:
+        """Means oriented "higher is better", shape ``(G, K)``."""
+        oriented: Floats = self.frame.sign[:, None] * self.mean
+        return oriented
+
+    @property
+    def n(self) -> Floats:
+        """Number of runs, shape ``(G,)``."""
+        n: Floats = self.count.sum(axis=1)
+        return n
+
+    @property
+    def n_sizes(self) -> Floats:
+        """Number of distinct sizes, shape ``(G,)``."""
+        sizes: Floats = (self.count > 0).sum(axis=1).astype(float)
+        return sizes
+
+    @property
+    def decades(self) -> Floats:
+        """Range of the sizes in powers of ten, shape ``(G,)``."""
+        span: Floats = (self.frame.z_max - self.frame.z_min) / np.log(10.0)
+        return span
+
+    @property
+    def pure_ss(self) -> Floats:
+        """Weighted sum of squares of replicates about their means (pure error), shape ``(G,)``."""
+        one_run = np.divide(
+            self.weight, self.count, out=np.zeros_like(self.weight), where=self.count > 0
+        )
+        total: Floats = (one_run * self.spread).sum(axis=1)
+        return total
+
+    @property
+    def pure_df(self) -> Floats:
+        """Degrees of freedom of the pure error, shape ``(G,)``."""
+        return self.n - self.n_sizes
+
+    def take(self, rows: Any) -> Sample:
+        """Return the sample of some of the curves."""
+        return Sample(
+            self.x[rows],
+            self.mean[rows],
+            self.count[rows],
+            self.spread[rows],
+            self.weight[rows],
+            self.frame.map(lambda value: value[rows]),
+            self.variance_slope[rows],
+            self.variance_df[rows],
+        )
+
+    def without(self, size: NDArray[np.intp]) -> Sample:
+        """Return the sample with size number ``size[g]`` of curve g left out."""
+        kept = np.ones(self.count.shape)
+        kept[np.arange(len(self)), size] = 0.0
+        count = self.count * kept
+        z = self.z
+        inside = np.where(count > 0, z, np.nan)
+        first = np.nanmin(inside, axis=1)
+        second = np.nanmin(np.where(inside > first[:, None], inside, np.inf), axis=1)
+        frame = Frame(
+            self.frame.x0, self.frame.sign, self.frame.limit, first,
+            np.nanmax(inside, axis=1), second - first,
+        )  # fmt: skip
+        return Sample(
+            self.x, self.mean, count, self.spread * kept, self.weight * kept, frame,
+            self.variance_slope, self.variance_df,
+        )  # fmt: skip
+
+
+def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: Floats) -> Sample:
+    """Return runs reduced to equally weighted means at their sizes.
+
+    Parameters
+    ----------
+    x, y : arrays (n,)
+        Size and score of each run.
+    group : array (n,) of int
+        Curve of each run, 0 .. G-1, each occurring.
+    sign, limit : arrays (G,)
+        Orientation and best value of each curve's metric.
+    """
+    order = np.lexsort((x, group))
+    x, y, group = x[order], y[order], group[order]
+    starts = np.ones(len(x), dtype=bool)
+    starts[1:] = (group[1:] != group[:-1]) | (x[1:] != x[:-1])
+    cell = np.cumsum(starts) - 1
+    count: Floats = np.asarray(np.bincount(cell), dtype=np.float64)
+    mean = np.bincount(cell, weights=y) / count
+    centred = y - mean[cell]
+    mean = mean + np.bincount(cell, weights=centred) / count  # second pass: exact to rounding
+    spread = np.bincount(cell, weights=(y - mean[cell]) ** 2)
+    # Values that are equal in every digit have no spread, whatever rounding makes of their mean.
+    top = np.maximum.reduceat(y, np.flatnonzero(starts))
+    same = top == np.minimum.reduceat(y, np.flatnonzero(starts))
+    mean, spread = np.where(same, top, mean), np.where(same, 0.0, spread)
+    owner = group[starts]
+    n_sizes = np.bincount(owner)
+    column = np.arange(len(owner)) - np.repeat(np.cumsum(n_sizes) - n_sizes, n_sizes)
+    shape = (len(sign), int(n_sizes.max()))
+    last = np.cumsum(n_sizes) - 1
+
+    def spread_out(values: NDArray[Any], padding: Floats) -> Floats:
+        table = np.repeat(padding[:, None], shape[1], axis=1)
+        table[owner, column] = values
+        return table
+
+    zeros = np.zeros(shape[0])
+    sizes = spread_out(x[starts], x[starts][last])
+    counts = spread_out(count, zeros)
+    inside = counts > 0
+    log_size = np.log(sizes)
+    centre = (log_size * inside).sum(axis=1) / n_sizes
+    z = np.log(sizes / np.exp(centre)[:, None])
+    second = z[:, min(1, shape[1] - 1)]
+    gap = np.where(second > z[:, 0], second - z[:, 0], 1.0)
+    frame = Frame(np.exp(centre), sign, limit, z[:, 0], z[:, -1], gap)
+    means = spread_out(mean, mean[last])
+    spreads = spread_out(spread, zeros)
+    return Sample(sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros.copy())

@@ -1,0 +1,326 @@
+"""Variable projection over one or two shape parameters: scan all, polish every basin, certify.
+
+Given its shape parameters a law is linear, so the residual sum of squares becomes a function of
+one or two numbers only (Golub & Pereyra 1973, doi:10.1137/0710036). It is scanned over the whole
+box of admissible shapes, every local minimum of the scan is polished by a safeguarded Newton
+method, and the best is returned with what was seen on the way. One curve is a batch of one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..laws.law import Frame, Law
+from .linear import Projection, project
+
+__all__ = ["Problem", "Solution", "solve"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+#: Elements of one work array: small enough to stay in a core's cache.
+_BLOCK = 150_000
+_NEWTON_STEPS = 60
+_DIFFERENCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """G curves to be fitted by one law.
+
+    Parameters
+    ----------
+    law : Law
+        A law whose mean is linear given at most two shape parameters.
+    z, y, weight : arrays (G, K)
+        Log sizes; scores oriented "higher is better", less the law's offset; weights, of which 0
+        leaves a point out.
+    frame : Frame
+        Of shape ``(G, 1)``.
+    rising : bool
+        Whether the last coefficient is held at zero or above.
+    """
+
+    law: Law
+    z: Floats
+    y: Floats
+    weight: Floats
+    frame: Frame
+    rising: bool
+
+    @classmethod
+    def pose(
+        cls, law: Law, z: Floats, y: Floats, weight: Floats, frame: Frame, *, rising: bool
+    ) -> Problem:
+        """Return the problem of fitting scores ``y``, with a frame of shape ``(G,)``."""
+        wide = frame.expand(1)
+        return cls(law, z, y - law.offset(z, (), wide, np), weight, wide, rising)
+
+    def take(self, rows: Any) -> Problem:
+        """Return the problem of some of the curves."""
+        frame = self.frame.map(lambda v: v[rows])
+        return Problem(self.law, self.z[rows], self.y[rows], self.weight[rows], frame, self.rising)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the box of the search coordinates ``u``, two arrays of shape ``(G, q)``."""
+        pairs = [
+            tuple(shape.coordinate.to_u(np.asarray(bound)) for bound in shape.bounds(self.frame))
+            for shape in self.law.shapes
+        ]
+        empty = np.zeros((len(self.z), 0))
+        lower = np.concatenate([empty, *(low for low, _ in pairs)], axis=-1)
+        upper = np.concatenate([empty, *(high for _, high in pairs)], axis=-1)
+        return lower, upper
+
+    def theta(self, u: Floats) -> tuple[Floats, ...]:
+        """Return the shape parameters at search coordinates ``u`` of shape ``(..., q)``."""
+        return tuple(
+            shape.coordinate.to_theta(u[..., j]) for j, shape in enumerate(self.law.shapes)
+        )
+
+    def project(self, u: Floats, *, passes: int = 2) -> Projection:
+        """Return the linear fits at ``u`` of shape ``(G, M, q)`` for all curves and M shapes."""
+        frame = self.frame.expand(1)
+        theta = tuple(t[..., None] for t in self.theta(u))
+        columns = self.law.columns(self.z[:, None, :], theta, frame, np)
+        target, weight = self.y[:, None, :], self.weight[:, None, :]
+        return project(columns, target, weight, rising=self.rising, passes=passes)
+
+    def objective(self, u: Floats) -> tuple[Floats, Floats]:
+        """Return the residual sum of squares and its gradient at ``u`` of shape ``(G, q)``."""
+        theta = tuple(t[..., None] for t in self.theta(u))
+        columns = self.law.columns(self.z, theta, self.frame, np)
+        fit = project(columns, self.y, self.weight, rising=self.rising)
+        pull = -2.0 * self.weight * fit.residual
+        coefficients = fit.coefficients
+        gradient = np.empty_like(u)
+        for k, slopes in enumerate(self.law.gradient(self.z, theta, self.frame)):
+            total = np.zeros(len(u))
+            for j, slope in enumerate(slopes):
+                if np.ndim(slope):  # a scalar is a column that does not depend on this shape
+                    total = total + coefficients[..., j] * np.add.reduce(pull * slope, axis=-1)
+            gradient[:, k] = total * self.law.shapes[k].coordinate.slope(u[..., k])
+        return fit.rss, gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The global optimum of each of G curves, and what the search saw.
+
+    Parameters
+    ----------
+    u : array (G, q)
+        Search coordinates of the optimum.
+    rss : array (G,)
+        Residual sum of squares there.
+    curvature : array (G, q, q)
+        Second derivatives of ``rss`` in ``u``.
+    gradient : array (G,)
+        Largest component of the projected gradient, relative to ``rss`` at a flat curve.
+    n_basins : array (G,) of int
+        Distinct local minima after polishing.
+    runner_up : array (G,)
+        ``rss`` of the second best minimum over that of the best; inf if there is one basin.
+    at_bound : array (G, q) of int
+        -1 or +1 where the optimum lies on a bound, else 0.
+    """
+
+    u: Floats
+    rss: Floats
+    curvature: Floats
+    gradient: Floats
+    n_basins: Ints
+    runner_up: Floats
+    at_bound: Ints
+
+    def take(self, rows: Any) -> Solution:
+        """Return the solution of some of the curves."""
+        return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def put(self, rows: Ints, other: Solution) -> Solution:
+        """Return a copy in which the curves ``rows`` are those of ``other``."""
+        parts = []
+        for field in fields(self):
+            part = getattr(self, field.name).copy()
+            part[rows] = getattr(other, field.name)
+            parts.append(part)
+        return Solution(*parts)
+
+
+def solve(problem: Problem) -> Solution:
+    """Return the global least-squares optimum of every curve of ``problem``."""
+    n_curves = len(problem.z)
+    q = len(problem.law.shapes)
+    if q == 0:
+        none = np.zeros((n_curves, 0))
+        rss = problem.project(np.zeros((n_curves, 1, 0))).rss[:, 0]
+        ones = np.ones(n_curves, dtype=np.intp)
+        return Solution(
+            none, rss, np.zeros((n_curves, 0, 0)), np.zeros(n_curves), ones,
+            np.full(n_curves, np.inf), np.zeros((n_curves, 0), dtype=np.intp),
+        )  # fmt: skip
+    scaled, scale = _unit_spread(problem)
+    lower, upper = scaled.bounds()
+    curve, start, width = _scan(scaled, lower, upper)
+    started = scaled.take(curve)
+    u, rss, gradient = _polish(started, start, lower[curve], upper[curve], width)
+    best, n_basins, runner_up = _select(curve, u, rss, width, n_curves)
+    u, rss, gradient = u[best], rss[best], gradient[best]
+    curvature = _curvature(scaled.objective, u, gradient, upper)
+    at_bound = np.where(u <= lower, -1, 0) + np.where(u >= upper, 1, 0)
+    gradient = np.where(at_bound * gradient < 0, 0.0, gradient)
+    spread = np.maximum(scaled.weight.sum(axis=-1), 1e-300)
+    return Solution(
+        u,
+        rss * scale**2,
+        curvature * scale[:, None, None] ** 2,
+        np.abs(gradient).max(axis=-1) / spread,
+        n_basins,
+        runner_up,
+        at_bound,
+    )
+
+
+def _unit_spread(problem: Problem) -> tuple[Problem, Floats]:
+    """Return the problem in units of the scores' spread, so that tolerances have a meaning."""
+    total = np.maximum(problem.weight.sum(axis=-1, keepdims=True), 1e-300)
+    centre = np.sum(problem.weight * problem.y, axis=-1, keepdims=True) / total
+    spread = np.sqrt(np.sum(problem.weight * (problem.y - centre) ** 2, axis=-1) / total[:, 0])
+    scale = np.where(spread > 0, spread, 1.0)
+    return replace(problem, y=problem.y / scale[:, None]), scale
+
+
+def _scan(problem: Problem, lower: Floats, upper: Floats) -> tuple[Ints, Floats, Floats]:
+    """Scan the box; return curve, position and grid spacing of every local minimum found."""
+    counts = tuple(shape.points for shape in problem.law.shapes)
+    unit = np.stack(
+        np.meshgrid(*(np.linspace(0.0, 1.0, c) for c in counts), indexing="ij"), axis=-1
+    )
+    flat = unit.reshape(-1, len(counts))
+    n_curves, n_sizes = problem.z.shape
+    step = max(1, _BLOCK // (len(flat) * n_sizes))
+    rss = np.empty((n_curves, len(flat)))
+    for first in range(0, n_curves, step):
+        rows = slice(first, first + step)
+        u = lower[rows, None, :] + flat * (upper - lower)[rows, None, :]
+        rss[rows] = problem.take(rows).project(u, passes=1).rss
+    rss = np.where(np.isfinite(rss), rss, np.inf)
+    curve, cell = np.nonzero(_local_minima(rss.reshape(n_curves, *counts)).reshape(n_curves, -1))
+    width = (upper - lower) / (np.array(counts) - 1)
+    return curve, lower[curve] + flat[cell] * (upper - lower)[curve], width[curve]
+
+
+def _local_minima(values: Floats) -> NDArray[np.bool_]:
+    """Mark cells no higher than any neighbour, ties going to the last cell of a plateau."""
+    q = values.ndim - 1
+    padded = np.pad(values, [(0, 0)] + [(1, 1)] * q, constant_values=np.inf)
+    lowest = np.ones(values.shape, dtype=bool)
+    for shift in itertools.product((-1, 0, 1), repeat=q):
+        if not any(shift):
+            continue
+        window = tuple(
+            slice(1 + s, 1 + s + n) for s, n in zip(shift, values.shape[1:], strict=True)
+        )
+        neighbour = padded[(slice(None), *window)]
+        lowest &= values < neighbour if shift > (0,) * q else values <= neighbour
+    return lowest
+
+
+def _curvature(
+    objective: Callable[[Floats], tuple[Floats, Floats]],
+    u: Floats,
+    gradient: Floats,
+    upper: Floats,
+) -> Floats:
+    """Return second derivatives by differences of the exact gradient, stepping inside the box."""
+    q = u.shape[1]
+    curvature = np.empty((len(u), q, q))
+    for j in range(q):
+        moved = u.copy()
+        inward = np.where(u[:, j] + _DIFFERENCE > upper[:, j], -_DIFFERENCE, _DIFFERENCE)
+        moved[:, j] += inward
+        curvature[:, :, j] = (objective(moved)[1] - gradient) / inward[:, None]
+    return 0.5 * (curvature + curvature.transpose(0, 2, 1))
+
+
+def _polish(
+    problem: Problem, u: Floats, lower: Floats, upper: Floats, width: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Follow every start down to its local minimum by Newton steps inside the box.
+
+    The Hessian comes from differences of the exact gradient, with its eigenvalues made positive
+    (so that a saddle repels); steps are limited to a radius that shrinks when a step fails. Near
+    the optimum, where differences of ``rss`` are below rounding, a step must shrink the gradient.
+    """
+    u = u.copy()
+    rss, gradient = problem.objective(u)
+    radius = 2.0 * width.max(axis=-1)
+    rows = np.arange(len(u))  # the starts still moving
+    part, low, high = problem, lower, upper
+    for _ in range(_NEWTON_STEPS):
+        at, value, slope = u[rows], rss[rows], gradient[rows]
+        curvature = _curvature(part.objective, at, slope, high)
+        # A coordinate that is pushed against a bound goes onto it, and leaves the Newton step.
+        near = 1e-6 * (high - low)
+        held_low, held_high = (at <= low + near) & (slope > 0), (at >= high - near) & (slope < 0)
+        held = held_low | held_high
+        step = _newton_step(curvature, slope, held)
+        longest = np.abs(step).max(axis=-1)
+        step *= np.minimum(1.0, radius[rows] / np.maximum(longest, 1e-300))[:, None]
+        trial = np.clip(at + step, low, high)
+        trial = np.where(held_low, low, np.where(held_high, high, trial))
+        trial_value, trial_slope = part.objective(trial)
+        steepness = np.abs(np.where(held, 0.0, slope)).max(axis=-1)
+        flatter = np.abs(np.where(held, 0.0, trial_slope)).max(axis=-1) < steepness
+        level = np.abs(trial_value - value) <= 1e-10 * value
+        better = (trial_value < value) & ~level | level & flatter
+        moved = np.abs(trial - at).max(axis=-1)
+        done = (moved <= 1e-14 * (1.0 + np.abs(at).max(axis=-1))) | (~better & (moved < 1e-9))
+        accepted = rows[better]
+        u[accepted], rss[accepted] = trial[better], trial_value[better]
+        gradient[accepted] = trial_slope[better]
+        radius[rows] *= np.where(better, 2.0, 0.2)
+        if done.any():
+            if done.all():
+                break
+            rows = rows[~done]
+            part, low, high = problem.take(rows), lower[rows], upper[rows]
+    return u, rss, gradient
+
+
+def _newton_step(curvature: Floats, slope: Floats, held: NDArray[np.bool_]) -> Floats:
+    """Return ``-|H|^-1 g`` over the coordinates that are not held at a bound."""
+    free = ~held
+    slope = np.where(held, 0.0, slope)
+    hessian = curvature * (free[:, :, None] & free[:, None, :])
+    if hessian.shape[-1] == 1:
+        size = np.abs(hessian[:, 0])
+        return -slope / np.where(size > 0, size, np.inf)
+    values, vectors = np.linalg.eigh(hessian)
+    size = np.abs(values)
+    floor = 1e-12 * size.max(axis=-1, keepdims=True)
+    turned = np.einsum("gij,gi->gj", vectors, slope)
+    turned = turned / np.where(size > floor, size, np.inf)
+    step: Floats = -np.einsum("gij,gj->gi", vectors, turned)
+    return step
+
+
+def _select(
+    curve: Ints, u: Floats, rss: Floats, width: Floats, n_curves: int
+) -> tuple[Ints, Ints, Floats]:
+    """Return per curve the row of the best minimum, the number of distinct ones, the runner-up."""
+    order = np.lexsort((rss, curve))
+    first = np.searchsorted(curve[order], np.arange(n_curves))
+    best = order[first]
+    apart = np.any(np.abs(u - u[best][curve]) > 0.5 * width, axis=-1)
+    n_basins = 1 + np.bincount(curve, weights=apart, minlength=n_curves).astype(np.intp)
+    runner_up = np.full(n_curves, np.inf)
+    np.minimum.at(runner_up, curve[apart], rss[apart])
+    floor = np.maximum(rss[best], 1e-300)
+    return best, n_basins, runner_up / floor

@@ -1,0 +1,205 @@
+"""What every registered law must satisfy; a new entry of LAWS is tested without further ado."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scalefit.errors import LawError
+from scalefit.laws import LAWS, Frame, get_law, laws, resolve
+from scalefit.sample import by_size
+
+DOCS = Path(__file__).parent.parent / "docs" / "laws"
+SIZES = 10 ** np.linspace(4, 7, 8)
+
+every_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+every_shape_law = pytest.mark.parametrize(
+    "law", [law for law in LAWS if law.shapes], ids=lambda law: law.name
+)
+either_way = pytest.mark.parametrize(
+    ("sign", "limit"), [(1.0, 1.0), (-1.0, 0.0), (1.0, np.nan), (-1.0, np.nan)]
+)
+
+
+def inside(law, frame, rng, share=(0.2, 0.8)):
+    """Return shape parameters somewhere inside the law's box."""
+    theta = []
+    for shape in law.shapes:
+        low, high = (shape.coordinate.to_u(np.asarray(b)) for b in shape.bounds(frame))
+        theta.append(shape.coordinate.to_theta(low + rng.uniform(*share) * (high - low)))
+    return tuple(theta)
+
+
+def public(law, frame, coefficients, theta):
+    """Return the field's parameters of a working form."""
+    return {p.name: p.terms(theta, frame, np).value(coefficients) for p in law.parameters}
+
+
+@every_shape_law
+def test_gradient_is_the_complex_step(law):
+    rng = np.random.default_rng(1)
+    frame = Frame.of_sizes(SIZES, limit=1.0)
+    z = np.log(SIZES / frame.x0)
+    for _ in range(50):
+        theta = inside(law, frame, rng)
+        claimed = law.gradient(z, theta, frame)
+        for j in range(len(theta)):
+            moved = list(theta)
+            moved[j] = moved[j] + 1e-30j
+            columns = law.columns(z, tuple(moved), frame, np)
+            for column, slope in zip(columns, claimed[j], strict=True):
+                exact = np.imag(np.asarray(column) + 0j) / 1e-30
+                scale = np.abs(exact).max() or 1.0
+                np.testing.assert_allclose(slope, exact, atol=1e-13 * scale, rtol=1e-11)
+
+
+def test_gradient_near_the_log_law():
+    """Where the complex step itself cancels, the series is checked against its exact limits."""
+    law, z = get_law("saturating_power"), np.linspace(-3, 3, 7)
+    frame = Frame.of_sizes(SIZES)
+    for a in (0.0, 1e-12, -1e-9, 1e-6):
+        slope = law.gradient(z, (np.float64(a),), frame)[0][1]
+        np.testing.assert_allclose(slope, -(z**2) / 2 + a * z**3 / 3, rtol=1e-11, atol=1e-14)
+
+
+@every_law
+@either_way
+def test_numpy_equals_pytensor(law, sign, limit):
+    pytensor = pytest.importorskip("pytensor")
+    import pytensor.tensor as pt
+
+    frame = Frame.of_sizes(SIZES, sign, limit)
+    rng = np.random.default_rng(2)
+    theta = inside(law, frame, rng)
+    values = public(law, frame, rng.uniform(0.1, 0.3, law.n_columns), theta)
+    symbols = {name: pt.dscalar(name) for name in values}
+    x0 = frame.x0
+    mean = law.mean(pt.as_tensor(SIZES), symbols, pt, sign=sign, limit=limit, x0=x0)
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+    function = pytensor.function(
+        list(symbols.values()), mean + 0 * SIZES, mode=mode, on_unused_input="ignore"
+    )
+    expected = law.mean(SIZES, values, sign=sign, limit=limit)
+    np.testing.assert_allclose(function(*values.values()), expected, rtol=1e-12)
+
+
+@every_law
+@either_way
+def test_field_parameters_and_working_form_agree(law, sign, limit):
+    frame = Frame.of_sizes(SIZES, sign, limit)
+    rng = np.random.default_rng(3)
+    for _ in range(20):  # not too slow: else a far asymptote and a tall coefficient cancel
+        theta = inside(law, frame, rng, (0.6, 0.9))
+        coefficients = rng.uniform(0.1, 0.3, law.n_columns)
+        values = public(law, frame, coefficients, theta)
+        again, shapes = law.invert(values, frame, np)
+        np.testing.assert_allclose(again, coefficients, rtol=1e-9)
+        np.testing.assert_allclose(shapes, theta, rtol=1e-9, atol=1e-12)
+        terms = law.value_terms(np.log(SIZES / frame.x0), theta, frame)
+        mean = law.mean(SIZES, values, sign=sign, limit=limit)
+        np.testing.assert_allclose(terms.value(coefficients), mean, rtol=1e-9, atol=1e-9)
+
+
+@every_law
+def test_limit_is_the_mean_far_out(law):
+    frame = Frame.of_sizes(SIZES, 1.0, 1.0)
+    coefficients = np.full(law.n_columns, 0.2)
+    theta = tuple(np.float64(1.0) for _ in law.shapes)
+    limit = law.limit(theta, frame, np).value(coefficients)
+    far = law.value_terms(500.0, theta, frame).value(coefficients)
+    assert far == pytest.approx(limit, rel=1e-9) if np.isfinite(limit) else far > 50
+
+
+@every_shape_law
+@pytest.mark.parametrize("end", ["observed", "infinity"])
+def test_reach_undoes_the_curve(law, end):
+    frame = Frame.of_sizes(SIZES, 1.0, 1.0)
+    rng = np.random.default_rng(4)
+    coefficients = np.full(law.n_columns, 0.2)
+    for _ in range(20):
+        theta = inside(law, frame, rng, (0.45, 0.8))
+        z_to = frame.z_max if end == "observed" else np.inf
+        z = law.reach(0.6, frame.z_min, z_to, theta, frame)
+        start = law.value_terms(frame.z_min, theta, frame).value(coefficients)
+        stop = (
+            law.value_terms(z_to, theta, frame)
+            if end == "observed"
+            else law.limit(theta, frame, np)
+        ).value(coefficients)
+        here = law.value_terms(z, theta, frame).value(coefficients)
+        if np.isfinite(stop) and np.isfinite(z):
+            assert here == pytest.approx(start + 0.6 * (stop - start), rel=1e-9)
+
+
+@every_law
+def test_start_is_finite_and_inside(law):
+    rng = np.random.default_rng(5)
+    for y in (SIZES**0.1, np.full(8, 0.3), -SIZES, 0.3 + 1e-15 * rng.standard_normal(8)):
+        for x in (SIZES, SIZES[rng.permutation(8)], np.repeat(SIZES[[0, 7]], 4)):
+            sample = by_size(x, y, np.zeros(8, int), np.ones(1), np.ones(1))
+            for value, shape in zip(
+                law.start(sample.z, sample.benefit, sample.frame), law.shapes, strict=True
+            ):
+                low, high = shape.bounds(sample.frame)
+                assert np.isfinite(value).all()
+                assert (low - 1e-9 <= value).all()
+                assert (value <= high + 1e-9).all()
+
+
+@every_law
+def test_units_move_parameters_as_their_roles_say(law):
+    """A driver in thousands and a score in percent."""
+    rng = np.random.default_rng(6)
+    frame = Frame.of_sizes(SIZES, 1.0, 1.0)
+    thousand = Frame.of_sizes(SIZES / 1e3, 1.0, 100.0)
+    theta = inside(law, frame, rng, (0.5, 0.8))
+    coefficients = np.full(law.n_columns, 0.2)
+    before = public(law, frame, coefficients, theta)
+    after = public(law, thousand, 100 * coefficients, theta)
+    exponent = before.get("exponent", 0.0)
+    factor = {
+        "level": 100.0,
+        "amplitude": 100.0,
+        "slope": 100.0,
+        "coefficient": 100.0 * 1e3**-exponent,
+        "exponent": 1.0,
+        "size": 1e-3,
+    }
+    for parameter in law.parameters:
+        expected = before[parameter.name] * factor[parameter.role]
+        assert after[parameter.name] == pytest.approx(expected, rel=1e-9), parameter.name
+
+
+@every_law
+def test_is_documented(law):
+    assert law.title
+    assert law.wrong_when
+    assert law.source
+    assert all(len(p.meaning) > 10 for p in law.parameters)
+    page = DOCS / f"{law.name}.md"
+    text = page.read_text(encoding="utf-8")
+    assert law.name in text
+    assert all(p.name in text for p in law.parameters)
+
+
+def test_registry():
+    table = laws()
+    assert list(table.index) == [law.name for law in LAWS]
+    with pytest.raises(LawError, match=r"no law named 'hil'; the laws are constant.*'hill'"):
+        get_law("hil")
+    with pytest.raises(LawError, match="empty"):
+        resolve([])
+    assert resolve("auto") == LAWS
+    assert resolve(["hill", get_law("power")]) == (get_law("hill"), get_law("power"))
+    with pytest.raises(LawError, match="has no parameter 'asymptot'"):
+        get_law("saturating_power").parameter("asymptot")
+
+
+@every_law
+def test_nested_laws_are_special_cases(law):
+    if not law.nested_in:
+        return
+    wide = get_law(law.nested_in)
+    assert wide.n_params > law.n_params
