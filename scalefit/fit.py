@@ -1,0 +1,444 @@
+"""The public face: fit a table, and ask the fitted curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from . import plots, storage, words
+from .certificate import Certificate, certify
+from .diagnostics import diagnose
+from .errors import FitError, ScalefitError, UnknownCurveError, nearest
+from .estimands import Estimand, Gain
+from .estimate import Estimate
+from .findings import findings_frame
+from .inference import Inference, Interval, check_level, get_inference, union
+from .laws import Law, resolve
+from .noise import Gaussian, Variance, get_noise
+from .published import published_sizes
+from .results import curve_text, parameter_table, prediction_table, sizes_from
+from .sample import by_size
+from .saturation import Assessment, Saturation, assess, single
+from .selection import Candidates, ask, candidates
+from .table import Table, make_table
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Fit", "FitSet", "Settings", "fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a table was fitted.
+
+    Parameters
+    ----------
+    noise : Gaussian
+        Error model.
+    inference : str
+        Name of the inference used where none is named.
+    level : float
+        Level used where none is named.
+    seed : int
+        Seed of every Monte-Carlo step.
+    """
+
+    noise: Gaussian
+    inference: str
+    level: float
+    seed: int
+
+
+def fit(
+    data: Any,
+    *,
+    score: str | None = None,
+    drivers: str | Sequence[str] | None = None,
+    law: str | Law | Iterable[str | Law] = "auto",
+    better: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
+    noise: str | Gaussian | None = None,
+    variance: Variance = "auto",
+    by: str | Sequence[str] | None = None,
+    pool: str = "none",
+    method: str = "least_squares",
+    inference: str = "profile",
+    level: float = 0.95,
+    on_bad: Literal["raise", "drop"] = "raise",
+    rng: int | np.random.Generator = 0,
+) -> Any:
+    """Fit scaling laws to a table of sizes and scores.
+
+    Parameters
+    ----------
+    data : path, DataFrame, mapping of columns, or Table
+        One row a run. By convention the columns are ``cells`` (or tokens, params, ...), ``score``
+        (or the name of a metric) and ``seed``; a plain ``cells,seed,score`` CSV needs no options.
+    score, drivers : str
+        Other names for the score column and for the driver.
+    law : str, Law, or several
+        ``"auto"`` compares all registered laws; see :func:`scalefit.laws`.
+    better : {"higher", "lower"}
+        Overrides the direction that the metric's name implies.
+    bounds : tuple of two numbers or None
+        Least and greatest possible score, where the metric's name does not say.
+    noise, variance : str
+        Error model, and ``"auto"``, ``"constant"`` or ``"power"`` variance; see
+        :class:`scalefit.noise.Gaussian`.
+    by : str or list of str
+        Columns that tell curves apart. All curves are fitted in one batch.
+    pool : {"none"}
+        Curves are fitted separately.
+    method : {"least_squares"}
+        School of estimation.
+    inference : {"profile", "wald", "union"}
+        What turns estimates into intervals where a call does not say.
+    level : float
+        Coverage of intervals where a call does not say.
+    on_bad : {"raise", "drop"}
+        Refuse bad rows, or leave them out and count them.
+    rng : int or Generator
+        Seed of every Monte-Carlo step.
+
+    Returns
+    -------
+    Fit or FitSet
+        A :class:`FitSet` if ``by`` is given.
+
+    Raises
+    ------
+    TableError, LawError, FitError
+        Naming what was given, what is allowed and what to do.
+
+    Examples
+    --------
+    >>> import scalefit as sf
+    >>> table = {"cells": [1e4, 1e5, 1e6, 1e7] * 3, "seed": [0] * 4 + [1] * 4 + [2] * 4,
+    ...          "f1": [.60, .75, .81, .84, .61, .74, .80, .83, .60, .74, .82, .84]}
+    >>> fit = sf.fit(table)
+    >>> fit.law.name
+    'saturating_power'
+    >>> print(fit.gain(10))
+    0.0139 [0.0059, 0.0280] (95 % profile likelihood, given saturating_power)
+    """
+    _allowed("method", method, ["least_squares"])
+    _allowed("pool", pool, ["none"])
+    check_level(level)
+    if inference != "union":
+        get_inference(inference)
+    laws = resolve(law)
+    error_model = get_noise(noise, variance)
+    table = make_table(
+        data, score=score, drivers=drivers, by=by, better=better, bounds=bounds, on_bad=on_bad
+    )
+    settings = Settings(error_model, inference, level, _seed(rng))
+    found = FitSet(table, fit_table(table, laws, error_model), settings)
+    return found if table.by else found.only()
+
+
+def fit_table(table: Table, laws: Sequence[Law], noise: Gaussian) -> Candidates:
+    """Fit every law to every curve of a table."""
+    sample = by_size(
+        table.rows[table.drivers[0]].to_numpy(dtype=float),
+        table.rows[table.score].to_numpy(dtype=float),
+        table.group,
+        np.array([float(metric.sign) for metric in table.metrics]),
+        np.array([metric.best for metric in table.metrics], dtype=float),
+    )
+    return candidates(laws, noise.weigh(sample))
+
+
+def _allowed(option: str, given: str, names: Sequence[str]) -> None:
+    if given not in names:
+        raise ScalefitError(
+            f"{option}={given!r} is not available; use {' or '.join(map(repr, names))}"
+            + nearest(str(given), names)
+        )
+
+
+def _seed(rng: int | np.random.Generator) -> int:
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        return int(rng)
+    return int(np.random.default_rng(rng).integers(2**31))
+
+
+def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarray[Any, Any]:
+    """Return the smallest gain of interest per curve: as given, or what the metric implies."""
+    if margin is not None:
+        if not (np.isfinite(margin) and margin > 0):
+            raise FitError(f"margin={margin}; give the smallest gain of interest, such as 0.01")
+        return np.full(len(chosen), float(margin))
+    tops = np.empty(len(chosen))
+    for i in np.unique(chosen.chosen):
+        rows = np.flatnonzero(chosen.chosen == i)
+        tops[rows] = chosen.estimates[i].take(rows).fitted()[:, -1]
+    return np.array([metric.margin(top) for metric, top in zip(table.metrics, tops, strict=True)])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One curve, fitted by one or several laws; made by :func:`fit`.
+
+    Parameters
+    ----------
+    table : Table
+        The rows of this curve.
+    candidates : Candidates
+        The laws fitted to it.
+    settings : Settings
+        How it was fitted.
+    """
+
+    table: Table
+    candidates: Candidates
+    settings: Settings
+
+    @property
+    def law(self) -> Law:
+        """The law that is reported."""
+        return self.candidates.law(0)
+
+    @property
+    def estimate(self) -> Estimate:
+        """The fitted law in its working form."""
+        return self.candidates.estimates[int(self.candidates.chosen[0])]
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver's column."""
+        return self.table.drivers[0]
+
+    @property
+    def label(self) -> str:
+        """Group of this curve in words; empty if there is only one."""
+        return self.table.label(0) if self.table.by else ""
+
+    @property
+    def curve(self) -> str:
+        """The fitted curve as an expression, with ten digits."""
+        return curve_text(self.estimate, self.table.score, self.driver)
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """Parameters of the law: estimate, std_error, lower, upper, caution.
+
+        Infinite bounds are open; an estimate that the data do not identify is nan, and ``caution``
+        says why. Intervals are law-conditional.
+        """
+        settings = self.settings
+        metric = self.table.metrics[0]
+        return parameter_table(self.estimate, metric, settings.level, _within_law(settings))
+
+    @property
+    def laws(self) -> pd.DataFrame:
+        """The candidate laws, best AICc first; weights are for display only."""
+        return self.candidates.table(0)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What shows that the optimum is global; an independent solver is run when asked."""
+        return certify(self.estimate)
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """Findings, gravest first: code, severity, message, evidence, mend."""
+        found = diagnose(self.table, self.candidates, self._assessment, self.settings.level)
+        return findings_frame(found)
+
+    def ask(
+        self, estimand: Estimand, level: float | None = None, inference: str | None = None
+    ) -> Interval:
+        """Return the interval of any estimand by any inference.
+
+        ``inference="union"`` holds whichever surviving law is true; the others are conditional on
+        :attr:`law`.
+        """
+        level = check_level(self.settings.level if level is None else level)
+        name = self.settings.inference if inference is None else inference
+        if name == "union":
+            span = self.candidates.spanning()
+            method = _within_law(self.settings)
+            return union(span.estimates, span.surviving, estimand, level, method)[0]
+        return ask(self.candidates, estimand, level, get_inference(name))[0]
+
+    def gain(
+        self, factor: float = 10.0, level: float | None = None, inference: str | None = None
+    ) -> Interval:
+        """Return the gain from ``factor`` times the largest size; positive is for the better."""
+        return self.ask(Gain(factor), level, inference)
+
+    def predict(
+        self,
+        sizes: Any,
+        interval: Literal["mean", "run"] = "mean",
+        level: float | None = None,
+    ) -> pd.DataFrame:
+        """Return predictions with law-conditional intervals.
+
+        Parameters
+        ----------
+        sizes : mapping, DataFrame or numbers
+            ``{"cells": [1e8, 1e9]}`` or just the sizes.
+        interval : {"mean", "run"}
+            For the curve, or for the score of one new run.
+        level : float
+            Coverage.
+
+        Returns
+        -------
+        DataFrame
+            Driver, estimate, lower, upper, beyond (size over the largest one observed).
+        """
+        return prediction_table(
+            self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
+            check_level(self.settings.level if level is None else level),
+            _within_law(self.settings), interval,
+        )  # fmt: skip
+
+    def saturation(self, factor: float = 10.0, margin: float | None = None) -> Saturation:
+        """Return the verdict on whether ``factor`` times the data are worth ``margin``.
+
+        ``margin`` is in score units; by default one point of a unit-range metric, or 1 % of the
+        score at the largest size. See :class:`scalefit.saturation.Saturation`.
+        """
+        default = factor == 10.0 and margin is None
+        found = self._assessment if default else self._assess(factor, margin)
+        return single(found, float(published_sizes(self.table)[0]))
+
+    @cached_property
+    def _assessment(self) -> Assessment:
+        return self._assess(10.0, None)
+
+    def _assess(self, factor: float, margin: float | None) -> Assessment:
+        return assess(
+            self.candidates, _margins(self.table, self.candidates, margin), factor=factor,
+            level=self.settings.level, inference=_within_law(self.settings),
+            rng=self.settings.seed,
+        )  # fmt: skip
+
+    def summary(self) -> str:
+        """Return the answer, the fit and its cautions as text."""
+        return words.summary(self)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw runs, curve, bands and forecast; see :func:`scalefit.plots.plot_fit`."""
+        return plots.plot_fit(self, ax=ax, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to a JSON file that :func:`scalefit.load` reads back bit for bit."""
+        storage.save(self, path)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return words.one_line(self)
+
+    def _repr_html_(self) -> str:
+        return words.html(self)
+
+
+class FitSet(Mapping[Any, Fit]):
+    """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
+
+    Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
+    """
+
+    def __init__(self, table: Table, candidates: Candidates, settings: Settings) -> None:
+        self.all_rows = table
+        self.candidates = candidates
+        self.settings = settings
+        self._index = {key: i for i, key in enumerate(table.keys)}
+
+    def only(self) -> Fit:
+        """Return the only curve; FitError if there are several."""
+        if len(self) != 1:
+            raise FitError(f"{len(self)} curves here; name one of {list(self)[:5]}")
+        return self[next(iter(self))]
+
+    def __getitem__(self, key: Any) -> Fit:
+        name = key if isinstance(key, tuple) else (key,)
+        try:
+            i = self._index[name]
+        except (KeyError, TypeError):
+            close = nearest(str(name), [str(k) for k in self._index])
+            raise UnknownCurveError(
+                f"no curve {key!r}; keys are ({', '.join(self.all_rows.by)}) such as "
+                f"{list(self._index)[:3]}{close}"
+            ) from None
+        return Fit(self.all_rows.take([i]), self.candidates.take(slice(i, i + 1)), self.settings)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def saturation(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return a verdict per curve, all made in one pass.
+
+        Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided), margin,
+        gate_p, robust_lower, robust_upper, published, reason.
+        """
+        found = assess(
+            self.candidates, _margins(self.all_rows, self.candidates, margin), factor=factor,
+            level=self.settings.level, inference=_within_law(self.settings),
+            rng=self.settings.seed,
+        )  # fmt: skip
+        table = self._keys_frame()
+        table["verdict"], table["strength"] = found.verdict, found.strength
+        table["gain"] = found.gain.estimate
+        table["lower"], table["upper"] = found.gain.lower, found.gain.upper
+        table["margin"] = found.margin
+        table["gate_p"] = found.gate.p
+        table["robust_lower"] = found.robust_gain.lower
+        table["robust_upper"] = found.robust_gain.upper
+        table["published"] = published_sizes(self.all_rows)
+        table["reason"] = found.reason
+        table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
+        return table
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""
+        table = self._keys_frame()
+        sample = self.candidates.sample
+        table["runs"], table["sizes"] = sample.n.astype(int), sample.n_sizes.astype(int)
+        table["law"] = [self.candidates.law(i).name for i in range(len(self))]
+        verdicts = self.saturation()
+        for column in ("verdict", "strength", "gain", "lower", "upper", "margin", "published"):
+            table[column] = verdicts[column]
+        return table
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw all curves as small multiples; see :func:`scalefit.plots.plot_fits`."""
+        return plots.plot_fits(self, **options)
+
+    def _keys_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(list(self), columns=list(self.all_rows.by))
+
+    def summary(self) -> str:
+        """Return one line a curve, and how many verdicts are inconclusive."""
+        return words.set_summary(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<FitSet of {len(self)} curves by {', '.join(self.all_rows.by) or 'nothing'}>"
+
+    def _repr_html_(self) -> str:
+        return words.set_html(self)
+
+
+def _within_law(settings: Settings) -> Inference:
+    """Return the inference used within a law; a union is made of profile intervals."""
+    return get_inference("profile" if settings.inference == "union" else settings.inference)

@@ -1,0 +1,202 @@
+"""Answers of one fitted curve as tables: parameters, predictions, residuals, the printed curve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from .errors import FitError, nearest
+from .estimands import Parameter, Value
+from .estimate import Estimate
+from .inference import Inference, Intervals, standard_error, within
+from .metrics import Metric
+
+__all__ = ["curve_text", "parameter_table", "prediction_table", "residuals", "sizes_from"]
+
+Floats = NDArray[np.float64]
+
+
+def parameter_table(
+    estimate: Estimate, metric: Metric, level: float, inference: Inference
+) -> pd.DataFrame:
+    """Return the parameters of a single curve's law.
+
+    Columns estimate, std_error, lower, upper, caution. An infinite bound is open. A number
+    that the data do not identify is not printed: its estimate is nan, with the reason in caution.
+    """
+    rows = {}
+    for parameter in estimate.law.parameters:
+        question = Parameter(parameter.name)
+        found = inference(estimate, question, level)
+        if parameter.role == "level":
+            found = _known_range(found, metric)
+        value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
+        error = standard_error(estimate, question)[0]
+        caution = _caution(estimate, parameter.role, value, lower, upper)
+        if caution.startswith("not identified"):
+            value = error = np.nan
+        rows[parameter.name] = {
+            "estimate": value,
+            "std_error": error,
+            "lower": lower,
+            "upper": upper,
+            "caution": caution,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index.name = "parameter"
+    return table
+
+
+def _known_range(found: Intervals, metric: Metric) -> Intervals:
+    """Cut closed ends to the metric's range, and open ones too where the range is finite."""
+    cut = within(found, metric.lower, metric.upper)
+    # An open end stays open in name: the metric's bound is not evidence from the data.
+    lower = np.where(np.isinf(found.lower), found.lower, cut.lower)
+    upper = np.where(np.isinf(found.upper), found.upper, cut.upper)
+    return Intervals(cut.estimate, lower, upper, found.level, found.method)
+
+
+def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: float) -> str:
+    if np.isinf(lower) and np.isinf(upper):
+        reason = "the curve is flat" if estimate.flat[0] else "open on both sides"
+        return f"not identified: {reason}"
+    if not np.isfinite(value):
+        return "not identified: the estimate is infinite"
+    if np.isinf(lower) or np.isinf(upper):
+        side = "below" if np.isinf(lower) else "above"
+        if role in ("exponent", "slope"):
+            return f"open {side}"
+        return f"not identified: open {side}"
+    if estimate.solution.at_bound[0].any():
+        return "the fit lies on a bound of the law's shape"
+    return ""
+
+
+def sizes_from(given: Any, driver: str) -> Floats:
+    """Return the sizes in ``given``: a mapping or frame with the driver's column, or numbers."""
+    if isinstance(given, (Mapping, pd.DataFrame)):
+        names = [str(name) for name in given]
+        if driver not in names:
+            raise FitError(
+                f"predict needs the driver {driver!r}; given {', '.join(names) or 'nothing'}"
+                + nearest(driver, names)
+            )
+        given = given[driver]
+    try:
+        sizes = np.atleast_1d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        raise FitError(f"sizes must be numbers in units of {driver!r}; got {given!r}") from None
+    if sizes.ndim != 1:
+        raise FitError(f"sizes must be one list of numbers; got an array of shape {sizes.shape}")
+    bad = sizes[~(np.isfinite(sizes) & (sizes > 0))]
+    if bad.size:
+        raise FitError(f"size {bad[0]:g}: sizes of {driver!r} must be positive and finite")
+    return sizes
+
+
+def prediction_table(
+    estimate: Estimate,
+    sizes: Sequence[float] | Floats,
+    driver: str,
+    metric: Metric,
+    level: float,
+    inference: Inference,
+    interval: Literal["mean", "run"],
+) -> pd.DataFrame:
+    """Return predictions of a single curve: driver, estimate, lower, upper, beyond.
+
+    ``interval="mean"`` is for the curve, ``"run"`` for the score of one new run. ``beyond`` is the
+    size over the largest one observed.
+    """
+    if interval not in ("mean", "run"):
+        raise FitError(f"interval={interval!r}; use 'mean' (the curve) or 'run' (one new run)")
+    x = np.asarray(sizes, dtype=float)
+    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    if interval == "mean":
+        found = inference(many, Value(x), level)
+    else:
+        found = run_interval(many, x, level, inference)
+    cut = within(found, metric.lower, metric.upper)
+    table = pd.DataFrame(
+        {
+            driver: x,
+            "estimate": cut.estimate,
+            "lower": cut.lower,
+            "upper": cut.upper,
+            "beyond": x / estimate.sample.x.max(),
+        }
+    )
+    of = "one new run" if interval == "run" else "the mean"
+    table.attrs["label"] = f"{100 * level:g} % {found.method}, for {of}"
+    return table
+
+
+def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inference) -> Intervals:
+    """Return intervals for the score of one new run at size ``x[g]`` of curve g.
+
+    The arms of the interval for the mean are joined in quadrature with t times the standard
+    deviation of a run.
+    """
+    found = inference(estimate, Value(x), level)
+    spread = stdtrit(estimate.scale[1], 0.5 + 0.5 * level) * run_sd(estimate, x)
+    return Intervals(
+        found.estimate,
+        found.estimate - np.hypot(found.estimate - found.lower, spread),
+        found.estimate + np.hypot(found.upper - found.estimate, spread),
+        level,
+        found.method,
+    )
+
+
+def run_sd(estimate: Estimate, x: Floats) -> Floats:
+    """Return the standard deviation of one run at sizes ``x``, one per curve of the estimate.
+
+    Outside the observed sizes it is held at that of the nearest one.
+    """
+    frame = estimate.sample.frame
+    z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
+    variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
+    sd: Floats = np.sqrt(variance * np.exp(estimate.sample.variance_slope * z))
+    return sd
+
+
+def residuals(estimate: Estimate, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return fitted value and standardised residual of each run of a single curve."""
+    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    terms = Value(x).terms(many.law, many.shapes(), many.sample.frame, np)
+    fitted = many.evaluate(terms)
+    sd = run_sd(many, x)
+    return fitted, np.divide(y - fitted, sd, out=np.zeros_like(y), where=sd > 0)
+
+
+def curve_text(estimate: Estimate, score: str, driver: str) -> str:
+    """Return the fitted curve in its working form with ten digits, fit for pasting.
+
+    The working form is printed because its numbers are identified and lose nothing to rounding:
+    the field's parameters may be huge, strongly correlated, or infinite.
+    """
+    frame = estimate.sample.frame
+    sign = float(frame.sign[0])
+    names = {
+        "c": sign * estimate.coefficients[0, 0] if estimate.coefficients.shape[1] else np.nan,
+        "b": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] else np.nan,
+        "x0": float(frame.x0[0]),
+        "best": float(frame.limit[0]),
+    }
+    if estimate.law.guesses:
+        shapes = [name for name, _ in estimate.law.guesses]
+    else:
+        shapes = [shape.name for shape in estimate.law.shapes]
+    # A flat curve has b = 0: any shape prints the same curve.
+    shape_values = np.where(np.isnan(estimate.theta[0]), 1.0, estimate.theta[0])
+    names |= dict(zip(shapes, shape_values, strict=True))
+    working = estimate.law.working(frame)
+    used = re.findall(r"[A-Za-z_]\w*", working)
+    values = ", ".join(f"{key} = {names[key]:.10g}" for key in names if key in used)
+    return f"{score} = {working}, x = {driver}, {values}"

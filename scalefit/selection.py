@@ -1,0 +1,220 @@
+"""Which laws a table allows: all candidates fitted, the misfits rejected, one named.
+
+A law survives unless its lack of fit against the replicates has p < 0.01. Without replicates it
+survives unless its residual mean square is so much larger than the smallest that the F ratio has
+p < 0.01. AICc weights are for display: intervals are never averaged by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import fdtrc, stdtr
+
+from .estimands import Estimand
+from .estimate import Estimate, estimate
+from .inference import Inference, Intervals
+from .laws import Law, get_law
+from .sample import Sample
+
+__all__ = ["REJECT", "Candidates", "ask", "candidates", "signed_root"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+#: Lack-of-fit level below which a law is rejected.
+REJECT = 0.01
+#: The laws that no other law contains: together they span slow, fast and late saturation.
+_SPANNING = ("saturating_power", "hill", "exponential")
+#: What is named where the spanning laws have too few sizes.
+_FALLBACK = ("log_linear", "constant")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Several laws fitted to the same G curves.
+
+    Parameters
+    ----------
+    estimates : tuple of L estimates
+        One per law.
+    surviving : array (L, G) of bool
+        Laws that have enough sizes and are not rejected.
+    chosen : array (G,) of int
+        Index of the law that is reported.
+    """
+
+    estimates: tuple[Estimate, ...]
+    surviving: Bools
+    chosen: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def sample(self) -> Sample:
+        """The data, reduced to sizes."""
+        return self.estimates[0].sample
+
+    def take(self, rows: Any) -> Candidates:
+        """Return the candidates of some of the curves."""
+        parts = tuple(e.take(rows) for e in self.estimates)
+        return Candidates(parts, self.surviving[:, rows], self.chosen[rows])
+
+    def law(self, row: int) -> Law:
+        """Return the chosen law of one curve."""
+        return self.estimates[int(self.chosen[row])].law
+
+    def estimate_of(self, name: str) -> Estimate:
+        """Return the estimate of a law, fitting it now if it is not among the candidates."""
+        for item in self.estimates:
+            if item.law.name == name:
+                return item
+        return estimate(get_law(name), self.sample)
+
+    def spanning(self) -> Candidates:
+        """Return the laws to take unions over: the chosen ones and those that span all tails."""
+        named = [e.law.name for e in self.estimates]
+        used = {named[i] for i in self.chosen} - set(_FALLBACK)
+        laws = [e.law for e in self.estimates if e.law.name in {*used, *_SPANNING}]
+        laws += [get_law(name) for name in _SPANNING if name not in named]
+        have = {e.law.name: e for e in self.estimates}
+        parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
+        surviving = _surviving(parts)
+        return Candidates(parts, surviving, np.argmax(surviving, axis=0))
+
+    def table(self, row: int) -> pd.DataFrame:
+        """Return the candidates of one curve: one row a law, the best AICc first."""
+        here = self.take(slice(row, row + 1))
+        aicc = np.array([e.aicc[0] if e.applicable[0] else np.inf for e in here.estimates])
+        least = aicc.min()
+        gaps = np.where(np.isfinite(aicc), aicc - least, np.inf) if np.isfinite(least) else aicc
+        weight = np.exp(-0.5 * gaps)
+        weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(aicc), np.nan)
+        rows = [
+            {
+                "law": e.law.name,
+                "n_params": e.law.n_params,
+                "objective": float(e.total_ss[0]),
+                "residual_sd": float(np.sqrt(e.total_ss[0] / max(float(e.residual_df[0]), 1.0))),
+                "lack_of_fit_p": float(e.lack_of_fit[1][0]),
+                "aicc": float(aicc[i]),
+                "weight": float(weight[i]),
+                "status": _status(e, bool(here.surviving[i, 0])),
+                "chosen": bool(here.chosen[0] == i),
+            }
+            for i, e in enumerate(here.estimates)
+        ]
+        return pd.DataFrame(rows).sort_values("aicc", ignore_index=True)
+
+
+def candidates(laws: Sequence[Law], sample: Sample) -> Candidates:
+    """Fit every law to every curve, all curves of a law in one batch, and name one law a curve.
+
+    With several laws the saturating power law is named unless it is rejected or the curve
+    accelerates; then the surviving law, among those that no other contains, with the least AICc.
+    """
+    estimates = tuple(estimate(law, sample) for law in laws)
+    surviving = _surviving(estimates)
+    return Candidates(estimates, surviving, _choose(estimates, surviving))
+
+
+def ask(
+    candidates: Candidates, estimand: Estimand, level: float, inference: Inference
+) -> Intervals:
+    """Return the intervals of every curve, given its chosen law; each law is asked once."""
+    n_curves = len(candidates)
+    value, lower, upper = (np.empty(n_curves) for _ in range(3))
+    used = np.unique(candidates.chosen)
+    label = ""
+    for i in used:
+        rows = np.flatnonzero(candidates.chosen == i)
+        part = inference(candidates.estimates[i].take(rows), estimand.take(rows), level)
+        value[rows], lower[rows], upper[rows] = part.estimate, part.lower, part.upper
+        label = part.method
+    if used.size > 1:
+        label = label.split(",")[0] + ", given each curve's law"
+    return Intervals(value, lower, upper, level, label)
+
+
+def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, Floats]:
+    """Return the signed-root statistic of a nested law and its t distribution's upper tail.
+
+    ``r = sign sqrt[(RSS0 - RSS1) / (RSS1 / df)]`` is compared with t: the small-sample form of
+    the likelihood ratio at a boundary (Self & Liang 1987, doi:10.1080/01621459.1987.10478472).
+    """
+    df = np.maximum(wide.residual_df, 1.0)
+    residual = wide.total_ss
+    excess = np.maximum(null.total_ss - residual, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sqrt(excess / (residual / df))
+    root = sign * np.where(excess > 0, root, 0.0)
+    return root, stdtr(df, -root)
+
+
+def _surviving(estimates: Sequence[Estimate]) -> Bools:
+    applicable = np.stack([e.applicable for e in estimates])
+    p = np.stack([e.lack_of_fit[1] for e in estimates])
+    return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)
+
+
+def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
+    """Return the F tail of each law's residual mean square over the smallest one; ``(L, G)``."""
+    df = np.stack([np.maximum(e.residual_df, 1.0) for e in estimates])
+    square = np.stack([e.total_ss for e in estimates]) / df
+    least = np.where(applicable, square, np.inf).min(axis=0)
+    which = np.where(applicable, square, np.inf).argmin(axis=0)
+    floor = np.maximum(1e-24 * square.max(axis=0), 1e-300)  # rounding of a perfect fit
+    ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
+    tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
+    return tail
+
+
+def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.intp]:
+    names = [e.law.name for e in estimates]
+    if len(names) == 1:
+        return np.zeros(surviving.shape[1], dtype=np.intp)
+    spanning = [i for i, name in enumerate(names) if name in _SPANNING] or list(range(len(names)))
+    score = np.full(surviving.shape, np.inf)
+    for i in spanning:
+        score[i] = np.where(surviving[i], np.minimum(estimates[i].aicc, 1e300), np.inf)
+    if "saturating_power" in names:
+        main = names.index("saturating_power")
+        fitting = surviving[main] & ~_accelerating(estimates, names, main)
+        score[main] = np.where(fitting, -np.inf, 1e301)
+    choice = np.argmin(score, axis=0)
+    settled = np.isfinite(score.min(axis=0)) | (score.min(axis=0) == -np.inf)
+    # Nothing survives: the law with the fewest sizes needed that applies, else the first.
+    applicable = np.stack([e.applicable for e in estimates])
+    order = [names.index(n) for n in (*_SPANNING, *_FALLBACK) if n in names] or [0]
+    backup = np.full(surviving.shape[1], order[-1])
+    for i in reversed(order):
+        backup = np.where(applicable[i], i, backup)
+    return np.where(settled & surviving[choice, np.arange(len(choice))], choice, backup)
+
+
+def _accelerating(estimates: Sequence[Estimate], names: list[str], main: int) -> Bools:
+    """Return where the exponent of the saturating power law is below zero with p < 0.025."""
+    wide = estimates[main]
+    if "log_linear" not in names:
+        return np.zeros(len(wide), dtype=bool)
+    exponent = np.where(np.isnan(wide.theta[:, 0]), 0.0, wide.theta[:, 0])
+    _, p = signed_root(estimates[names.index("log_linear")], wide, -np.sign(exponent))
+    return (exponent < 0) & (p < 0.025)
+
+
+def _status(item: Estimate, survives: bool) -> str:
+    if not item.applicable[0]:
+        return "too few sizes"
+    if not survives:
+        return "rejected"
+    if item.flat[0]:
+        return "flat"
+    if item.solution.at_bound[0].any():
+        return "at a bound"
+    return "ok" if item.solution.n_basins[0] == 1 else "several minima"

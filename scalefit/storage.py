@@ -1,0 +1,224 @@
+"""Fits on disk: one JSON file with the rows, the settings and the solutions, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import FitError, TableError
+from .estimate import Estimate
+from .findings import Finding
+from .laws import LAWS, get_law
+from .metrics import Metric
+from .noise import Gaussian
+from .sample import Sample, by_size
+from .selection import Candidates, _surviving
+from .solvers.separable import Solution
+from .table import Table
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+__all__ = ["load", "save", "versions", "write_whole"]
+
+SCHEMA = "scalefit fit 1"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    from . import __version__
+
+    libraries = {name: version(name) for name in ("numpy", "scipy", "pandas")}
+    return {"scalefit": __version__, "python": platform.python_version(), **libraries}
+
+
+def save(fit: Fit, path: str | os.PathLike[str]) -> None:
+    """Write a fit to ``path``.
+
+    Raises
+    ------
+    FitError
+        If a candidate law is a user's own function, which a file cannot hold.
+    """
+    own = [e.law.name for e in fit.candidates.estimates if e.law not in LAWS]
+    if own:
+        raise FitError(
+            f"law {own[0]!r} is a function of yours and cannot be written to a file; save the "
+            "table and fit it again"
+        )
+    table = fit.table
+    content = {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "settings": asdict(fit.settings),
+        "table": {
+            "rows": _columns(table.rows),
+            "drivers": table.drivers,
+            "score": table.score,
+            "by": table.by,
+            "seed": table.seed,
+            "keys": table.keys,
+            "metrics": [asdict(metric) for metric in table.metrics],
+            "source": table.source,
+            "sha256": table.sha256,
+            "n_given": table.n_given,
+            "dropped": _columns(table.dropped),
+            "findings": [asdict(finding) for finding in table.findings],
+            "group_findings": [[asdict(f) for f in part] for part in table.group_findings],
+        },
+        "chosen": fit.candidates.chosen,
+        "estimates": [
+            {
+                "law": e.law.name,
+                "theta": e.theta,
+                "coefficients": e.coefficients,
+                "lack_of_fit_ss": e.lack_of_fit_ss,
+                "solution": {f.name: getattr(e.solution, f.name) for f in fields(Solution)},
+            }
+            for e in fit.candidates.estimates
+        ],
+    }
+    write_whole(path, json.dumps(_plain(content), indent=1, allow_nan=False))
+
+
+def load(path: str | os.PathLike[str]) -> Fit:
+    """Read a fit that :meth:`Fit.save` wrote; nothing is fitted again and nothing is evaluated.
+
+    Raises
+    ------
+    FitError
+        If the file is not one of ours.
+    """
+    from .fit import Fit, Settings
+
+    name = os.fspath(path)
+    try:
+        content = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TableError(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise FitError(f"{name}: is not JSON; scalefit.load reads files of Fit.save") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise FitError(
+            f"{name}: is not a fit saved by this version of scalefit (schema {SCHEMA!r}); "
+            "fit the table again"
+        )
+    part = content["table"]
+    table = Table(
+        rows=_frame(part["rows"]),
+        drivers=tuple(part["drivers"]),
+        score=part["score"],
+        by=tuple(part["by"]),
+        seed=part["seed"],
+        keys=tuple(tuple(key) for key in part["keys"]),
+        group=np.zeros(len(part["rows"]["index"]), dtype=np.intp),
+        metrics=tuple(Metric(**{k: _number(v) for k, v in m.items()}) for m in part["metrics"]),
+        source=part["source"],
+        sha256=part["sha256"],
+        n_given=part["n_given"],
+        dropped=_frame(part["dropped"]),
+        findings=tuple(Finding(**f) for f in part["findings"]),
+        group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
+    )
+    noise = Gaussian(**content["settings"].pop("noise"))
+    sample = noise.weigh(
+        by_size(
+            table.rows[table.drivers[0]].to_numpy(dtype=float),
+            table.rows[table.score].to_numpy(dtype=float),
+            table.group,
+            np.array([float(m.sign) for m in table.metrics]),
+            np.array([m.best for m in table.metrics], dtype=float),
+        )
+    )
+    estimates = tuple(_estimate(item, sample) for item in content["estimates"])
+    found = Candidates(estimates, _surviving(estimates), np.array(content["chosen"], dtype=np.intp))
+    return Fit(table, found, Settings(noise=noise, **content["settings"]))
+
+
+def write_whole(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file whole or not at all."""
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise FitError(f"{target}: cannot be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
+    law = get_law(item["law"])
+    whole = {"n_basins", "at_bound"}
+    solution = Solution(
+        **{
+            key: _array(value).astype(np.intp if key in whole else float)
+            for key, value in item["solution"].items()
+        }
+    )
+    q, p = len(law.shapes), law.n_columns
+    return Estimate(
+        law,
+        sample,
+        Solution(
+            solution.u.reshape(1, q), solution.rss, solution.curvature.reshape(1, q, q),
+            solution.gradient, solution.n_basins, solution.runner_up,
+            solution.at_bound.reshape(1, q),
+        ),
+        _array(item["theta"]).reshape(1, q),
+        _array(item["coefficients"]).reshape(1, p),
+        _array(item["lack_of_fit_ss"]),
+    )  # fmt: skip
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a frame as lists: JSON keeps floats to the last bit through their repr."""
+    return {
+        "index": [int(i) for i in range(len(frame))],
+        "names": [str(name) for name in frame.columns],
+        "values": [frame[name].tolist() for name in frame.columns],
+        "floats": [bool(pd.api.types.is_float_dtype(frame[name])) for name in frame.columns],
+    }
+
+
+def _frame(part: dict[str, Any]) -> pd.DataFrame:
+    columns = {
+        name: [_number(v) for v in values] if is_float else values
+        for name, values, is_float in zip(
+            part["names"], part["values"], part["floats"], strict=True
+        )
+    }
+    return pd.DataFrame(columns, columns=part["names"])
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON types; infinities and nan become words, since JSON has none."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    if isinstance(value, float):  # numpy floats too
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    return np.array(value, dtype=float)

@@ -1,0 +1,175 @@
+"""Results as text: what a fit says when printed."""
+
+from __future__ import annotations
+
+import html as markup
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ._format import interval_text, number, size_text, table_text
+
+if TYPE_CHECKING:
+    from .fit import Fit, FitSet
+    from .inference import Interval
+
+__all__ = ["answer", "html", "one_line", "set_html", "set_summary", "summary", "verdict_text"]
+
+_SAYS = {
+    "saturated": "saturated",
+    "still_scaling": "still scaling",
+    "no_scaling": "no scaling seen",
+    "inconclusive": "cannot tell",
+}
+
+
+def verdict_text(verdict: str) -> str:
+    """Return a verdict in plain words.
+
+    Examples
+    --------
+    >>> verdict_text("no_scaling")
+    'no scaling seen'
+    """
+    return _SAYS[verdict]
+
+
+def answer(fit: Fit) -> str:
+    """Return the answer in two sentences: the verdict, and what ten times more buys."""
+    found = fit.saturation()
+    name = f"{fit.label}: " if fit.label else ""
+    top = size_text(float(fit.candidates.sample.x.max()))
+    reason = found.reason.removeprefix("cannot tell: ")
+    return (
+        f"{name}{_SAYS[found.verdict]} ({found.verdict}, {found.strength}): {reason}. "
+        f"Ten times more {fit.driver} than {top} would improve {fit.table.score} by "
+        f"{_amount(found.gain)} ({found.gain.label}); whichever surviving law is true, by "
+        f"{_amount(found.robust_gain)}."
+    )
+
+
+def _amount(gain: Interval) -> str:
+    """Return a gain as the object of "improve by"."""
+    text = interval_text(*_three(gain))
+    if text == "not identified":
+        return "an amount that the data do not identify"
+    return text.replace("above", "more than").replace("below", "less than")
+
+
+def one_line(fit: Fit) -> str:
+    """Return the fit in one line, for a repr."""
+    found = fit.saturation()
+    name = f" {fit.label}" if fit.label else ""
+    gain = interval_text(*_three(found.gain))
+    return (
+        f"<Fit{name}: {fit.law.name}, {found.verdict} ({found.strength}), "
+        f"gain at {found.factor:g}x {gain}>"
+    )
+
+
+def summary(fit: Fit) -> str:
+    """Return the answer, the data, the law, its parameters and the cautions."""
+    sample, metric = fit.candidates.sample, fit.table.metrics[0]
+    low, high = sample.x[0].min(), sample.x[0].max()
+    better = f"{metric.better} is better, by {metric.origin}"
+    lines = [
+        answer(fit),
+        "",
+        f"table     {fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
+        f"{size_text(low)} to {size_text(high)} {fit.driver}"
+        + (f"; {len(fit.table.dropped)} values dropped" if len(fit.table.dropped) else ""),
+        f"score     {fit.table.score} ({metric.name}; {better})",
+        f"law       {fit.law.name}: {fit.law.formula}",
+        f"curve     {fit.curve}",
+        "",
+        table_text(parameters_text(fit.params)),
+        "",
+        "laws tried (AICc weights are for display only)",
+        table_text(laws_text(fit.laws)),
+    ]
+    findings = fit.diagnostics
+    shown = findings[findings.severity.isin(["refuse", "warn", "note"])]
+    if len(shown):
+        lines += ["", "read before use"]
+        lines += [
+            f"- [{row['severity']}] {row['message']}"
+            + (f" ({row['evidence']})" if row["evidence"] else "")
+            + (f": {row['mend']}" if row["mend"] else "")
+            for row in shown.to_dict("records")
+        ]
+    return "\n".join(lines)
+
+
+def parameters_text(params: pd.DataFrame) -> pd.DataFrame:
+    """Return the parameter table with every number as text, open bounds as "open"."""
+    rows = []
+    for name, row in params.iterrows():
+        width = row["upper"] - row["lower"]
+        rows.append(
+            {
+                "parameter": name,
+                "estimate": "not identified" if np.isnan(row["estimate"]) else number(
+                    row["estimate"], width=width
+                ),
+                "std_error": number(row["std_error"]),
+                "lower": "open" if np.isinf(row["lower"]) else number(row["lower"], width=width),
+                "upper": "open" if np.isinf(row["upper"]) else number(row["upper"], width=width),
+                "caution": row["caution"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def laws_text(laws: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of laws with every number as text."""
+    shown = laws[["law", "n_params", "status"]].copy()
+    for column in ("residual_sd", "lack_of_fit_p", "aicc", "weight"):
+        shown[column] = [number(value) for value in laws[column]]
+    shown["chosen"] = ["<-" if chosen else "" for chosen in laws["chosen"]]
+    return shown
+
+
+def set_summary(fits: FitSet) -> str:
+    """Return one line a curve, and the count of inconclusive verdicts."""
+    table = fits.table()
+    return table_text(set_text(table)) + "\n" + count_text(table)
+
+
+def set_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :meth:`FitSet.table` with gains as text intervals and sizes in plain words."""
+    shown = table.drop(columns=["gain", "lower", "upper", "margin", "published"]).copy()
+    triples = zip(table["gain"], table["lower"], table["upper"], strict=True)
+    shown["gain at 10x"] = [interval_text(*triple) for triple in triples]
+    shown["margin"] = [number(value) for value in table["margin"]]
+    shown["published rule"] = [size_text(value) for value in table["published"]]
+    return shown
+
+
+def count_text(table: pd.DataFrame) -> str:
+    """Return how many curves got which verdict; the inconclusive ones are always counted."""
+    counts = table["verdict"].value_counts()
+    parts = [
+        f"{int(counts.get(v, 0))} {v}" for v in _SAYS if counts.get(v, 0) or v == "inconclusive"
+    ]
+    return f"{len(table)} curves: " + ", ".join(parts)
+
+
+def html(fit: Fit) -> str:
+    """Return the fit for a notebook."""
+    parts = [f"<p>{markup.escape(answer(fit))}</p>", _html_table(parameters_text(fit.params))]
+    return "".join(parts)
+
+
+def set_html(fits: FitSet) -> str:
+    """Return the set for a notebook."""
+    table = fits.table()
+    return _html_table(set_text(table)) + f"<p>{markup.escape(count_text(table))}</p>"
+
+
+def _html_table(table: pd.DataFrame) -> str:
+    return str(table.to_html(index=False, escape=True))
+
+
+def _three(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.lower, interval.upper

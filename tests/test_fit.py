@@ -1,0 +1,280 @@
+"""The public face on tables that users have."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+
+SIZES = 1e5 * 10 ** np.linspace(0, 2, 6)
+
+
+def frame(seed=0, exponent=0.5, sigma=0.01, seeds=3, score="f1", top=0.9, gap=0.3):
+    rng = np.random.default_rng(seed)
+    x = np.repeat(SIZES, seeds)
+    y = top - gap * (x / SIZES[0]) ** -exponent + sigma * rng.standard_normal(x.size)
+    return pd.DataFrame({"cells": x, "seed": np.tile(range(seeds), 6), score: y})
+
+
+def test_plain_csv_needs_no_options(tmp_path):
+    path = tmp_path / "scores.csv"
+    frame(score="score").to_csv(path, index=False)
+    fit = sf.fit(path)
+    assert fit.law.name == "saturating_power"
+    assert fit.table.source == "scores.csv"
+    assert "scores.csv: 18 runs at 6 sizes" in str(fit)
+    assert list(fit.params.columns) == ["estimate", "std_error", "lower", "upper", "caution"]
+    assert list(fit.predict([1e8]).columns) == ["cells", "estimate", "lower", "upper", "beyond"]
+    assert fit.predict({"cells": [1e8]})["beyond"][0] == pytest.approx(10)
+
+
+def test_recovers_the_truth_and_says_how():
+    fit = sf.fit(frame(sigma=1e-4))
+    assert fit.params.loc["exponent", "estimate"] == pytest.approx(0.5, abs=0.01)
+    assert fit.params.loc["asymptote", "estimate"] == pytest.approx(0.9, abs=0.01)
+    truth = 0.3 * (100**-0.5 - 1000**-0.5)
+    assert truth in fit.gain(10)
+    assert fit.gain(10).method == "profile likelihood, given saturating_power"
+    assert fit.gain(10, level=0.9).level == 0.9
+    assert fit.certificate.status == "ok"
+    assert abs(fit.certificate.second_solver) < 1e-10
+
+
+def test_a_loss_mirrors_a_score():
+    up = sf.fit(frame())
+    data = frame()
+    data["error_rate"] = 1 - data.pop("f1")
+    down = sf.fit(data)
+    assert down.table.metrics[0].better == "lower"
+    assert down.gain(10).estimate == pytest.approx(up.gain(10).estimate, rel=1e-9)
+    assert down.params.loc["asymptote", "estimate"] == pytest.approx(
+        1 - up.params.loc["asymptote", "estimate"]
+    )
+    assert down.params.loc["coefficient", "estimate"] > 0
+
+
+def test_falling_score_is_never_fitted_as_scaling():
+    data = frame(score="accuracy")
+    data["accuracy"] = 1.4 - data["accuracy"]
+    fit = sf.fit(data)
+    assert fit.gain(10).estimate == 0
+    assert "inverse_scaling" in set(fit.diagnostics.code)
+    assert fit.saturation().verdict in ("no_scaling", "inconclusive")
+    turned = sf.fit(data, better="lower")
+    assert turned.gain(10).estimate > 0
+
+
+@pytest.mark.parametrize("value", [0.8, 0.0, 1.0, 1e-3])
+def test_score_that_never_changes(value):
+    """Named no_scaling, the exponent not identified, and no numpy warning on the way."""
+    data = frame()
+    data["f1"] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = sf.fit(data)
+        found = fit.saturation()
+        text = str(fit)
+    assert found.verdict == "no_scaling"
+    assert np.isnan(fit.params.loc["exponent", "estimate"])
+    assert "not identified" in fit.params.loc["exponent", "caution"]
+    assert "exponent and asymptote are not identified" in text
+
+
+@pytest.mark.parametrize("n_sizes", [2, 3])
+def test_e3_too_few_sizes_is_a_named_refusal(n_sizes):
+    data = frame()
+    fit = sf.fit(data[data.cells <= SIZES[n_sizes - 1] * 1.001])
+    found = fit.saturation()
+    assert found.verdict == "inconclusive"
+    assert "4 distinct sizes" in found.reason
+    refused = fit.diagnostics.query("severity == 'refuse'")
+    assert "too_few_sizes" in set(refused.code)
+    assert "asymptote" not in fit.params.index
+
+
+def test_e3_narrow_range_is_a_named_refusal():
+    data = frame()
+    data["cells"] = 1e5 * (data["cells"] / 1e5) ** 0.45
+    fit = sf.fit(data)
+    assert fit.saturation().verdict == "inconclusive"
+    assert "less than one decade" in fit.saturation().reason
+    assert "narrow_range" in set(fit.diagnostics.query("severity == 'refuse'").code)
+
+
+def test_e3_no_asymptote_is_printed_when_its_profile_is_open():
+    rng = np.random.default_rng(3)
+    data = frame()
+    data["f1"] = 0.9 + 0.02 * np.log10(data["cells"] / 1e7) + 0.005 * rng.standard_normal(18)
+    fit = sf.fit(data)
+    row = fit.params.loc["asymptote"]
+    assert row["upper"] == np.inf
+    assert np.isnan(row["estimate"])
+    assert "open" in row["caution"]
+    line = next(text for text in str(fit).splitlines() if text.strip().startswith("asymptote"))
+    assert "not identified" in line
+
+
+def test_by_fits_all_curves_in_one_pass_and_each_as_if_alone():
+    parts = [frame(seed).assign(model=f"m{seed}", task=task) for seed, task in
+             ((0, "a"), (1, None), (2, "b"))]  # fmt: skip
+    fits = sf.fit(pd.concat(parts), by=["model", "task"])
+    assert list(fits) == [("m0", "a"), ("m1", None), ("m2", "b")]
+    for seed, key in enumerate(fits):
+        alone = sf.fit(frame(seed))
+        assert fits[key].gain(10).upper == pytest.approx(alone.gain(10).upper, rel=1e-9)
+        assert fits[key].saturation().verdict == alone.saturation().verdict
+    table = fits.table()
+    assert len(table) == 3
+    assert list(table.columns[:2]) == ["model", "task"]
+    assert fits.saturation().attrs["inconclusive"] == (table.verdict == "inconclusive").sum()
+    assert "3 curves" in str(fits)
+    with pytest.raises(KeyError, match=r"no curve \('m0', 'z'\)"):
+        fits["m0", "z"]
+
+
+def test_single_by_column_takes_the_bare_key():
+    both = pd.concat([frame(0).assign(model="x"), frame(1).assign(model="y")])
+    fits = sf.fit(both, by="model")
+    assert fits["y"].label == "model=y"
+    with pytest.raises(sf.FitError, match="2 curves here"):
+        fits.only()
+
+
+def test_one_bad_group_does_not_spoil_the_others():
+    short = frame(1).assign(model="short").iloc[:3]
+    fits = sf.fit(pd.concat([frame(0).assign(model="good"), short]), by="model")
+    assert fits["short"].saturation().verdict == "inconclusive"
+    assert fits["good"].saturation().verdict != ""
+    assert np.isfinite(fits["good"].gain(10).upper)
+
+
+def test_intervals_for_a_run_are_wider():
+    fit = sf.fit(frame())
+    mean, run = fit.predict([1e7, 1e8]), fit.predict([1e7, 1e8], interval="run")
+    assert (run.upper > mean.upper).all()
+    assert (run.lower < mean.lower).all()
+    assert "one new run" in run.attrs["label"]
+
+
+def test_predictions_stay_inside_the_metric():
+    fit = sf.fit(frame(exponent=0.06, gap=0.6, top=0.99, sigma=0.02))
+    table = fit.predict([1e9, 1e12], interval="run")
+    assert (table.upper <= 1.0).all()
+    assert (table.estimate <= 1.0).all()
+
+
+def test_union_is_never_narrower():
+    fit = sf.fit(frame(sigma=0.02))
+    one, every = fit.gain(10), fit.gain(10, inference="union")
+    assert every.lower <= one.lower
+    assert every.upper >= one.upper
+    assert "union over" in every.method
+
+
+def test_duplicated_rows_count_as_more_data_and_order_does_not_matter():
+    data = frame()
+    order = np.random.default_rng(0).permutation(len(data))
+    assert sf.fit(data.iloc[order]).gain(10) == sf.fit(data).gain(10)
+
+
+def test_nested_laws_never_fit_better():
+    laws = sf.fit(frame(sigma=0.02)).laws.set_index("law")["objective"]
+    assert laws["saturating_power"] <= laws["log_linear"] * (1 + 1e-12)
+    assert laws["saturating_power"] <= laws["power"] * (1 + 1e-12)
+    assert laws["log_linear"] <= laws["constant"] * (1 + 1e-12)
+
+
+def test_save_and_load_bit_for_bit(tmp_path):
+    both = pd.concat([frame(0).assign(model="a|b"), frame(1).assign(model="ü")])
+    fit = sf.fit(both, by="model")["ü"]
+    path = tmp_path / "fit.json"
+    fit.save(path)
+    again = sf.load(path)
+    assert str(again) == str(fit)
+    assert again.gain(10) == fit.gain(10)
+    pd.testing.assert_frame_equal(again.params, fit.params, check_exact=True)
+    pd.testing.assert_frame_equal(again.saturation().tests, fit.saturation().tests)
+    content = json.loads(path.read_text())
+    assert content["schema"] == "scalefit fit 1"
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
+
+
+def test_load_refuses_what_is_not_ours(tmp_path):
+    path = tmp_path / "x.json"
+    with pytest.raises(sf.TableError, match="cannot be read"):
+        sf.load(path)
+    path.write_text("not json")
+    with pytest.raises(sf.FitError, match="is not JSON"):
+        sf.load(path)
+    path.write_text('{"schema": "other"}')
+    with pytest.raises(sf.FitError, match="is not a fit saved"):
+        sf.load(path)
+
+
+def test_own_law_end_to_end_but_not_to_disk(tmp_path):
+    law = sf.Law.from_function(
+        "exponential_rise", lambda x, top, rise, size: top - rise * np.exp(-x / size),
+        {"top": 0.9, "rise": 0.3, "size": 1e6},
+    )  # fmt: skip
+    fit = sf.fit(frame(), law=law)
+    built_in = sf.fit(frame(), law="exponential")
+    assert fit.estimate.total_ss[0] == pytest.approx(built_in.estimate.total_ss[0], rel=1e-9)
+    assert fit.gain(10).estimate == pytest.approx(built_in.gain(10).estimate, abs=1e-9)
+    assert "exponential_rise" in str(fit)
+    with pytest.raises(sf.FitError, match="function of yours"):
+        fit.save(tmp_path / "fit.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"law": "sigmoid"}, "no law named 'sigmoid'; the laws are constant"),
+        ({"inference": "bayes"}, "no inference named 'bayes'"),
+        ({"method": "least_square"}, "method='least_square' is not available.*least_squares"),
+        ({"pool": "partial"}, "pool='partial' is not available"),
+        ({"level": 95}, r"write level=0\.95"),
+        ({"noise": "gausian"}, "no noise named 'gausian'.*did you mean 'gaussian'"),
+        ({"variance": "shrunk"}, "variance='shrunk'; use 'auto'"),
+        ({"better": "up"}, "better"),
+    ],
+)
+def test_wrong_options_are_answered_in_words(options, message):
+    with pytest.raises(sf.ScalefitError, match=message):
+        sf.fit(frame(), **options)
+
+
+def test_wrong_questions_are_answered_in_words():
+    fit = sf.fit(frame())
+    with pytest.raises(sf.FitError, match="predict needs the driver 'cells'; given cell"):
+        fit.predict({"cell": [1]})
+    with pytest.raises(sf.FitError, match="must be positive"):
+        fit.predict([0.0])
+    with pytest.raises(sf.FitError, match="must be numbers"):
+        fit.predict(["many"])
+    with pytest.raises(sf.FitError, match="margin=-1"):
+        fit.saturation(margin=-1)
+    with pytest.raises(sf.FitError, match="interval='both'"):
+        fit.predict([1e8], interval="both")
+
+
+def test_outlying_run_is_named_with_its_row():
+    data = frame()
+    data.loc[7, "f1"] = 0.2
+    fit = sf.fit(data)
+    row = fit.diagnostics.set_index("code").loc["outlying_runs"]
+    assert "row 8 " in row["evidence"]
+    assert "outlying_runs" not in set(sf.fit(frame()).diagnostics.code)
+
+
+def test_repr_and_notebook():
+    fit = sf.fit(frame())
+    assert repr(fit).startswith("<Fit: saturating_power, ")
+    assert "<table" in fit._repr_html_()
+    hostile = pd.concat([frame(s).assign(model=m) for s, m in ((0, "<script>"), (1, "b"))])
+    page = sf.fit(hostile, by="model")._repr_html_()
+    assert "<script>" not in page

@@ -1,0 +1,119 @@
+"""Rows C1, C2, C3, C5 of the acceptance table: coverage of 95 % intervals under known truths.
+
+The default run has few replicates and allows three Monte-Carlo standard errors beyond each bar;
+``-m slow`` runs the numbers of the acceptance table against the bars themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scalefit.estimands import Gain, Parameter, Value
+from scalefit.estimate import estimate
+from scalefit.inference import profile, wald
+from scalefit.laws import get_law
+from scalefit.results import run_interval
+
+from .simulation import LARGE, MIDDLE, SMALL, Truth, rate, sample_of
+
+LAW = get_law("saturating_power")
+REPLICATES = [400, pytest.param(4000, marks=pytest.mark.slow)]
+
+
+def coverage(truth, design, sigma, replicates, seed, inference=profile, **options):
+    """Return coverage and its error for exponent, asymptote, f(10x), f(100x), G10."""
+    sample = sample_of(truth.mean(design.sizes, design), design, sigma, replicates, seed, **options)
+    fitted = estimate(LAW, sample)
+    top = design.sizes[-1]
+    targets = {
+        "exponent": (Parameter("exponent"), truth.exponent),
+        "asymptote": (Parameter("asymptote"), truth.asymptote),
+        "f10": (Value(10 * top), truth.mean(10 * top, design)),
+        "f100": (Value(100 * top), truth.mean(100 * top, design)),
+        "G10": (Gain(10), truth.gain(10, design)),
+    }
+    found = {}
+    for name, (estimand, value) in targets.items():
+        interval = inference(fitted, estimand, 0.95)
+        found[name] = rate((interval.lower <= value) & (value <= interval.upper))
+    return found
+
+
+def check(found, low, high, replicates, label):
+    slack = 0.0 if replicates >= 1000 else 3.0
+    for name, (p, error) in found.items():
+        print(f"{label:42s} {name:9s} {p:.3f} +- {error:.3f}  [{low}, {high}]")
+        assert low - slack * error <= p <= high + slack * error, (label, name, p, error)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+def test_c1_constant_noise(replicates):
+    means = []
+    cells = [(d, s, a) for d in (SMALL, LARGE) for s in (0.005, 0.02) for a in (0.2, 0.5, 1.0)]
+    for k, (design, sigma, exponent) in enumerate(cells):
+        found = coverage(Truth(exponent), design, sigma, replicates, 100 + k)
+        check(found, 0.935, 0.968, replicates, f"C1 {design.name} sigma {sigma} a {exponent}")
+        means += [p for p, _ in found.values()]
+    assert 0.945 <= np.mean(means) <= 0.958
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize(
+    ("truth", "sigma"),
+    [
+        (Truth(0.06, 1.0, 0.08), 0.0015),
+        (Truth(0.06, 0.9, 0.3), 0.01),
+        (Truth(0.06, 0.93, 0.3), 0.005),
+        (Truth(0.1, 1.0, 0.4), 0.02),
+        (Truth(0.5, 0.9, 0.03), 0.02),
+    ],
+    ids=str,
+)
+def test_c2_slow_exponents_and_weak_signal(truth, sigma, replicates):
+    found = coverage(truth, SMALL, sigma, replicates, 200)
+    check(found, 0.94, 1.0, replicates, f"C2 {truth} sigma {sigma}")
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize(
+    ("design", "ratio", "bar"), [(SMALL, 6.0, 0.91), (MIDDLE, 6.0, 0.925), (LARGE, 16.0, 0.93)]
+)
+@pytest.mark.parametrize("falling", [True, False])
+def test_c3_noise_that_changes_with_size(design, ratio, bar, falling, replicates):
+    for k, exponent in enumerate((0.2, 0.5, 1.0)):
+        found = coverage(
+            Truth(exponent), design, 0.01, replicates, 300 + k,
+            sd_ratio=1 / ratio if falling else ratio,
+        )  # fmt: skip
+        way = "falling" if falling else "rising"
+        check(found, bar, 1.0, replicates, f"C3 {design.name} {way} a {exponent}")
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+def test_c5_interval_for_one_new_run(replicates):
+    truth, design = Truth(0.5), SMALL
+    sample = sample_of(truth.mean(design.sizes, design), design, 0.02, replicates, 500)
+    fitted = estimate(LAW, sample)
+    new = np.random.default_rng(501).standard_normal(replicates)
+    for factor in (3, 10, 100):
+        x = factor * design.sizes[-1]
+        interval = run_interval(fitted, np.full(replicates, x), 0.95, profile)
+        run = truth.mean(x, design) + 0.02 * new
+        found = {f"{factor}x": rate((interval.lower <= run) & (run <= interval.upper))}
+        check(found, 0.945, 0.962, replicates, "C5 one new run")
+        mean_only = profile(fitted, Value(x), 0.95)
+        p, _ = rate((mean_only.lower <= run) & (run <= mean_only.upper))
+        assert p < 0.93, "the interval for the mean must not pass as one for a run"
+
+
+def test_the_check_can_fail():
+    """A wrong law and Wald intervals are caught by the same machinery."""
+    found = coverage(Truth(0.06, 0.93, 0.3), SMALL, 0.005, 400, 1, inference=wald)
+    with pytest.raises(AssertionError):
+        check(found, 0.94, 1.0, 400, "Wald")
+    late = 0.6 + 0.3 / (1 + (3e6 / SMALL.sizes) ** 2.0)
+    fitted = estimate(LAW, sample_of(late, SMALL, 0.002, 400, 2))
+    interval = profile(fitted, Gain(10), 0.95)
+    truth = 0.6 + 0.3 / (1 + 0.03**2.0) - late[-1]
+    assert rate((interval.lower <= truth) & (truth <= interval.upper))[0] < 0.5

@@ -1,0 +1,94 @@
+"""Rows V1, V2, V3, V5: how often the shipped verdict is wrong, and how often it decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+from scalefit.laws import LAWS
+from scalefit.saturation import assess
+from scalefit.selection import candidates
+
+from .simulation import LARGE, SMALL, Design, Truth, rate, sample_of
+
+REPLICATES = [300, pytest.param(4000, marks=pytest.mark.slow)]
+
+
+def verdicts(mean, design, sigma, replicates, seed, margin=0.01, **options):
+    """Return verdicts and strengths of the whole pipeline."""
+    sample = sample_of(mean, design, sigma, replicates, seed, **options)
+    found = assess(candidates(LAWS, sample), np.full(replicates, margin))
+    return found.verdict, found.strength
+
+
+def check(p, error, low, high, replicates, label):
+    slack = 0.0 if replicates >= 4000 else 3.0
+    print(f"{label:60s} {p:.4f} +- {error:.4f}  [{low}, {high}]")
+    assert low - slack * error <= p <= high + slack * error, label
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("exponent", [0.0, 0.2, 0.5])
+def test_v1_wrong_verdicts_when_the_gain_equals_the_margin(exponent, replicates):
+    cells = [(d, s, r) for d in (SMALL, LARGE) for s in (0.005, 0.02) for r in (1.0, 0.2, 5.0)]
+    for k, (design, sigma, ratio) in enumerate(cells):
+        truth = Truth(exponent, gap=0.05 if exponent == 0 else 0.3)
+        verdict, _ = verdicts(
+            truth.mean(design.sizes, design), design, sigma, replicates, 700 + k,
+            margin=truth.gain(10, design), sd_ratio=ratio,
+        )  # fmt: skip
+        for wrong in ("saturated", "still_scaling"):
+            label = f"V1 {design.name} a {exponent} sigma {sigma} SD ratio {ratio}: {wrong}"
+            check(*rate(verdict == wrong), 0.0, 0.065, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+def test_v2_constant_truth(replicates):
+    for k, (design, sigma) in enumerate([(SMALL, 0.005), (SMALL, 0.02), (LARGE, 0.01)]):
+        verdict, _ = verdicts(np.full(design.n_sizes, 0.8), design, sigma, replicates, 800 + k)
+        wrong = (verdict == "saturated") | (verdict == "still_scaling")
+        check(*rate(wrong), 0.0, 0.05, replicates, f"V2 {design.name} sigma {sigma}")
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize(
+    ("design", "exponent", "sigma", "right", "bar"),
+    [
+        (SMALL, 1.0, 0.01, "saturated", 0.90),
+        (SMALL, 1.0, 0.02, "saturated", 0.78),
+        (SMALL, 0.2, 0.01, "still_scaling", 0.90),
+        (SMALL, 0.2, 0.02, "still_scaling", 0.75),
+        (LARGE, 1.0, 0.01, "saturated", 0.88),
+        (LARGE, 0.5, 0.01, "saturated", 0.88),
+        (LARGE, 0.2, 0.01, "still_scaling", 0.88),
+    ],
+    ids=str,
+)
+def test_v3_power(design: Design, exponent, sigma, right, bar, replicates):
+    truth = Truth(exponent)
+    verdict, _ = verdicts(truth.mean(design.sizes, design), design, sigma, replicates, 900)
+    label = f"V3 {design.name} a {exponent} sigma {sigma}: {right}"
+    check(*rate(verdict == right), bar, 1.0, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+def test_v5_the_published_rule_sees_saturation_where_there_is_none(replicates):
+    """A log law that gains .05 a decade for ever, on the published grid of sizes."""
+    x = np.repeat(22.2e6 * np.array([1, 10, 25, 50, 75, 100]) / 100, 5)
+    rng = np.random.default_rng(950)
+    mean = 0.90 + 0.05 * np.log10(x / 22.2e6)
+    y = mean + 0.02 * rng.standard_normal((replicates, x.size))
+    frame = pd.DataFrame(
+        {
+            "table": np.repeat(np.arange(replicates), x.size),
+            "cells": np.tile(x, replicates),
+            "run": np.tile(np.arange(x.size), replicates),
+            "f1": np.minimum(y.ravel(), 1.0),
+        }
+    )
+    by_rule = sf.published_saturation(frame, by="table")["saturation_percent"].to_numpy()
+    verdict = sf.fit(frame, by="table").saturation()["verdict"].to_numpy()
+    check(*rate(by_rule <= 25), 0.7, 1.0, replicates, "V5 rule says saturated by 25 %")
+    check(*rate(verdict == "saturated"), 0.0, 0.01, replicates, "V5 verdict says saturated")
