@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .inference import Interval
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "bar", "curve", "decades_of",
-    "forecast_region", "gain_limits", "limit_axes", "mark_cut_band", "panels_figure", "paper",
-    "percent", "runs", "score_text", "screen", "size_axis", "size_grid", "size_limits",
+    "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "band", "bar", "curve",
+    "forecast_region", "gain_limits", "limit_scores", "limit_sizes", "mark_cut_band",
+    "panels_figure", "paper", "percent", "runs", "score_text", "screen", "size_axis", "size_grid",
     "sizes_and_scores", "style", "title",
 ]  # fmt: skip
 
@@ -117,23 +117,28 @@ def forecast_region(ax: Axes, fit: Fit, beyond: float, named: bool = False) -> N
         )  # fmt: skip
 
 
+def band(ax: Axes, sizes: NDArray[np.float64], table: pd.DataFrame, **looks: Any) -> None:
+    """Draw the band of a prediction, open ends included, on axes whose limits are set."""
+    low, high = ax.get_ylim()
+    # matplotlib draws nothing where an end is infinite: end it out of sight instead.
+    lower, upper = (table[end].clip(2 * low - high, 2 * high - low) for end in ("lower", "upper"))
+    ax.fill_between(sizes, lower, upper, **looks)
+
+
 def curve(
-    ax: Axes, sizes: NDArray[np.float64], mean: pd.DataFrame, colour: str, band: str | None = None
+    ax: Axes, sizes: NDArray[np.float64], mean: pd.DataFrame, colour: str, of: str | None = None
 ) -> None:
-    """Draw the fitted curve, dashed beyond the data, with its band."""
+    """Draw the fitted curve, dashed beyond the data, with its band; ``of`` explains the band."""
     beyond = mean["beyond"].to_numpy()
     seen, ahead = beyond <= 1 + 1e-9, beyond >= 1 - 1e-9
-    ax.fill_between(
-        sizes, mean["lower"], mean["upper"], color=colour, alpha=0.22, linewidth=0, label=band,
-        zorder=2,
-    )  # fmt: skip
-    name = None if band is None else "fitted curve"
+    band(ax, sizes, mean, color=colour, alpha=0.22, linewidth=0, label=of, zorder=2)
+    name = None if of is None else "fitted curve"
     estimate = mean["estimate"].to_numpy()
     ax.plot(sizes[seen], estimate[seen], "-", color=colour, linewidth=1.8, label=name, zorder=3)
     if ahead.sum() > 1:
         ax.plot(
             sizes[ahead], estimate[ahead], "--", color=colour, linewidth=1.8, zorder=3,
-            label=None if band is None else "its forecast",
+            label=None if of is None else "its forecast",
         )  # fmt: skip
 
 
@@ -151,27 +156,26 @@ def runs(ax: Axes, fit: Fit, small: bool = False) -> None:
     )  # fmt: skip
 
 
-def limit_axes(
-    ax: Axes, curves: Sequence[Fit], means: Sequence[pd.DataFrame], beyond: float
-) -> None:
+def limit_scores(ax: Axes, curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> None:
     """Limit the axes to the runs and the curve, and to as much of the bands as lies near them."""
-    xs, ys = zip(*(sizes_and_scores(fit) for fit in curves), strict=True)
-    x, y = np.concatenate(xs), np.concatenate(ys)
+    y = np.concatenate([sizes_and_scores(fit)[1] for fit in curves])
     span = float(np.ptp(y)) or 0.05 * float(np.abs(y).max()) or 1.0
     near = float(y.min()) - 1.5 * span, float(y.max()) + 1.5 * span
     line = np.concatenate([y, *(mean["estimate"] for mean in means)]).clip(*near)
-    low, high = float(line.min()), float(line.max())
+    low, high = float(np.nanmin(line)), float(np.nanmax(line))
     lower = min(float(mean["lower"].min()) for mean in means)
     upper = max(float(mean["upper"].max()) for mean in means)
     low, high = max(low - 0.5 * span, min(low, lower)), min(high + 0.5 * span, max(high, upper))
     pad = 0.06 * (high - low)
     ax.set_ylim(low - pad, high + pad)
-    size_limits(ax, float(x.min()), beyond * float(x.max()))
 
 
-def size_limits(ax: Axes, low: float, high: float) -> None:
+def limit_sizes(ax: Axes, curves: Sequence[Fit], beyond: float = 1.0) -> None:
+    """Set a log axis from the smallest size to ``beyond`` times the largest."""
+    x = np.concatenate([sizes_and_scores(fit)[0] for fit in curves])
+    low, high = float(x.min()), beyond * float(x.max())
+    room = max((high / low) ** 0.03, 1.02)
     ax.set_xscale("log")
-    room = max((high / low) ** 0.03, 1.05)
     ax.set_xlim(low / room, high * room)
 
 
@@ -190,25 +194,26 @@ def mark_cut_band(ax: Axes, sizes: NDArray[np.float64], mean: pd.DataFrame, colo
             )  # fmt: skip
 
 
-def decades_of(ax: Axes) -> float:
-    low, high = ax.get_xlim()
-    return float(np.log10(high / low))
-
-
 def title(ax: Axes, label: str, says: str) -> None:
     """Set a title: the curve's label, shortened if very long, and what the picture says."""
     lines = textwrap.wrap(plain(label, 180), 66, max_lines=3, placeholder="…")
     ax.set_title("\n".join([*lines, says]), loc="left", parse_math=False)
 
 
-def size_axis(ax: Axes, steps: tuple[float, ...], minor: bool = True) -> None:
-    """Label a log axis of sizes in plain words."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+def size_axis(ax: Axes, small: bool = False) -> None:
+    """Label a log axis of sizes in plain words, with fewer marks on a small one."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-    ax.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    low, high = ax.get_xlim()
+    decades = np.log10(high / low)
+    if decades < 0.8:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    else:
+        steps = (1.0,) if small or decades > 2.5 else (1.0, 2.0, 5.0)
+        ax.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
     ax.xaxis.set_major_formatter(FuncFormatter(_tick))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    if not minor:  # in many panels they are dust, and take most of the drawing time
+    if small or decades < 0.8:  # where they would be dust, and take most of the drawing time
         ax.xaxis.set_minor_locator(NullLocator())
 
 
@@ -216,17 +221,17 @@ def _tick(value: float, _: int | None = None) -> str:
     return size_text(value)
 
 
-def panels_figure(figure: Figure | None, rows: int, columns: int) -> Figure:
+def panels_figure(figure: Figure | None, rows: int, columns: int, share_y: bool) -> Figure:
     """Return a figure for small multiples, with margins of fixed width in inches."""
-    width, height = 2.55 * columns + 0.75, min(1.95 * rows + 1.4, 90.0)
+    width, height = max(2.55 * columns + 0.75, 5.2), min(1.95 * rows + 1.4, 90.0)
     if figure is None:
         from matplotlib import pyplot
 
         figure = pyplot.figure()
-    figure.set_size_inches(max(width, 5.2), height)
+    figure.set_size_inches(width, height)
     figure.subplots_adjust(
         left=0.62 / width, right=1 - 0.13 / width, top=1 - 0.62 / height, bottom=0.85 / height,
-        hspace=0.55, wspace=0.15,
+        hspace=0.55, wspace=0.15 if share_y else 0.28,
     )  # fmt: skip
     return figure
 

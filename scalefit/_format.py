@@ -80,14 +80,14 @@ def size_text(value: float) -> str:
 
 
 def plain(text: object, longest: int | None = None) -> str:
-    """Return text from a table as one line that is safe to show, with at most ``longest`` signs.
+    r"""Return text from a table as one line that is safe to show, with at most ``longest`` signs.
 
     Control characters, lone surrogates and marks that turn the writing direction are left out:
     they can repaint a terminal or disguise a label.
 
     Examples
     --------
-    >>> plain("scVI\\n\\x1b[31mlung"), plain("a long label", 8)
+    >>> plain("scVI\n\x1b[31mlung"), plain("a long label", 8)
     ('scVI [31mlung', 'a long…')
     """
     line = " ".join(str(text).split())

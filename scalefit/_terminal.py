@@ -26,6 +26,10 @@ __all__ = ["complain", "note", "print_lines", "print_table", "progress_bar"]
 #: Where there is no terminal, nothing is wrapped or left out: another program may be reading.
 _ENDLESS = 100_000
 _GAP = 2
+#: Longer texts are shortened; JSON has them in full.
+_CELL = 120
+#: Narrower columns are not broken to make room.
+_WHOLE = 15
 
 
 def print_lines(text: str) -> None:
@@ -52,12 +56,13 @@ def print_table(rows: pd.DataFrame, spare: Sequence[str] = ()) -> None:
     from rich.text import Text
 
     console = _console()
-    cells = [[plain(value) for value in row] for row in rows.to_numpy(dtype=object)]
+    cells = [[plain(value, _CELL) for value in row] for row in rows.to_numpy(dtype=object)]
     names = [plain(name) for name in rows.columns]
-    shown = _fitting(names, cells, spare, console.width)
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    shown = _fitting(names, widths, spare, console.width)
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, padding=(0, _GAP, 0, 0))
     for i in shown:
-        table.add_column(Text(names[i]), overflow="fold")
+        table.add_column(Text(names[i]), overflow="fold", no_wrap=widths[i] <= _WHOLE)
     for row in cells:
         table.add_row(*(Text(row[i]) for i in shown))
     console.print(table)
@@ -108,13 +113,12 @@ def _console() -> Console:
 
 
 def _fitting(
-    names: Sequence[str], cells: Sequence[Sequence[str]], spare: Sequence[str], width: int
+    names: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int
 ) -> list[int]:
     """Return the columns to show, leaving out spare ones until the rest fits."""
-    wide = [max(map(len, column)) + _GAP for column in zip(names, *cells, strict=True)]
     shown = list(range(len(names)))
     for name in spare:
-        if sum(wide[i] for i in shown) + _GAP <= width:
+        if sum(widths[i] + _GAP for i in shown) + _GAP <= width:
             break
         shown = [i for i in shown if names[i] != name]
     return shown

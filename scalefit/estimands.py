@@ -28,13 +28,13 @@ class Beyond:
     ----------
     above, below : bool or array
         Whether it is about sizes above the largest or below the smallest one.
-    shape : int
+    shape : int or array
         Index of the shape parameter that is asked for; -1 if none.
     """
 
     above: Array = False
     below: Array = False
-    shape: int = -1
+    shape: Array = -1
 
 
 class Estimand(Protocol):

@@ -268,7 +268,7 @@ class Fit:
             span = self.candidates.spanning()
             method = _within_law(self.settings)
             return union(span.estimates, span.surviving, estimand, level, method)[0]
-        return ask(self.candidates, estimand, level, get_inference(name))[0]
+        return ask(self.candidates, [(estimand, level)], get_inference(name))[0][0]
 
     def gain(
         self, factor: float = 10.0, level: float | None = None, inference: str | None = None

@@ -12,7 +12,7 @@ from scipy.special import digamma, polygamma
 from .errors import ScalefitError, nearest
 from .sample import Sample
 
-__all__ = ["Gaussian", "Variance", "get_noise"]
+__all__ = ["Gaussian", "Variance", "get_noise", "variance_slope"]
 
 Floats = NDArray[np.float64]
 Variance = Literal["auto", "constant", "power"]
@@ -52,7 +52,7 @@ class Gaussian:
         """Return the sample with its weights set by this error model."""
         if self.variance == "constant":
             return sample
-        slope, known = _variance_slope(sample)
+        slope, known = variance_slope(sample.count, sample.spread, sample.z)
         if self.variance == "power" and not known.all():
             raise ScalefitError(
                 "variance='power' needs replicates at three sizes or more in every curve; "
@@ -62,22 +62,31 @@ class Gaussian:
         return replace(sample, weight=weight, variance_slope=slope, variance_df=known.astype(float))
 
 
-def _variance_slope(sample: Sample) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the shrunken slope of the log variance on log size, and where it can be estimated."""
-    half_df = 0.5 * (sample.count - 1.0)
+def variance_slope(count: Floats, spread: Floats, z: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the shrunken slope of the log variance on log size, and where it can be estimated.
+
+    Parameters
+    ----------
+    count, spread, z : arrays broadcastable to (..., K)
+        Runs, their sum of squares about their mean, and log size, for each size.
+
+    Returns
+    -------
+    slope, known : arrays (...)
+    """
+    half_df = 0.5 * (count - 1.0)
     # A size whose runs agree in every digit says nothing finite about the log variance.
-    usable = (half_df > 0) & (sample.spread > 0)
-    known = usable.sum(axis=1) >= 3
+    usable = (half_df > 0) & (spread > 0)
+    known = usable.sum(axis=-1) >= 3
     half_df = np.where(usable, half_df, 1.0)
-    log_variance = np.log(np.where(usable, sample.spread / (2.0 * half_df), 1.0))
+    log_variance = np.log(np.where(usable, spread / (2.0 * half_df), 1.0))
     log_variance = log_variance - digamma(half_df) + np.log(half_df)
     precision = np.where(usable, 1.0 / polygamma(1, half_df), 0.0)
-    total = np.maximum(precision.sum(axis=1, keepdims=True), 1e-300)
-    z = sample.z
-    centred = z - (precision * z).sum(axis=1, keepdims=True) / total
-    information = (precision * centred * centred).sum(axis=1)
+    total = np.maximum(precision.sum(axis=-1, keepdims=True), 1e-300)
+    centred = z - (precision * z).sum(axis=-1, keepdims=True) / total
+    information = (precision * centred * centred).sum(axis=-1)
     information = np.where(information > 0, information, 1.0)
-    slope = (precision * centred * log_variance).sum(axis=1) / information
+    slope = (precision * centred * log_variance).sum(axis=-1) / information
     shrunken = slope * _PRIOR_SLOPE**2 / (_PRIOR_SLOPE**2 + 1.0 / information)
     return np.where(known, shrunken, 0.0), known
 

@@ -23,7 +23,7 @@ from ._format import interval_text, number, size_text
 from .estimands import Gain, GainBetween, ObservedGain, SizeReaching
 from .estimate import estimate
 from .gate import DRAWS, Gate, scaling_gate
-from .inference import Inference, Interval, Intervals, profile, union
+from .inference import Inference, Interval, Intervals, Question, ask_together, profile, union
 from .selection import Candidates, ask, signed_root
 
 __all__ = ["VERDICTS", "Assessment", "Saturation", "assess", "single"]
@@ -180,9 +180,17 @@ def assess(
     two_sided = 2.0 * ONE_SIDED - 1.0
     sample = candidates.sample
     gate = scaling_gate(sample, rng)
-    bounds = ask(candidates, question, two_sided, inference)
-    observed = ask(candidates, ObservedGain(), two_sided, inference)
-    gain = ask(candidates, question, level, inference)
+    bounds, observed, gain, reached, attainable = ask(
+        candidates,
+        [
+            (question, two_sided),
+            (ObservedGain(), two_sided),
+            (question, level),
+            (SizeReaching(0.95, "observed"), level),
+            (SizeReaching(0.95, "attainable"), level),
+        ],
+        inference,
+    )
     spanning = candidates.spanning()
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     refused = _refusals(candidates)
@@ -200,8 +208,7 @@ def assess(
         gate,
         _plateau(candidates), _curvature(candidates),
         _lack_of_fit(candidates),
-        ask(candidates, SizeReaching(0.95, "observed"), level, inference),
-        ask(candidates, SizeReaching(0.95, "attainable"), level, inference),
+        reached, attainable,
         influential, flipped, disagreeing,
     )  # fmt: skip
 
@@ -256,8 +263,8 @@ def _disagreeing(
         rows = decided[survives[decided]]
         if not rows.size:
             continue
-        bounds = inference(item.take(rows), question, level)
-        over = inference(item.take(rows), ObservedGain(), level)
+        questions: list[Question] = [(question, level), (ObservedGain(), level)]
+        bounds, over = ask_together(item.take(rows), questions, inference)
         own = _decide(gate_p[rows], bounds.lower, bounds.upper, over.upper, margin[rows])
         for g in rows[own != verdict[rows]]:
             names[g] += (", " if names[g] else "") + item.law.name
@@ -465,7 +472,7 @@ def _tests(found: Assessment, row: int) -> pd.DataFrame:
     entries = [
         (
             "any scaling", "the same score at every size", "a gain with size, of any exponent",
-            gate.statistic[row], gate.p[row], f"Monte Carlo, {DRAWS} draws (exact)",
+            gate.statistic[row], gate.p[row], f"null by quasi-Monte Carlo, {DRAWS} points",
             "scaling is seen", "no scaling is seen",
         ),
         (

@@ -16,9 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
-from .estimands import Estimand
 from .estimate import Estimate, estimate
-from .inference import Inference, Intervals
+from .inference import Inference, Intervals, Question, ask_together
 from .laws import Law, get_law
 from .sample import Sample
 
@@ -125,21 +124,28 @@ def candidates(laws: Sequence[Law], sample: Sample) -> Candidates:
 
 
 def ask(
-    candidates: Candidates, estimand: Estimand, level: float, inference: Inference
-) -> Intervals:
-    """Return the intervals of every curve, given its chosen law; each law is asked once."""
-    n_curves = len(candidates)
-    value, lower, upper = (np.empty(n_curves) for _ in range(3))
+    candidates: Candidates, questions: Sequence[Question], inference: Inference
+) -> list[Intervals]:
+    """Return, per question, the intervals of every curve given its chosen law.
+
+    Each law is asked once, all questions together.
+    """
     used = np.unique(candidates.chosen)
+    values = np.empty((len(questions), 3, len(candidates)))
     label = ""
     for i in used:
         rows = np.flatnonzero(candidates.chosen == i)
-        part = inference(candidates.estimates[i].take(rows), estimand.take(rows), level)
-        value[rows], lower[rows], upper[rows] = part.estimate, part.lower, part.upper
-        label = part.method
+        mine = [(estimand.take(rows), level) for estimand, level in questions]
+        parts = ask_together(candidates.estimates[i].take(rows), mine, inference)
+        for k, part in enumerate(parts):
+            values[k][:, rows] = part.estimate, part.lower, part.upper
+        label = parts[0].method
     if used.size > 1:
         label = label.split(",")[0] + ", given each curve's law"
-    return Intervals(value, lower, upper, level, label)
+    return [
+        Intervals(value[0], value[1], value[2], level, label)
+        for value, (_, level) in zip(values, questions, strict=True)
+    ]
 
 
 def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, Floats]:

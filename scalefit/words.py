@@ -70,35 +70,50 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
-    sample, metric = fit.candidates.sample, fit.table.metrics[0]
-    low, high = sample.x[0].min(), sample.x[0].max()
-    better = f"{metric.better} is better, by {metric.origin}"
     lines = [
         answer(fit),
         "",
-        f"table     {fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
-        f"{size_text(low)} to {size_text(high)} {fit.driver}"
-        + (f"; {len(fit.table.dropped)} values dropped" if len(fit.table.dropped) else ""),
-        f"score     {fit.table.score} ({metric.name}; {better})",
-        f"law       {fit.law.name}: {fit.law.formula}",
-        f"curve     {fit.curve}",
+        *(f"{name:<10}{text}" for name, text in facts(fit)),
         "",
         table_text(parameters_text(fit.params)),
         "",
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
     ]
-    findings = fit.diagnostics
-    shown = findings[findings.severity.isin(["refuse", "warn", "note"])]
-    if len(shown):
-        lines += ["", "read before use"]
-        lines += [
-            f"- [{row['severity']}] {row['message']}"
-            + (f" ({row['evidence']})" if row["evidence"] else "")
-            + (f": {row['mend']}" if row["mend"] else "")
-            for row in shown.to_dict("records")
-        ]
+    told = cautions(fit)
+    if told:
+        lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)
+
+
+def facts(fit: Fit) -> list[tuple[str, str]]:
+    """Return what was fitted: names and texts of table, score, law and curve."""
+    sample, metric = fit.candidates.sample, fit.table.metrics[0]
+    low, high = sample.x[0].min(), sample.x[0].max()
+    table = (
+        f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
+        f"{size_text(low)} to {size_text(high)} {fit.driver}"
+    )
+    if len(fit.table.dropped):
+        table += f"; {len(fit.table.dropped)} values dropped"
+    better = f"{metric.better} is better, by {metric.origin}"
+    return [
+        ("table", table),
+        ("score", f"{fit.table.score} ({metric.name}; {better})"),
+        ("law", f"{fit.law.name}: {fit.law.formula}"),
+        ("curve", fit.curve),
+    ]
+
+
+def cautions(fit: Fit) -> list[str]:
+    """Return each finding that is not all clear, the gravest first."""
+    findings = fit.diagnostics
+    return [
+        f"[{row['severity']}] {row['message']}"
+        + (f" ({row['evidence']})" if row["evidence"] else "")
+        + (f": {row['mend']}" if row["mend"] else "")
+        for row in findings[findings.severity != "ok"].to_dict("records")
+    ]
 
 
 def parameters_text(params: pd.DataFrame) -> pd.DataFrame:

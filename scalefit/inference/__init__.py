@@ -1,18 +1,21 @@
 """What turns an estimate into an interval: one file a method, all called alike.
 
-``inference(estimate, estimand, level) -> Intervals`` for every curve of the estimate.
+``inference(estimate, estimand, level) -> Intervals`` for every curve of the estimate, with one
+level or one per curve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate
 from .interval import Interval, Intervals, check_level, within
 from .profile import profile
-from .union import union
+from .together import Question, ask_together
+from .union import join, union
 from .wald import standard_error, wald
 
 __all__ = [
@@ -20,8 +23,11 @@ __all__ = [
     "Inference",
     "Interval",
     "Intervals",
+    "Question",
+    "ask_together",
     "check_level",
     "get_inference",
+    "join",
     "profile",
     "standard_error",
     "union",
@@ -29,7 +35,7 @@ __all__ = [
     "within",
 ]
 
-Inference = Callable[[Estimate, Estimand, float], Intervals]
+Inference = Callable[[Estimate, Estimand, Any], Intervals]
 
 #: Every inference, by name.
 INFERENCES: dict[str, Inference] = {"profile": profile, "wald": wald}

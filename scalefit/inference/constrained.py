@@ -28,18 +28,18 @@ def constrained_ends(estimate: Estimate, estimand: Estimand, cut: Floats) -> tup
 
 def _ends_of_one(estimate: Estimate, estimand: Estimand, cut: float) -> tuple[float, float]:
     sample, law = estimate.sample, estimate.law
-    frame = sample.frame.row(0)
+    frame = sample.frame  # of shape (1,), which the sizes broadcast with
     z, y, weight = sample.z[0], sample.benefit[0], sample.weight[0]
     best, rss = estimate.theta[0], float(estimate.solution.rss[0])
     if cut <= rss:
-        value = float(estimate.evaluate(estimand.terms(law, tuple(best), frame, np))[0])
+        value = float(estimate.evaluate(estimand.terms(law, tuple(best[:, None]), frame, np))[0])
         return value, value
     values, vectors = np.linalg.eigh(estimate.solution.curvature[0])
     values = np.maximum(values, 1e-12 * values.max())
     axes = vectors * np.sqrt(2.0 * (cut - rss) / values)
 
     def target(step: Floats) -> float:
-        terms = estimand.terms(law, tuple(best + axes @ step), frame, np)
+        terms = estimand.terms(law, tuple((best + axes @ step)[:, None]), frame, np)
         return float(np.ravel(terms.offset)[0])
 
     def slack(step: Floats) -> float:

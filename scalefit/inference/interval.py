@@ -63,12 +63,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Intervals of G curves: arrays ``(G,)`` of estimates and bounds, with one label."""
+    """Intervals of G curves: arrays ``(G,)`` of estimates and bounds, with one label.
+
+    The level is a number, or an array ``(G,)`` while several questions are asked together.
+    """
 
     estimate: Floats
     lower: Floats
     upper: Floats
-    level: float
+    level: Any
     method: str
 
     def __getitem__(self, row: int) -> Interval:
@@ -92,9 +95,11 @@ def within(intervals: Intervals, lower: Any, upper: Any) -> Intervals:
     )
 
 
-def check_level(level: float) -> float:
-    """Return ``level``, or raise FitError if it is not strictly between 0 and 1."""
-    if not 0 < level < 1:
-        hint = f"; for {level:g} % write level={level / 100:g}" if 1 < level < 100 else ""
-        raise FitError(f"level={level}; give a number between 0 and 1, such as 0.95{hint}")
-    return float(level)
+def check_level(level: Any) -> Any:
+    """Return ``level``, a number or one per curve, or raise FitError if one is not in (0, 1)."""
+    if np.all((np.asarray(level) > 0) & (np.asarray(level) < 1)):
+        return level
+    hint = ""
+    if np.ndim(level) == 0 and 1 < level < 100:
+        hint = f"; for {level:g} % write level={level / 100:g}"
+    raise FitError(f"level={level}; give a number between 0 and 1, such as 0.95{hint}")

@@ -82,7 +82,7 @@ class _Scan:
         return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
 
 
-def profile(estimate: Estimate, estimand: Estimand, level: float = 0.95) -> Intervals:
+def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
     """Return profile likelihood intervals of an estimand for every curve of an estimate.
 
     Parameters
@@ -91,7 +91,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: float = 0.95) -> Inte
         One law fitted to G curves.
     estimand : Estimand
         What is asked.
-    level : float
+    level : float or array (G,)
         Nominal coverage.
 
     Returns

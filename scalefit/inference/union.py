@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,7 @@ from ..estimands import Estimand
 from ..estimate import Estimate
 from .interval import Intervals
 
-__all__ = ["union"]
-
-Inference = Callable[[Estimate, Estimand, float], Intervals]
+__all__ = ["join", "union"]
 
 
 def union(
@@ -22,7 +21,7 @@ def union(
     surviving: NDArray[np.bool_],
     estimand: Estimand,
     level: float,
-    inference: Inference,
+    inference: Callable[[Estimate, Estimand, Any], Intervals],
 ) -> Intervals:
     """Return, per curve, the hull of the intervals of all surviving laws.
 
@@ -41,6 +40,20 @@ def union(
     used = [i for i, survives in enumerate(surviving) if survives.any()] or [0]
     estimates, surviving = [estimates[i] for i in used], surviving[used]
     parts = [inference(estimate, estimand, level) for estimate in estimates]
+    return join(parts, surviving, [estimate.law.name for estimate in estimates])
+
+
+def join(
+    parts: Sequence[Intervals], surviving: NDArray[np.bool_], names: Sequence[str]
+) -> Intervals:
+    """Return the hull of intervals by different laws, per curve, where each law survives.
+
+    Parameters
+    ----------
+    parts : sequence of L Intervals
+    surviving : array (L, G) of bool
+    names : sequence of L str
+    """
     lower = np.min([np.where(s, p.lower, np.inf) for p, s in zip(parts, surviving, strict=True)], 0)
     upper = np.max(
         [np.where(s, p.upper, -np.inf) for p, s in zip(parts, surviving, strict=True)], 0
@@ -48,11 +61,10 @@ def union(
     first = np.argmax(surviving, axis=0)
     value = np.stack([p.estimate for p in parts])[first, np.arange(surviving.shape[1])]
     none = ~surviving.any(axis=0)
-    names = ", ".join(estimate.law.name for estimate in estimates)
     return Intervals(
         np.where(none, np.nan, value),
         np.where(none, -np.inf, lower),
         np.where(none, np.inf, upper),
-        level,
-        f"{parts[0].method.split(',')[0]}, union over {names}",
+        parts[0].level,
+        f"{parts[0].method.split(',')[0]}, union over {', '.join(names)}",
     )

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _STEP = 1e-30
 
 
-def wald(estimate: Estimate, estimand: Estimand, level: float = 0.95) -> Intervals:
+def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
     """Return Wald intervals with the t quantile; open on both sides where nothing is identified.
 
     Parameters, returns and errors are those of :func:`~scalefit.inference.profile.profile`.

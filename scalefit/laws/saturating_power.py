@@ -26,16 +26,16 @@ __all__ = ["SATURATING_POWER", "box_cox", "box_cox_slope", "largest_exponent"]
 
 Array = Any
 #: Below this an exponent is the log law to the last bit.
-_TINY = 1e-300
+_TINY = 1e-200
 #: d h / d a = z^2 psi(a z); Taylor coefficients of psi, enough for |a z| < 0.1 at 1e-16.
 _PSI = (-1 / 2, 1 / 3, -1 / 8, 1 / 30, -1 / 144, 1 / 840, -1 / 5760, 1 / 45360, -1 / 403200)
 
 
 def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
     """Return ``h_a(z) = -expm1(-a z) / a``, and ``z`` where ``a`` is 0."""
-    flat = abs(a) < _TINY
-    safe = xp.where(flat, 1.0, a)
-    return xp.where(flat, z, -xp.expm1(-safe * z) / safe)
+    # At the smallest exponent expm1(-a z) is -a z to the last bit, so the ratio is z.
+    safe = xp.where(abs(a) < _TINY, _TINY, a)
+    return xp.expm1(-safe * z) * (-1.0 / safe)
 
 
 def box_cox_slope(z: Array, a: Array) -> Array:

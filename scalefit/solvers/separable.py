@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..laws.law import Frame, Law
-from .linear import Projection, project
+from .linear import Projection, project, screen
 
 __all__ = ["Problem", "Solution", "solve"]
 
@@ -84,13 +84,15 @@ class Problem:
             shape.coordinate.to_theta(u[..., j]) for j, shape in enumerate(self.law.shapes)
         )
 
+    def columns(self, u: Floats) -> tuple[Any, ...]:
+        """Return the law's columns at ``u`` of shape ``(G, M, q)``: scalars or ``(G, M, K)``."""
+        theta = tuple(t[..., None] for t in self.theta(u))
+        return self.law.columns(self.z[:, None, :], theta, self.frame.expand(1), np)
+
     def project(self, u: Floats, *, passes: int = 2) -> Projection:
         """Return the linear fits at ``u`` of shape ``(G, M, q)`` for all curves and M shapes."""
-        frame = self.frame.expand(1)
-        theta = tuple(t[..., None] for t in self.theta(u))
-        columns = self.law.columns(self.z[:, None, :], theta, frame, np)
         target, weight = self.y[:, None, :], self.weight[:, None, :]
-        return project(columns, target, weight, rising=self.rising, passes=passes)
+        return project(self.columns(u), target, weight, rising=self.rising, passes=passes)
 
     def objective(self, u: Floats) -> tuple[Floats, Floats]:
         """Return the residual sum of squares and its gradient at ``u`` of shape ``(G, q)``."""
@@ -209,7 +211,9 @@ def _scan(problem: Problem, lower: Floats, upper: Floats) -> tuple[Ints, Floats,
     for first in range(0, n_curves, step):
         rows = slice(first, first + step)
         u = lower[rows, None, :] + flat * (upper - lower)[rows, None, :]
-        rss[rows] = problem.take(rows).project(u, passes=1).rss
+        part = problem.take(rows)
+        target, weight = part.y[:, None, :], part.weight[:, None, :]
+        rss[rows] = screen(part.columns(u), target, weight, rising=part.rising)
     rss = np.where(np.isfinite(rss), rss, np.inf)
     curve, cell = np.nonzero(_local_minima(rss.reshape(n_curves, *counts)).reshape(n_curves, -1))
     width = (upper - lower) / (np.array(counts) - 1)

@@ -1,0 +1,81 @@
+"""The options that every command on a table has: those of :func:`scalefit.fit`, and a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["fits_a_table"]
+
+Command = Callable[..., Any]
+
+
+def fits_a_table(command: Command) -> Command:
+    """Give a command the table and the options of :func:`scalefit.fit`."""
+    for option in reversed(_FIT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:
+    """Return the names in repeated or comma-separated options."""
+    return [name.strip() for part in given for name in part.split(",") if name.strip()]
+
+
+def _bounds(
+    _: click.Context, __: click.Parameter, given: str | None
+) -> tuple[float | None, float | None] | None:
+    if given is None:
+        return None
+    try:
+        lower, upper = (float(part) if part.strip() else None for part in given.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{given!r}: give two numbers such as 0,1; leave one out where there is none: 0,"
+        ) from None
+    return lower, upper
+
+
+def _filters(
+    _: click.Context, __: click.Parameter, given: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    pairs = [tuple(part.split("=", 1)) for part in given]
+    for part, pair in zip(given, pairs, strict=True):
+        if len(pair) != 2:
+            raise click.BadParameter(f"{part!r}: write column=value")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+_FIT_OPTIONS = (
+    click.argument("table"),
+    click.option("--score", metavar="COLUMN", help="The column to fit."),
+    click.option("--cells", "--drivers", "drivers", metavar="COLUMN", help="The column of sizes."),
+    click.option(
+        "--by", multiple=True, callback=_names, metavar="COLUMNS",
+        help="One curve for each combination of values; repeat, or separate by commas.",
+    ),
+    click.option(
+        "--filter", "filters", multiple=True, callback=_filters, metavar="COLUMN=VALUE",
+        help="Keep only the rows with this value; repeat to narrow.",
+    ),
+    click.option(
+        "--law", multiple=True, callback=_names, metavar="LAWS",
+        help="Laws to compare (see: scalefit laws).  [default: all]",
+    ),
+    click.option("--better", type=click.Choice(["higher", "lower"]),
+                 help="The better direction, where the metric's name does not say it."),
+    click.option("--bounds", callback=_bounds, metavar="LOWER,UPPER",
+                 help="Least and greatest possible score, such as 0,1."),
+    click.option("--variance", type=click.Choice(["auto", "constant", "power"]), default="auto",
+                 show_default=True, help="How the noise depends on size."),
+    click.option("--inference", type=click.Choice(["profile", "wald", "union"]),
+                 default="profile", show_default=True, help="How intervals are made."),
+    click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                 default=0.95, show_default=True, help="Coverage of intervals."),
+    click.option("--on-bad", type=click.Choice(["raise", "drop"]), default="raise",
+                 show_default=True, help="Refuse bad rows, or leave them out and list them."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                 help="Of every Monte-Carlo step."),
+)  # fmt: skip

@@ -1,0 +1,395 @@
+"""The commands; what they do is a call on the package, and what they print is made there."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from . import __version__
+from ._format import interval_text, number, size_text
+from ._options import Command, fits_a_table
+from ._terminal import complain, note, print_lines, print_table, progress_bar
+from .errors import FitError, ScalefitError, TableError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .fit import Fit, FitSet
+
+__all__ = ["cli", "main"]
+
+DONE, NO_ANSWER, BAD_USAGE, BUG = 0, 1, 2, 3
+_DATASET = "dataset:"
+_CODES = ("Exit codes: 0 done, 1 the data cannot answer, 2 bad usage or unreadable input.",)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # labels may hold any sign
+    cli(prog_name="scalefit")
+
+
+def _examples(*lines: str) -> str:
+    """Return the end of a command's help, in which click keeps the lines as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines), "", "\b", *_CODES])
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_examples(
+        "scalefit fit scores.csv",
+        "scalefit saturation scores.csv --by model,task --margin 0.02",
+        "scalefit report scores.csv --by model,task -o report.md",
+    ),
+)
+@click.version_option(__version__, prog_name="scalefit")
+def cli() -> None:
+    """Fit scaling laws to a table of (cells, score), test for saturation, forecast honestly.
+
+    TABLE is a CSV, TSV, Parquet, Excel or JSON file with one row a run, "-" for standard input, or
+    a bundled table such as dataset:denadel_2026. By convention its columns are cells (or tokens,
+    samples, params), score (or the name of a metric) and seed.
+    """
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def _debuggable(command: Command) -> Command:
+    """Give a command ``--debug``, and turn exceptions into messages and exit codes."""
+
+    @functools.wraps(command)
+    def guarded(*arguments: Any, debug: bool, **options: Any) -> Any:
+        with _errors(debug):
+            return command(*arguments, **options)
+
+    return click.option("--debug", is_flag=True, help="Show where an error comes from.")(guarded)
+
+
+@cli.command("fit", epilog=_examples(
+    "scalefit fit scores.csv",
+    "scalefit fit scores.csv --by model,task",
+    "scalefit fit losses.tsv --cells tokens --score loss --law power,saturating_power --json",
+    "cat scores.csv | scalefit fit -",
+))  # fmt: skip
+@fits_a_table
+@_JSON
+@_debuggable
+def fit_command(as_json: bool, **asked: Any) -> None:
+    """Fit laws to TABLE: verdict, gain from more data, parameters, cautions."""
+    fits, preparation = _fitted(asked)
+    if as_json:
+        from .report.machine import as_json as text
+        from .report.machine import form
+        from .report.model import build
+
+        with progress_bar() as progress:
+            click.echo(text(form(build(fits, asked, preparation, progress))))
+    elif _several(fits):
+        _print_set(fits)
+    else:
+        _print_fit(fits)
+    _end(fits)
+
+
+@cli.command("saturation", epilog=_examples(
+    "scalefit saturation scores.csv",
+    "scalefit saturation scores.csv --factor 100 --margin 0.005",
+    "scalefit saturation dataset:denadel_2026 --by model,dataset --on-bad drop \\",
+    "  --filter downsampling=random --filter model=SCimilarity",
+))  # fmt: skip
+@fits_a_table
+@click.option(
+    "--factor",
+    type=click.FloatRange(min=1, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Ask about this many times the largest size.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Smallest gain of interest, in units of the score.  [default: 0.01 of a "
+    "unit-range metric, else 1 % of the score]",
+)
+@_JSON
+@_debuggable
+def saturation_command(factor: float, margin: float | None, as_json: bool, **asked: Any) -> None:
+    """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE."""
+    fits, _ = _fitted(asked)
+    if as_json:
+        from .report.machine import as_json as text
+        from .report.machine import rows_form
+
+        rows = _verdict_rows(fits, factor, margin)
+        click.echo(text({"schema": "scalefit saturation 1", "factor": factor,
+                         "inconclusive": int((rows["verdict"] == "inconclusive").sum()),
+                         "curves": rows_form(rows)}))  # fmt: skip
+    elif _several(fits):
+        _print_verdicts(_verdict_rows(fits, factor, margin), list(fits.all_rows.by), factor)
+    else:
+        print_lines(fits.saturation(factor, margin).explain())
+    _end(fits)
+
+
+@cli.command("report", epilog=_examples(
+    "scalefit report scores.csv -o report.md",
+    "scalefit report scores.csv --by model -o report.json",
+    "scalefit report dataset:denadel_2026 --by model,dataset --on-bad drop \\",
+    "  --filter downsampling=random --filter model=SCimilarity -o report.md",
+))  # fmt: skip
+@fits_a_table
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="report.md (figures go to report_files/ beside it) or report.json.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is not a report.")
+@_debuggable
+def report_command(output: Path, force: bool, **asked: Any) -> None:
+    """Fit TABLE and write a report: answers, figures, tests, methods to paste."""
+    from .report import write_report
+    from .report.files import check_target
+
+    with _writing():
+        check_target(output, force)
+    fits, preparation = _fitted(asked)
+    with _writing(), progress_bar() as progress:
+        written = write_report(fits, output, asked, preparation, progress)
+    click.echo(written)
+    _end(fits)
+
+
+@cli.command("laws", epilog=_examples(
+    "scalefit laws",
+    "scalefit laws --json",
+))  # fmt: skip
+@_JSON
+@_debuggable
+def laws_command(as_json: bool) -> None:
+    """List the laws, their formulas, and when each is the wrong one."""
+    from .laws import laws
+
+    rows = laws().reset_index()
+    if as_json:
+        _print_json(rows)
+    else:
+        print_table(rows[["law", "formula", "parameters", "wrong_when"]])
+
+
+@cli.command("datasets", epilog=_examples(
+    "scalefit datasets",
+    "scalefit datasets denadel_2026 --out denadel.csv",
+    "scalefit fit dataset:denadel_2026 --by model,size_label,dataset,downsampling --on-bad drop",
+))  # fmt: skip
+@click.argument("name", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Copy the table to this CSV file.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@_JSON
+@_debuggable
+def datasets_command(name: str | None, out: Path | None, force: bool, as_json: bool) -> None:
+    """List the bundled tables; with NAME print where its CSV is, or copy it."""
+    from . import datasets
+
+    if name is None:
+        if out is not None:
+            raise click.UsageError("--out needs the NAME of a dataset")
+        rows = datasets.list()
+        if as_json:
+            _print_json(rows)
+        else:
+            spare = ["published_result", "units", "licence", "source"]
+            print_table(rows, spare)
+        return
+    path = datasets.path(name)
+    if out is None:
+        click.echo(path)
+        return
+    if out.exists() and not force:
+        raise click.UsageError(f"{out} exists; name another file, or pass --force to replace it")
+    from .storage import write_whole
+
+    with _writing():
+        write_whole(out, path.read_text(encoding="utf-8"))
+    note(f"wrote {out}")
+
+
+def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Read the table and fit it; return the fits and Python that reads it as well."""
+    from .fit import fit
+
+    table, filters = asked.pop("table"), asked.pop("filters")
+    data, preparation = _read(table, filters)
+    asked["rng"] = asked.pop("seed")
+    asked["by"] = asked["by"] or None
+    asked["law"] = asked["law"] or "auto"
+    fits = fit(data, **asked)
+    dropped = len((fits.all_rows if _several(fits) else fits.table).dropped)
+    if dropped:
+        complain(f"note: {dropped} values were left out")
+    return fits, preparation
+
+
+def _read(table: str, filters: list[tuple[str, str]]) -> tuple[Any, list[str]]:
+    from . import datasets, read_table
+
+    if table.startswith(_DATASET):
+        name = table.removeprefix(_DATASET)
+        data: Any = datasets.path(name)
+        preparation = [f"table = sf.datasets.load({name!r})"]
+    elif table == "-":
+        data, preparation = table, ["table = ...  # what was given on standard input"]
+    else:
+        data, preparation = table, [f"table = sf.read_table({Path(table).name!r})"]
+    if filters:
+        data = read_table(data)
+        for column, value in filters:
+            data, line = _keep(data, column, value)
+            preparation.append(line)
+    return data, preparation
+
+
+def _keep(rows: pd.DataFrame, column: str, value: str) -> tuple[pd.DataFrame, str]:
+    """Return the rows with a value, and the line of Python that selects them."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    names = [str(name) for name in rows.columns]
+    if column not in names:
+        raise TableError(
+            f"--filter {column}={value}: no such column; the columns are {', '.join(names)}"
+            + nearest(column, names)
+        )
+    values = rows[column]
+    if value == "":
+        kept, test = values.isna(), "isna()"
+    elif is_numeric_dtype(values) and not is_bool_dtype(values):
+        try:
+            sought = float(value)
+        except ValueError:
+            raise TableError(f"--filter {column}={value}: the column holds numbers") from None
+        kept, test = values == sought, f"eq({sought!r})"
+    else:
+        kept, test = values.astype(str) == value, f"astype(str).eq({value!r})"
+    complain(f"note: kept {int(kept.sum())} of {len(rows)} rows with {column}={value}")
+    if not kept.any():
+        seen = [str(each) for each in values.dropna().unique()[:8]]
+        raise TableError(
+            f"--filter {column}={value}: no row has it; there are {', '.join(seen)}"
+            + nearest(value, seen)
+        )
+    return rows[kept], f"table = table[table[{column!r}].{test}]"
+
+
+def _several(fits: Any) -> bool:
+    from .fit import FitSet
+
+    return isinstance(fits, FitSet)
+
+
+def _print_fit(fit: Fit) -> None:
+    from . import words
+
+    print_lines(f"{words.answer(fit)}\n")
+    print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
+    print_lines("")
+    print_table(words.parameters_text(fit.params), ["std_error"])
+    print_lines("\nlaws tried (AICc weights are for display only)")
+    print_table(words.laws_text(fit.laws), ["residual_sd", "weight", "n_params"])
+    cautions = words.cautions(fit)
+    if cautions:
+        print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
+
+
+def _print_set(fits: FitSet) -> None:
+    from . import words
+
+    rows = fits.table()
+    print_table(
+        words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
+    )
+    print_lines(words.count_text(rows))
+
+
+def _verdict_rows(fits: Any, factor: float, margin: float | None) -> pd.DataFrame:
+    """Return a verdict a curve, in the columns of :meth:`FitSet.saturation`."""
+    import pandas as pd
+
+    if _several(fits):
+        rows: pd.DataFrame = fits.saturation(factor, margin)
+        return rows
+    found = fits.saturation(factor, margin)
+    row = {
+        "verdict": found.verdict, "strength": found.strength, "gain": found.gain.estimate,
+        "lower": found.gain.lower, "upper": found.gain.upper, "margin": found.margin,
+        "gate_p": found.tests["p"].iloc[0], "robust_lower": found.robust_gain.lower,
+        "robust_upper": found.robust_gain.upper, "published": found.points["size"].iloc[-1],
+        "reason": found.reason,
+    }  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def _print_verdicts(rows: pd.DataFrame, by: list[str], factor: float) -> None:
+    from . import words
+
+    shown = rows[[*by, "verdict", "strength"]].copy()
+    triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
+    shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
+    shown["margin"] = [number(value) for value in rows["margin"]]
+    shown["published rule"] = [size_text(value) for value in rows["published"]]
+    print_table(shown, ["published rule", "margin", "strength"])
+    print_lines(words.count_text(rows))
+
+
+def _print_json(rows: pd.DataFrame) -> None:
+    from .report.machine import as_json, rows_form
+
+    click.echo(as_json(rows_form(rows)))
+
+
+def _end(fits: Any) -> None:
+    """Exit with 1 if every verdict is refused, whatever the runs had shown."""
+    every = fits.values() if _several(fits) else [fits]
+    if all((fit.diagnostics["severity"] == "refuse").any() for fit in every):
+        first = next(iter(every)).saturation().reason
+        _stop(f"The data cannot answer: {first}", NO_ANSWER)
+
+
+@contextmanager
+def _errors(debug: bool) -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, FitError):
+            _stop(f"Error: {error}", NO_ANSWER)
+        if isinstance(error, ScalefitError):
+            _stop(f"Error: {error}", BAD_USAGE)
+        _stop(f"Error: this is a bug ({type(error).__name__}: {error}); --debug shows where", BUG)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Treat a file that cannot or should not be written as bad usage."""
+    try:
+        yield
+    except FitError as error:
+        _stop(f"Error: {error}", BAD_USAGE)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    complain(message)
+    sys.exit(code)

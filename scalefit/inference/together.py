@@ -1,0 +1,97 @@
+"""Several questions about the same curves, answered in one pass of an inference.
+
+An inference works on a batch of curves with one question; repeating the curves once a question
+turns many questions into one batch, at the cost of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..estimands import Beyond, Estimand
+from ..estimate import Estimate
+from ..laws import Frame, Law, Terms
+from .interval import Intervals
+
+__all__ = ["Question", "ask_together"]
+
+#: What is asked, and at which level.
+Question = tuple[Estimand, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """Curve ``row[i]`` asked question ``which[i]``."""
+
+    estimands: tuple[Estimand, ...]
+    which: NDArray[np.intp]
+    row: NDArray[np.intp]
+
+    @property
+    def label(self) -> str:
+        return "; ".join(estimand.label for estimand in self.estimands)
+
+    def terms(self, law: Law, theta: tuple[Any, ...], frame: Frame, xp: ModuleType) -> Terms:
+        shape = np.broadcast_shapes(np.shape(frame.x0), *(np.shape(t) for t in theta))
+        weights = [np.empty(shape) for _ in range(law.n_columns)]
+        offset = np.empty(shape)
+        if any(np.iscomplexobj(t) for t in theta):
+            weights, offset = [w.astype(complex) for w in weights], offset.astype(complex)
+        for k, estimand in enumerate(self.estimands):
+            mine = np.flatnonzero(self.which == k)
+            if not mine.size:
+                continue
+            here = frame.map(lambda value, mine=mine: value[mine])  # type: ignore[misc]
+            part = estimand.take(self.row[mine]).terms(law, tuple(t[mine] for t in theta), here, xp)
+            offset[mine] = part.offset
+            for total, weight in zip(weights, part.weights, strict=True):
+                total[mine] = weight
+        return Terms(tuple(weights), offset)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        above, below = (np.zeros(self.which.shape, dtype=bool) for _ in range(2))
+        shape = np.full(self.which.shape, -1)
+        for k, estimand in enumerate(self.estimands):
+            mine = np.flatnonzero(self.which == k)
+            here = frame.map(lambda value, mine=mine: value[mine])  # type: ignore[misc]
+            part = estimand.take(self.row[mine]).beyond(law, here)
+            above[mine], below[mine], shape[mine] = part.above, part.below, part.shape
+        return Beyond(above, below, shape)
+
+    def take(self, rows: Any) -> Estimand:
+        return _Several(self.estimands, self.which[rows], self.row[rows])
+
+
+def ask_together(
+    estimate: Estimate,
+    questions: Sequence[Question],
+    inference: Callable[[Estimate, Estimand, Any], Intervals],
+) -> list[Intervals]:
+    """Return the intervals of every question, each for all G curves of the estimate.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        One law fitted to G curves.
+    questions : sequence of (Estimand, level)
+        What is asked.
+    inference : callable
+        One that accepts a level per curve.
+    """
+    n_curves = len(estimate)
+    row = np.tile(np.arange(n_curves), len(questions))
+    which = np.repeat(np.arange(len(questions)), n_curves)
+    several = _Several(tuple(estimand for estimand, _ in questions), which, row)
+    levels = np.array([level for _, level in questions])
+    found = inference(estimate.take(row), several, levels[which])
+    parts = np.split(np.stack([found.estimate, found.lower, found.upper]), len(questions), axis=1)
+    return [
+        Intervals(part[0], part[1], part[2], level, found.method)
+        for part, (_, level) in zip(parts, questions, strict=True)
+    ]

@@ -1,0 +1,106 @@
+"""Reports: results arranged as a page for readers, or as JSON for programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import FitError
+from ..fit import Fit, FitSet, fit
+from .figures import draw_all
+from .files import check_target, pictures_folder, put
+from .machine import as_json, form
+from .markdown import MANY, page
+from .model import Progress, build
+
+__all__ = ["report", "write_report"]
+
+
+def report(
+    data: Any,
+    path: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    **fit_options: Any,
+) -> Path:
+    """Write a report on a table or on its fits.
+
+    Parameters
+    ----------
+    data : Fit, FitSet, or anything that :func:`scalefit.fit` takes
+        Tables are fitted first.
+    path : path
+        ``.md`` writes Markdown, with figures as PNG in a folder ``<name>_files`` beside it;
+        ``.json`` every number, with null for what is infinite or unknown (an object lists its
+        infinite values under ``"open"``).
+    force : bool
+        Whether to replace a file that is not a report. Reports are replaced without asking.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    **fit_options
+        Passed to :func:`scalefit.fit`.
+
+    Returns
+    -------
+    Path
+        What was written. Page and figures are written whole or not at all.
+
+    Raises
+    ------
+    FitError
+        The report cannot be written there; or options are given with a fit that is made already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> table = {"cells": [1e4, 1e5, 1e6, 1e7] * 2, "seed": [0] * 4 + [1] * 4,
+    ...          "f1": [.60, .75, .81, .84, .61, .74, .80, .83]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = report(table, Path(folder) / "report.md")
+    ...     print(written.read_text().splitlines()[2])
+    # Scaling of f1 with cells
+    """
+    target = Path(path)
+    check_target(target, force)
+    if isinstance(data, (Fit, FitSet)):
+        if fit_options:
+            raise FitError(
+                f"{', '.join(fit_options)}: this is fitted already; pass its data to set options"
+            )
+        fits = data
+    else:
+        fits = fit(data, **fit_options)
+    table = fits.all_rows if isinstance(fits, FitSet) else fits.table
+    if isinstance(data, (str, os.PathLike)) and os.fspath(data) != "-":
+        preparation = f"table = sf.read_table({table.source!r})"
+    else:
+        preparation = f"table = ...  # the table with sha256 {table.sha256[:12]}"
+    return write_report(fits, target, fit_options, [preparation], progress)
+
+
+def write_report(
+    fits: Fit | FitSet,
+    target: Path,
+    given: Mapping[str, Any],
+    preparation: Sequence[str],
+    progress: Progress | None = None,
+) -> Path:
+    """Write a report on fits whose table was made by ``preparation``, lines of Python.
+
+    The target must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
+    options of the fit, of which those are used that the fit does not remember.
+    """
+    content = build(fits, given, preparation, progress)
+    if target.suffix.lower() == ".json":
+        put(target, as_json(form(content)) + "\n", {})
+        return target
+    places, files = draw_all(content, len(content.curves) > MANY, progress)
+    folder = pictures_folder(target).name
+    addressed = {
+        i: [(f"{folder}/{name}", about) for name, about in figures] for i, figures in places.items()
+    }
+    put(target, page(content, addressed), files)
+    return target

@@ -1,0 +1,64 @@
+"""The figures of a report, drawn as PNG files in memory."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, cast
+
+from ..plots import paper, plot_fit, plot_fits, plot_gain
+from ..words import verdict_text
+from .model import Progress, Report
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Drawn", "draw_all"]
+
+#: File name and description of each figure of a curve (-1: of all), and the files.
+Drawn = tuple[dict[int, list[tuple[str, str]]], dict[str, bytes]]
+
+_PANELS = 24
+_DPI = 130
+
+
+def draw_all(report: Report, together: bool, progress: Progress | None = None) -> Drawn:
+    """Draw each curve, or all of them as small multiples, 24 to a figure."""
+    from matplotlib.figure import Figure
+
+    places: dict[int, list[tuple[str, str]]] = {}
+    files: dict[str, bytes] = {}
+
+    def keep(curve: int, name: str, drawn: Axes | Figure, about: str) -> None:
+        files[name] = _png(drawn)
+        places.setdefault(curve, []).append((name, about))
+
+    fits = [curve.fit for curve in report.curves]
+    if together:
+        starts = range(0, len(fits), _PANELS)
+        for i, start in enumerate(starts):
+            part = fits[start : start + _PANELS]
+            about = f"Curves {start + 1} to {start + len(part)} with runs, fits and forecasts"
+            keep(-1, f"figure_{i + 1:03d}.png", plot_fits(part, figure=Figure()), about)
+            if progress is not None:
+                progress("drawing", start + len(part), len(fits))
+        return places, files
+    for i, curve in enumerate(report.curves):
+        name, about = f"figure_{i + 1:03d}", f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
+        forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
+        keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")
+        keep(i, f"{name}_gain.png", ladder, f"Gain from more data, {about}")
+        if progress is not None:
+            progress("drawing", i + 1, len(fits))
+    return places, files
+
+
+def _png(drawn: Axes | Figure) -> bytes:
+    content = io.BytesIO()
+    figure = cast("Figure", drawn.get_figure(root=True))
+    with warnings.catch_warnings():
+        # A sign that the font lacks is drawn as a box; the page itself spells the label out.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": None})
+    return content.getvalue()

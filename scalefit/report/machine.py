@@ -1,0 +1,136 @@
+"""A report as JSON: every number in full, for other programs.
+
+JSON has neither infinity nor nan, so both are written as null. An object with an infinite value
+lists its key under ``"open"``: ``{"estimate": 0.05, "lower": 0.01, "upper": null, "open":
+["upper"]}`` is bounded below only. A null that is not listed is not known.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..inference import Interval
+from .model import CurveReport, Report
+
+__all__ = ["SCHEMA", "as_json", "curve_form", "form", "plain_values", "rows_form"]
+
+SCHEMA = "scalefit report 1"
+
+
+def as_json(value: Any) -> str:
+    """Return any form of this module as JSON text, in ASCII so that no label can harm a terminal.
+
+    Examples
+    --------
+    >>> print(as_json({"size": 2.0, "upper": float("inf"), "sd": float("nan")}))
+    {
+     "size": 2.0,
+     "upper": null,
+     "sd": null,
+     "open": [
+      "upper"
+     ]
+    }
+    """
+    return json.dumps(plain_values(value), indent=1, allow_nan=False)
+
+
+def form(report: Report) -> dict[str, Any]:
+    """Return the whole report as values that JSON can hold, but for infinities and nan."""
+    table, settings = report.table, report.curves[0].fit.settings
+    return {
+        "schema": SCHEMA,
+        "versions": report.versions,
+        "table": {
+            "source": table.source,
+            "sha256": table.sha256,
+            "rows_given": table.n_given,
+            "rows_used": len(table.rows),
+            "score": table.score,
+            "driver": report.driver,
+            "by": table.by,
+            "dropped": rows_form(table.dropped),
+            "findings": rows_form(report.findings),
+        },
+        "settings": asdict(settings),
+        "counts": report.counts,
+        "curves": [curve_form(curve) for curve in report.curves],
+        "methods": report.methods,
+        "references": report.references,
+        "code": report.code,
+    }
+
+
+def curve_form(curve: CurveReport) -> dict[str, Any]:
+    """Return one curve of a report."""
+    fit, found = curve.fit, curve.found
+    sample = fit.candidates.sample
+    used = sample.count[0] > 0
+    return {
+        "key": dict(zip(fit.table.by, fit.table.keys[0], strict=True)),
+        "label": curve.label,
+        "metric": asdict(fit.table.metrics[0]),
+        "sizes": {
+            "size": sample.x[0, used], "runs": sample.count[0, used], "mean": sample.mean[0, used],
+        },
+        "verdict": found.verdict,
+        "strength": found.strength,
+        "reason": found.reason,
+        "answer": curve.answer,
+        "factor": found.factor,
+        "margin": found.margin,
+        "gain": _interval(found.gain),
+        "robust_gain": _interval(found.robust_gain),
+        "one_sided_bounds": {"lower": found.lower, "upper": found.upper},
+        "law": fit.law.name,
+        "formula": fit.law.formula,
+        "curve": fit.curve,
+        "exponent": None if curve.exponent is None else _interval(curve.exponent),
+        "parameters": rows_form(fit.params.reset_index()),
+        "points": rows_form(found.points),
+        "laws": rows_form(fit.laws),
+        "tests": rows_form(found.tests),
+        "diagnostics": rows_form(curve.diagnostics),
+    }  # fmt: skip
+
+
+def rows_form(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as one mapping a row."""
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def plain_values(value: Any) -> Any:
+    """Return a value in JSON's own types; see the module on infinities and nan."""
+    if isinstance(value, Mapping):
+        content = {str(key): plain_values(item) for key, item in value.items()}
+        ends = [str(key) for key, item in value.items() if _is_float(item) and math.isinf(item)]
+        return content | ({"open": ends} if ends else {})
+    if isinstance(value, np.ndarray):
+        return plain_values(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain_values(item) for item in value]
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    if _is_float(value):
+        return float(value) if math.isfinite(value) else None
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, (str, int, bool)) else str(value)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, (float, np.floating))
+
+
+def _interval(found: Interval) -> dict[str, Any]:
+    return {
+        "estimate": found.estimate, "lower": found.lower, "upper": found.upper,
+        "level": found.level, "method": found.method,
+    }  # fmt: skip

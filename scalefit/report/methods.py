@@ -1,0 +1,144 @@
+"""How a report says what was done: a methods section to paste, and code that does it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._format import number
+from ..fit import Fit, FitSet
+from ..laws import LAWS
+from ..saturation import MIN_DECADES, MIN_DF, MIN_SIZES, ONE_SIDED
+from ..selection import REJECT
+from ..storage import versions
+
+__all__ = ["REFERENCES", "code", "methods"]
+
+#: Cited in :func:`methods` by their place in this list.
+REFERENCES = (
+    "Golub G. H., Pereyra V. The differentiation of pseudo-inverses and nonlinear least squares "
+    "problems whose variables separate. SIAM J. Numer. Anal. 10, 413-432 (1973), "
+    "doi:10.1137/0710036",
+    "Venzon D. J., Moolgavkar S. H. A method for computing profile-likelihood-based confidence "
+    "intervals. Appl. Statist. 37, 87-94 (1988), doi:10.2307/2347496",
+    "Bates D. M., Watts D. G. Nonlinear Regression Analysis and Its Applications, section 6.1. "
+    "Wiley (1988), doi:10.1002/9780470316757",
+    "Davies R. B. Hypothesis testing when a nuisance parameter is present only under the "
+    "alternative. Biometrika 74, 33-43 (1987), doi:10.1093/biomet/74.1.33",
+)
+
+_VARIANCE = {
+    "auto": "that is a power of the size where at least three sizes have replicates (the slope of "
+    "the log variance estimated from the replicates and shrunken towards zero), and constant "
+    "elsewhere",
+    "power": "that is a power of the size (the slope of the log variance estimated from the "
+    "replicates and shrunken towards zero)",
+    "constant": "that is the same at every size",
+}
+_PROFILE = (
+    "profile-likelihood intervals [2], cut at the F critical value with 1 and the residual degrees "
+    "of freedom [3]"
+)
+_INFERENCE = {
+    "profile": f"{_PROFILE}, conditional on the named law",
+    "wald": "Wald intervals from the curvature at the optimum, conditional on the named law",
+    "union": f"the union, over the laws that were not rejected, of {_PROFILE}",
+}
+
+
+def methods(fits: Sequence[Fit]) -> tuple[str, ...]:
+    """Return paragraphs for the methods section of a paper, with every setting that was used."""
+    return _fitting(fits), _uncertainty(fits[0]), _verdicts(fits), _software(fits)
+
+
+def _fitting(fits: Sequence[Fit]) -> str:
+    fit = fits[0]
+    laws = [estimate.law for estimate in fit.candidates.estimates]
+    own = [law.name for law in laws if law.guesses]
+    metrics = dict.fromkeys(each.table.metrics[0] for each in fits)
+    scores = "; ".join(f"{m.name}: {m.better} is better, by {m.origin}" for m in metrics)
+    return (
+        f"Scaling laws ({', '.join(law.name for law in laws)}) were fitted to {fit.table.score} "
+        f"({scores}) as a function of {fit.driver} by weighted least squares. Linear coefficients "
+        "were eliminated by variable projection [1]; the remaining shape parameters were scanned "
+        "over their whole range and every minimum was polished by Newton steps, so that no result "
+        "depends on starting values. "
+        + (f"{', '.join(own)}, given as functions, were fitted from given starts. " if own else "")
+        + "Errors were taken as normal with a variance of one run "
+        + f"{_VARIANCE[fit.settings.noise.variance]}."
+    )
+
+
+def _uncertainty(fit: Fit) -> str:
+    return (
+        f"Uncertainty is given as {100 * fit.settings.level:g} % "
+        f"{_INFERENCE[fit.settings.inference]}. A law was rejected if its lack of fit against the "
+        f"replicates had p < {REJECT:g}. What is said to hold whichever law is true is the union "
+        "of the intervals over the laws that were not rejected and that no other law contains."
+    )
+
+
+def _verdicts(fits: Sequence[Fit]) -> str:
+    found = fits[0].saturation()
+    how = str(found.tests.set_index("test").loc["any scaling", "method"])
+    margins = dict.fromkeys(number(fit.saturation().margin) for fit in fits)
+    shown = ", ".join(margins) if len(margins) <= 5 else "1 % of the score at the largest size"
+    return (
+        "Scaling was taken as seen if the largest t statistic over all exponents exceeded its "
+        f"null distribution at p <= {1 - ONE_SIDED:.2g} ({how}; seed {fits[0].settings.seed}); the "
+        "exponent has no meaning under that null hypothesis [4]. "
+        f"Where it was seen, a curve was called saturated if the upper one-sided "
+        f"{100 * ONE_SIDED:g} % bound on the gain from {found.factor:g} times the largest size lay "
+        f"below the margin ({shown}), and still scaling if the lower bound lay above it; where it "
+        "was not, a curve was called no scaling if the gain over all observed sizes was bounded "
+        "below the margin. All others are inconclusive, as are curves with fewer than "
+        f"{MIN_SIZES} sizes, less than {MIN_DECADES:g} decade between them, or fewer than "
+        f"{MIN_DF} runs more than parameters. A verdict is firm if every law that was not rejected "
+        "gives it and leaving out no single size turns it round."
+    )
+
+
+def _software(fits: Sequence[Fit]) -> str:
+    runs = int(sum(fit.candidates.sample.n[0] for fit in fits))
+    used = ", ".join(f"{name} {version}" for name, version in versions().items())
+    curves = "1 curve" if len(fits) == 1 else f"{len(fits)} curves"
+    return f"{curves} with {runs} runs in all were analysed with {used}."
+
+
+def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str]) -> str:
+    """Return Python that makes the same fit, with every setting that a default could change.
+
+    Parameters
+    ----------
+    fits : Fit or FitSet
+        The results; a Fit of one of several curves is looked up in its set.
+    given : mapping
+        Options that the results do not remember.
+    preparation : sequence of str
+        Lines that make ``table``.
+    """
+    table = fits.all_rows if isinstance(fits, FitSet) else fits.table
+    settings = fits.settings
+    options: dict[str, Any] = {"score": table.score, "drivers": table.drivers[0]}
+    laws = tuple(estimate.law for estimate in fits.candidates.estimates)
+    if laws != LAWS:
+        options["law"] = [law.name for law in laws]
+    if any(metric.origin.startswith("better=") for metric in table.metrics):
+        options["better"] = table.metrics[0].better
+    if given.get("bounds") is not None:
+        options["bounds"] = tuple(given["bounds"])
+    options["variance"] = settings.noise.variance
+    if table.by:
+        options["by"] = list(table.by)
+    options |= {"inference": settings.inference, "level": settings.level}
+    if len(table.dropped):
+        options["on_bad"] = "drop"
+    options["rng"] = settings.seed
+    lines = ["sf.fit(", "    table,", *(f"    {k}={v!r}," for k, v in options.items()), ")"]
+    call = "\n".join(lines)
+    if isinstance(fits, FitSet):
+        last = ["fits = " + call, "print(fits)"]
+    else:
+        key = f"[{table.keys[0]!r}]" if table.by else ""
+        last = ["fit = " + call + key, "print(fit)"]
+    return "\n".join(["import scalefit as sf", "", *preparation, *last])

@@ -1,0 +1,266 @@
+"""The command line: what is said where, with which exit code, and to whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import scalefit as sf
+from scalefit import _terminal
+from scalefit.cli import cli
+
+
+def runs(sizes=(1e4, 1e5, 1e6, 1e7, 1e8), **columns):
+    x = np.repeat(np.array(sizes), 3)
+    score = 0.9 - 3.0 * x**-0.35 + np.random.default_rng(0).normal(0, 0.005, x.size)
+    return pd.DataFrame({"cells": x, "seed": [0, 1, 2] * len(sizes), "f1": score, **columns})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    runs().to_csv(folder / "scores.csv", index=False)
+    parts = [
+        runs().assign(model=m, task=t, width=w)
+        for m, t, w in [
+            ("a", "[red]x[/red]", 128),
+            ("b", "\x1b[31mlung", 256),
+            ("a", "y" * 300, 256),
+        ]
+    ]
+    pd.concat(parts).to_csv(folder / "several.csv", index=False)
+    runs(sizes=(1e4, 3e4)).to_csv(folder / "small.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def run(*arguments, code=0, given=None):
+        result = CliRunner().invoke(cli, [str(a) for a in arguments], input=given)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+def test_fit_prints_the_answer_the_law_and_the_cautions(run):
+    said = run("fit", "scores.csv").stdout
+    fit = sf.fit("scores.csv")
+    assert fit.saturation().reason in said
+    for part in ("asymptote", "laws tried", "saturating_power", fit.curve):
+        assert part in said
+
+
+def test_fit_reads_standard_input(run, folder):
+    text = (folder / "scores.csv").read_text()
+    said = run("fit", "-", given=text).stdout
+    assert "standard input" in said
+
+
+def test_fit_of_several_curves_counts_the_inconclusive(run):
+    said = run("fit", "several.csv", "--by", "model,task").stdout
+    assert "3 curves: " in said
+    assert "inconclusive" in said
+
+
+@pytest.mark.parametrize("by", [["--by", "model,task"], ["--by", "model", "--by", "task"]])
+def test_by_is_repeated_or_separated_by_commas(run, by):
+    assert "3 curves" in run("saturation", "several.csv", *by).stdout
+
+
+def test_labels_are_printed_sign_by_sign(run):
+    result = run("fit", "several.csv", "--by", "model,task")
+    assert "[red]x[/red]" in result.output
+    assert "\x1b" not in result.output
+    assert "[31mlung" in result.output
+    assert "y" * 200 not in result.output, "long labels are shortened"
+    assert "y" * 300 in run("fit", "several.csv", "--by", "model,task", "--json").stdout
+
+
+def test_json_is_json_and_alone_on_standard_output(run):
+    one = json.loads(run("fit", "scores.csv", "--json").stdout)
+    assert one["schema"] == "scalefit report 1"
+    assert one["curves"][0]["law"] == "saturating_power"
+    assert "\x1b" not in run("fit", "several.csv", "--by", "task", "--json").stdout
+    few = json.loads(run("saturation", "several.csv", "--by", "task", "--json").stdout)
+    assert len(few["curves"]) == 3
+    assert few["inconclusive"] == sum(c["verdict"] == "inconclusive" for c in few["curves"])
+    assert {row["law"] for row in json.loads(run("laws", "--json").stdout)} == set(sf.laws().index)
+
+
+def test_saturation_asks_what_it_is_told(run):
+    said = run("saturation", "scores.csv", "--factor", "100", "--margin", "0.5").stdout
+    assert sf.fit("scores.csv").saturation(100, 0.5).explain() == said.strip()
+    one = json.loads(run("saturation", "scores.csv", "--margin", "0.5", "--json").stdout)
+    assert one["curves"][0]["margin"] == 0.5
+    assert one["curves"][0]["verdict"] == "saturated"
+
+
+def test_options_reach_the_fit(run):
+    options = (
+        "--score", "f1", "--cells", "cells", "--law", "power", "--law", "hill,constant",
+        "--better", "higher", "--bounds", "0,1", "--variance", "constant", "--inference", "wald",
+        "--level", "0.9", "--seed", "7",
+    )  # fmt: skip
+    content = json.loads(run("fit", "scores.csv", *options, "--json").stdout)
+    settings = content["settings"]
+    assert settings["inference"] == "wald"
+    assert settings["level"] == 0.9
+    assert settings["seed"] == 7
+    assert settings["noise"] == {"variance": "constant"}
+    assert sorted(law["law"] for law in content["curves"][0]["laws"]) == [
+        "constant", "hill", "power",
+    ]  # fmt: skip
+    assert "bounds=(0.0, 1.0)" in content["code"]
+
+
+@pytest.mark.parametrize("value", ["128", "128.0"])
+def test_filter_keeps_rows_and_says_how_many(run, value):
+    result = run("saturation", "several.csv", "--by", "model", "--filter", f"width={value}")
+    assert f"kept 15 of 45 rows with width={value}" in result.stderr
+    assert "1 curves" in result.stdout
+
+
+def test_filters_are_part_of_the_code_of_a_report(run, folder):
+    run("report", "several.csv", "--filter", "model=b", "--filter", "width=256", "-o", "f.json")
+    code = json.loads((folder / "f.json").read_text())["code"]
+    assert "table = table[table['model'].astype(str).eq('b')]" in code
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert len(names["table"]) == 15
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [("modle=a", "did you mean 'model'"), ("model=c", "there are a, b"), ("width=x", "numbers")],
+)
+def test_a_filter_that_keeps_nothing_says_why(run, given, says):
+    assert says in run("fit", "several.csv", "--filter", given, code=2).stderr
+
+
+def test_a_report_is_written_and_its_place_printed(run, folder):
+    result = run("report", "dataset:denadel_2026", "--by", "model,dataset", "--on-bad", "drop",
+                 "--filter", "downsampling=random", "--filter", "model=SCimilarity",
+                 "--filter", "dataset=intestine", "-o", "out.md")  # fmt: skip
+    assert result.stdout == "out.md\n"
+    page = (folder / "out.md").read_text(encoding="utf-8")
+    assert "table = sf.datasets.load('denadel_2026')" in page
+    assert str(folder) not in page
+    assert len(list((folder / "out_files").iterdir())) == 2
+
+
+def test_a_file_that_is_not_a_report_is_kept_unless_forced(run, folder):
+    (folder / "mine.json").write_text("{}")
+    said = run("report", "scores.csv", "-o", "mine.json", code=2).stderr
+    assert "--force" in said
+    assert (folder / "mine.json").read_text() == "{}"
+    run("report", "scores.csv", "-o", "mine.json", "--force")
+    run("report", "scores.csv", "-o", "mine.json")
+
+
+def test_html_is_refused_before_any_work(run):
+    assert "not available yet" in run("report", "nothing.csv", "-o", "r.html", code=2).stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "saturation"])
+def test_data_that_cannot_answer_end_with_one(run, command):
+    result = run(command, "small.csv", code=1)
+    assert "4 distinct sizes" in result.stderr
+    assert result.stdout, "what can be said is said"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["fit", "missing.csv"], "missing.csv"),
+        (["fit", "scores.csv", "--law", "sigmoid"], "no law named 'sigmoid'"),
+        (["fit", "scores.csv", "--level", "95"], "--level"),
+        (["fit", "scores.csv", "--bounds", "0"], "two numbers"),
+        (["fit", "scores.csv", "--by", "nothing"], "nothing"),
+        (["fit", "scores.csv", "--filter", "model"], "column=value"),
+        (["saturation", "scores.csv", "--factor", "1"], "--factor"),
+        (["fit", "dataset:denadel"], "no dataset named 'denadel'"),
+        (["report", "scores.csv"], "--output"),
+        (["datasets", "--out", "x.csv"], "NAME"),
+        (["fti", "scores.csv"], "fti"),
+    ],
+)
+def test_bad_usage_ends_with_two(run, arguments, says):
+    result = run(*arguments, code=2)
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_bug_is_called_one(run, monkeypatch):
+    monkeypatch.setattr(sys.modules["scalefit.laws"], "laws", lambda: 1 / 0)
+    assert "this is a bug (ZeroDivisionError" in run("laws", code=3).stderr
+
+
+def test_debug_shows_where_an_error_comes_from(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(cli, ["fit", "missing.csv", "--debug"])
+    assert "Traceback" in result.stderr
+    assert result.exit_code == 2
+
+
+def test_datasets_are_listed_printed_and_copied(run, folder):
+    assert "denadel_2026_saturation" in run("datasets").stdout
+    assert run("datasets", "denadel_2026").stdout.strip().endswith("denadel_2026.csv")
+    run("datasets", "denadel_2026_baselines", "--out", "copy.csv")
+    original = sf.datasets.path("denadel_2026_baselines").read_text(encoding="utf-8")
+    assert (folder / "copy.csv").read_text(encoding="utf-8") == original
+    assert "--force" in run("datasets", "denadel_2026", "--out", "copy.csv", code=2).stderr
+
+
+def test_version(run):
+    assert run("--version").stdout.strip() == f"scalefit, version {sf.__version__}"
+
+
+@pytest.mark.parametrize("command", [None, "fit", "saturation", "report", "laws", "datasets"])
+def test_every_help_has_examples(run, command):
+    said = run(*([command] if command else []), "--help").stdout
+    assert "Examples:\n    scalefit" in said
+    assert "Exit codes: 0 done" in said
+
+
+def test_tables_fit_the_terminal(monkeypatch, capsys):
+    rows = pd.DataFrame({"name": ["n" * 30] * 2, "spare": ["s" * 30] * 2, "gain": ["0.1"] * 2})
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    _terminal.print_table(rows, ["spare"])
+    said = capsys.readouterr().out
+    styles = set(re.findall("\x1b\\[([0-9;]*)m", said))
+    assert styles <= {"0", "1"}, "bold at most where colours are not wanted"
+    said = re.sub("\x1b\\[[0-9;]*m", "", said)
+    assert "n" * 30 in said
+    assert "sss" not in said
+    assert max(map(len, said.splitlines())) <= 50
+
+
+def test_the_module_runs_and_a_closed_pipe_is_no_error(folder):
+    environment = os.environ | {"PYTHONPATH": str(sf.datasets.path("denadel_2026").parents[2])}
+    command = [sys.executable, "-m", "scalefit", "fit", "several.csv", "--by", "task", "--json"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    error = process.stderr.read().decode()
+    process.stderr.close()
+    process.wait(timeout=60)
+    assert "Traceback" not in error
+    assert "BrokenPipe" not in error

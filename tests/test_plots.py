@@ -1,0 +1,204 @@
+"""The pictures: what they show, how they are limited, and what they leave alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import scalefit as sf
+from scalefit.plots import paper, plot_fit, plot_fits, plot_gain, plot_residuals
+
+SIZES = np.geomspace(1e4, 1e7, 6)
+HOSTILE = ["$\\frac{", "<b>|x\n\x1b[31m", "_hidden", "long " * 60]
+
+
+def runs(asymptote=0.9, coefficient=3.0, sd=0.005, seeds=3, sizes=SIZES, name="f1"):
+    x = np.repeat(sizes, seeds)
+    noise = np.random.default_rng(1).normal(0, sd, x.size)
+    return {
+        "cells": x,
+        "seed": list(range(seeds)) * len(sizes),
+        name: asymptote - coefficient * x**-0.35 + noise,
+    }
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return sf.fit(runs())
+
+
+@pytest.fixture(scope="module")
+def fits():
+    columns = {"label": np.repeat(HOSTILE, 18)}
+    parts = [runs(coefficient=c) for c in (1.0, 2.0, 3.0, 4.0)]
+    for name in ("cells", "seed", "f1"):
+        columns[name] = np.concatenate([part[name] for part in parts])
+    return sf.fit(columns, by="label")
+
+
+def drawn(figure):
+    figure.draw_without_rendering()
+    return figure
+
+
+def test_the_runs_are_all_in_sight(fit):
+    ax = plot_fit(fit, paper())
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    rows = fit.table.rows
+    assert left < rows["cells"].min()
+    assert right >= 10 * rows["cells"].max()
+    assert low < rows["f1"].min()
+    assert high > rows["f1"].max()
+
+
+def test_the_limits_stay_with_the_data_when_a_band_is_open():
+    flat = sf.fit(runs(coefficient=0.0, name="mystery"), score="mystery", better="higher")
+    ax = plot_fit(flat, paper())
+    spread = np.ptp(flat.table.rows["mystery"])
+    assert np.ptp(ax.get_ylim()) < 5 * spread
+    triangles = [line for line in ax.lines if line.get_marker() in ("^", "v")]
+    assert triangles, "a band that goes on outside is marked"
+
+
+def test_what_is_forecast_is_dashed_and_shaded(fit):
+    ax = plot_fit(fit, paper())
+    solid, dashed = (
+        next(line for line in ax.lines if line.get_label() == name)
+        for name in ("fitted curve", "its forecast")
+    )
+    top = fit.table.rows["cells"].max()
+    assert solid.get_xdata().max() == top
+    assert dashed.get_xdata().min() == top
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    bare = plot_fit(fit, paper(), beyond=1.0)
+    assert "its forecast" not in [line.get_label() for line in bare.lines]
+
+
+def test_bands_and_curve_are_those_of_predict(fit):
+    ax = plot_fit(fit, paper())
+    dashed = next(line for line in ax.lines if line.get_label() == "its forecast")
+    table = fit.predict(dashed.get_xdata())
+    np.testing.assert_array_equal(dashed.get_ydata(), table["estimate"])
+    run, mean = (band.get_paths()[0].vertices for band in ax.collections)
+    assert np.ptp(run[:, 1]) > np.ptp(mean[:, 1])
+
+
+def test_labels_say_the_metric_its_direction_and_the_verdict():
+    loss = sf.fit(runs(asymptote=2.0, coefficient=-30.0, name="loss"))
+    ax = drawn(plot_fit(loss, paper()).figure).axes[0]
+    assert ax.get_ylabel() == "loss (lower is better)"
+    assert ax.get_title("left").startswith("still scaling")
+    ticks = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert {"100k", "1M", "10M"} <= set(ticks)
+
+
+def test_the_legend_is_outside_the_axes(fit):
+    figure = drawn(plot_fit(fit, paper()).figure)
+    ax = figure.axes[0]
+    legend = ax.get_legend().get_window_extent()
+    assert not legend.overlaps(ax.get_window_extent())
+    assert figure.bbox.y0 <= legend.y0, "and not cut off"
+    assert plot_fit(fit, paper(), legend=False).get_legend() is None
+
+
+def test_every_panel_has_a_title_that_tells_it_apart(fits):
+    figure = drawn(plot_fits(fits, figure=Figure()))
+    titles = [ax.get_title("left") for ax in figure.axes]
+    assert len(set(titles)) == len(fits)
+    assert all("\x1b" not in title for title in titles)
+    assert max(len(line) for title in titles for line in title.split("\n")) <= 60
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1
+    free = plot_fits(fits, figure=Figure(), share_y=False)
+    assert len({ax.get_ylim() for ax in free.axes}) == len(fits)
+    assert len({ax.get_xlim() for ax in free.axes}) == 1
+
+
+def test_no_title_of_a_panel_runs_into_the_next_panel(fits):
+    figure = drawn(plot_fits(fits, columns=2, figure=Figure()))
+    for ax in figure.axes:
+        title = ax.titles[0] if hasattr(ax, "titles") else ax._left_title
+        for other in figure.axes:
+            assert other is ax or not title.get_window_extent().overlaps(other.get_window_extent())
+
+
+def test_one_curve_and_many_curves_can_be_drawn(fit):
+    assert len(plot_fits([fit], figure=Figure()).axes) == 1
+    figure = plot_fits([fit] * 60, figure=Figure(), columns=6)
+    assert len(figure.axes) == 60
+    assert figure.get_size_inches()[1] < 95
+    with pytest.raises(sf.FitError, match="no curves"):
+        plot_fits([])
+
+
+def test_metrics_of_different_kinds_do_not_share_an_axis(fit):
+    percent = sf.fit(runs(asymptote=90.0, coefficient=300.0, name="accuracy"))
+    figure = plot_fits([fit, percent], figure=Figure())
+    assert figure.axes[0].get_ylim()[1] < 2 < figure.axes[1].get_ylim()[0]
+
+
+def test_the_gain_ladder_shows_intervals_zero_and_margin(fit):
+    ax = drawn(plot_gain(fit, paper(6.4, 3.4)).figure).axes[0]
+    low, high = ax.get_xlim()
+    assert low < 0 < fit.saturation().margin < high
+    shown = [text.get_text() for text in ax.texts]
+    gain = fit.gain(10)
+    assert str(gain).split(" (")[0] in shown
+    assert len(shown) == 6
+
+
+def test_open_gains_end_in_an_arrow():
+    flat = sf.fit(runs(coefficient=0.0, name="mystery"), score="mystery", better="higher")
+    ax = plot_gain(flat, paper())
+    assert any(line.get_marker() == ">" for line in ax.lines)
+
+
+def test_residuals_are_drawn_around_zero(fit):
+    ax = plot_residuals(fit, paper())
+    points = next(line for line in ax.lines if line.get_marker() == "o")
+    assert len(points.get_xdata()) == len(fit.table.rows)
+    low, high = ax.get_ylim()
+    assert low == -high
+    assert abs(np.mean(points.get_ydata())) < 0.5
+
+
+def test_global_settings_are_left_as_they_are(fit, fits):
+    before = dict(mpl.rcParams)
+    plot_fit(fit, paper())
+    plot_gain(fit, paper())
+    plot_residuals(fit, paper())
+    plot_fits(fits, figure=Figure())
+    assert dict(mpl.rcParams) == before
+
+
+def test_without_axes_a_figure_of_pyplot_is_made(fit):
+    from matplotlib import pyplot
+
+    mpl.use("Agg")
+    ax = fit.plot()
+    assert pyplot.fignum_exists(ax.figure.number)
+    pyplot.close(ax.figure)
+
+
+def test_a_users_axes_are_drawn_on(fit):
+    ax = Figure().add_subplot()
+    assert plot_fit(fit, ax) is ax
+
+
+@pytest.mark.parametrize("beyond", [0.5, np.inf, np.nan])
+def test_a_forecast_cannot_end_before_the_data(fit, beyond):
+    with pytest.raises(sf.FitError, match="beyond="):
+        plot_fit(fit, paper(), beyond=beyond)
+
+
+def test_importing_scalefit_imports_no_picture_library():
+    code = (
+        "import sys, scalefit, scalefit.plots, scalefit.report;"
+        "print([m for m in ('matplotlib', 'jinja2', 'click', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
