@@ -18,8 +18,8 @@ from .laws import Law, laws
 from .published import published_saturation
 from .reading import read_table
 from .report import report
-from .saturation import Saturation
 from .storage import load
+from .verdict import Saturation
 
 __all__ = [
     "Fit",

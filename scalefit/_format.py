@@ -75,7 +75,7 @@ def size_text(value: float) -> str:
     for unit, name in _UNITS:
         if value >= unit * 0.9995:
             scaled = value / unit
-            return f"{scaled:.3g}{name}" if scaled < 1000 else f"{value:.2e}"
+            return f"{scaled:.3g}{name}" if scaled < 1000 else "over 1000T"
     return f"{value:.3g}"
 
 

@@ -234,7 +234,8 @@ class SizeReaching:
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
         """Return whether the share is of a gain beyond the observed sizes."""
-        return Beyond(above=self.of == "attainable")
+        # With one shape parameter the size moves with it alone, and for ever.
+        return Beyond(self.of == "attainable", shape=0 if len(law.shapes) == 1 else -1)
 
     def take(self, rows: Any) -> Estimand:
         """Return the question about some of the curves: it is the same for all."""
@@ -263,6 +264,8 @@ def _log_size(x: Array, frame: Frame) -> Array:
     values = np.asarray(x, dtype=float)
     if not np.all(np.isfinite(values) & (values > 0)):
         raise FitError(f"size {x}; give positive finite sizes in driver units")
+    if values.ndim and values.shape[0] != np.shape(frame.x0)[0]:
+        raise FitError(f"{values.size} sizes for one curve; ask one at a time, or use predict()")
     if values.ndim:
         values = values.reshape(values.shape + (1,) * (np.ndim(frame.x0) - values.ndim))
     return np.log(values / frame.x0)

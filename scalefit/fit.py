@@ -23,9 +23,10 @@ from .noise import Gaussian, Variance, get_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
 from .sample import by_size
-from .saturation import Assessment, Saturation, assess, single
+from .saturation import Assessment, assess
 from .selection import Candidates, ask, candidates
 from .table import Table, make_table
+from .verdict import Saturation, single
 
 if TYPE_CHECKING:
     import os
@@ -128,7 +129,7 @@ def fit(
     >>> fit.law.name
     'saturating_power'
     >>> print(fit.gain(10))
-    0.0139 [0.0059, 0.0280] (95 % profile likelihood, given saturating_power)
+    0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
     _allowed("method", method, ["least_squares"])
     _allowed("pool", pool, ["none"])
@@ -169,6 +170,20 @@ def _seed(rng: int | np.random.Generator) -> int:
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         return int(rng)
     return int(np.random.default_rng(rng).integers(2**31))
+
+
+def _assess(
+    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
+) -> Assessment:
+    return assess(
+        fitted,
+        _margins(table, fitted, margin),
+        factor=factor,
+        span=np.array([metric.span for metric in table.metrics]),
+        level=settings.level,
+        inference=_within_law(settings),
+        rng=settings.seed,
+    )
 
 
 def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarray[Any, Any]:
@@ -221,6 +236,11 @@ class Fit:
     def label(self) -> str:
         """Group of this curve in words; empty if there is only one."""
         return self.table.label(0) if self.table.by else ""
+
+    @property
+    def formula(self) -> str:
+        """The law's formula, for a score or for a loss."""
+        return self.law.written(self.table.metrics[0].sign)
 
     @property
     def curve(self) -> str:
@@ -308,7 +328,7 @@ class Fit:
         """Return the verdict on whether ``factor`` times the data are worth ``margin``.
 
         ``margin`` is in score units; by default one point of a unit-range metric, or 1 % of the
-        score at the largest size. See :class:`scalefit.saturation.Saturation`.
+        score at the largest size. See :class:`scalefit.Saturation`.
         """
         default = factor == 10.0 and margin is None
         found = self._assessment if default else self._assess(factor, margin)
@@ -319,11 +339,7 @@ class Fit:
         return self._assess(10.0, None)
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return assess(
-            self.candidates, _margins(self.table, self.candidates, margin), factor=factor,
-            level=self.settings.level, inference=_within_law(self.settings),
-            rng=self.settings.seed,
-        )  # fmt: skip
+        return _assess(self.table, self.candidates, self.settings, factor, margin)
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
@@ -389,11 +405,7 @@ class FitSet(Mapping[Any, Fit]):
         Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided), margin,
         gate_p, robust_lower, robust_upper, published, reason.
         """
-        found = assess(
-            self.candidates, _margins(self.all_rows, self.candidates, margin), factor=factor,
-            level=self.settings.level, inference=_within_law(self.settings),
-            rng=self.settings.seed,
-        )  # fmt: skip
+        found = _assess(self.all_rows, self.candidates, self.settings, factor, margin)
         table = self._keys_frame()
         table["verdict"], table["strength"] = found.verdict, found.strength
         table["gain"] = found.gain.estimate

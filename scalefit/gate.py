@@ -126,7 +126,7 @@ def _tail(
     one_run = count / weight  # relative variance of one run
     spread = squares * one_run
     if estimated:
-        slope, _ = variance_slope(count, spread, z)
+        slope, _, _ = variance_slope(count, spread, z)
         weight = count * np.exp(-slope[:, None] * z)
     else:
         weight = weight[None]
@@ -139,8 +139,7 @@ def _tail(
     gain = best**2 * (1.0 + share) - share * (weight * scaled**2).sum(axis=1)
     pure = (weight / count * spread).sum(axis=1)
     needed = np.where(gain > 0, share * pure / np.where(gain > 0, gain, 1.0), np.inf)
-    tail: Floats = gammaincc(0.5 * count.size, 0.5 * needed)
-    return tail
+    return np.asarray(gammaincc(0.5 * count.size, 0.5 * needed), dtype=np.float64)
 
 
 def _errors(count: Floats, seed: int) -> tuple[Floats, Floats]:

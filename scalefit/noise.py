@@ -52,18 +52,26 @@ class Gaussian:
         """Return the sample with its weights set by this error model."""
         if self.variance == "constant":
             return sample
-        slope, known = variance_slope(sample.count, sample.spread, sample.z)
+        slope, error, known = variance_slope(sample.count, sample.spread, sample.z)
         if self.variance == "power" and not known.all():
             raise ScalefitError(
                 "variance='power' needs replicates at three sizes or more in every curve; "
                 f"{int((~known).sum())} of {len(sample)} curves lack them; use variance='auto'"
             )
         weight = sample.count * np.exp(-slope[:, None] * sample.z)
-        return replace(sample, weight=weight, variance_slope=slope, variance_df=known.astype(float))
+        return replace(
+            sample,
+            weight=weight,
+            variance_slope=slope,
+            variance_slope_error=error,
+            variance_df=known.astype(float),
+        )
 
 
-def variance_slope(count: Floats, spread: Floats, z: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the shrunken slope of the log variance on log size, and where it can be estimated.
+def variance_slope(
+    count: Floats, spread: Floats, z: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the shrunken slope of the log variance on log size, its error, and where it is known.
 
     Parameters
     ----------
@@ -72,15 +80,15 @@ def variance_slope(count: Floats, spread: Floats, z: Floats) -> tuple[Floats, ND
 
     Returns
     -------
-    slope, known : arrays (...)
+    slope, error, known : arrays (...)
+        The error is the posterior standard deviation.
     """
     half_df = 0.5 * (count - 1.0)
     # A size whose runs agree in every digit says nothing finite about the log variance.
     usable = (half_df > 0) & (spread > 0)
     known = usable.sum(axis=-1) >= 3
-    half_df = np.where(usable, half_df, 1.0)
-    log_variance = np.log(np.where(usable, spread / (2.0 * half_df), 1.0))
-    log_variance = log_variance - digamma(half_df) + np.log(half_df)
+    half_df = np.where(half_df > 0, half_df, 1.0)
+    log_variance = np.log(np.where(usable, spread, 1.0)) - np.log(2.0) - digamma(half_df)
     precision = np.where(usable, 1.0 / polygamma(1, half_df), 0.0)
     total = np.maximum(precision.sum(axis=-1, keepdims=True), 1e-300)
     centred = z - (precision * z).sum(axis=-1, keepdims=True) / total
@@ -88,7 +96,8 @@ def variance_slope(count: Floats, spread: Floats, z: Floats) -> tuple[Floats, ND
     information = np.where(information > 0, information, 1.0)
     slope = (precision * centred * log_variance).sum(axis=-1) / information
     shrunken = slope * _PRIOR_SLOPE**2 / (_PRIOR_SLOPE**2 + 1.0 / information)
-    return np.where(known, shrunken, 0.0), known
+    error = 1.0 / np.sqrt(1.0 / _PRIOR_SLOPE**2 + information)
+    return np.where(known, shrunken, 0.0), np.where(known, error, 0.0), known
 
 
 def get_noise(noise: str | Gaussian | None, variance: Variance = "auto") -> Gaussian:

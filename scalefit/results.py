@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
-from .errors import FitError, nearest
+from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
 from .inference import Inference, Intervals, standard_error, within
@@ -84,8 +84,7 @@ def sizes_from(given: Any, driver: str) -> Floats:
         names = [str(name) for name in given]
         if driver not in names:
             raise FitError(
-                f"predict needs the driver {driver!r}; given {', '.join(names) or 'nothing'}"
-                + nearest(driver, names)
+                f"predict needs sizes under {driver!r}; given {', '.join(names) or 'nothing'}"
             )
         given = given[driver]
     try:
@@ -140,11 +139,14 @@ def prediction_table(
 def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inference) -> Intervals:
     """Return intervals for the score of one new run at size ``x[g]`` of curve g.
 
-    The arms of the interval for the mean are joined in quadrature with t times the standard
-    deviation of a run.
+    The arms of the interval for the mean are joined in quadrature with a multiple of the standard
+    deviation of a run: the quantile of t, with the error of the variance function averaged over.
     """
     found = inference(estimate, Value(x), level)
-    spread = stdtrit(estimate.scale[1], 0.5 + 0.5 * level) * run_sd(estimate, x)
+    frame = estimate.sample.frame
+    z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
+    log_error = np.abs(estimate.sample.variance_slope_error * z)
+    spread = _t_of_uncertain_scale(level, estimate.scale[1], log_error) * run_sd(estimate, x)
     return Intervals(
         found.estimate,
         found.estimate - np.hypot(found.estimate - found.lower, spread),
@@ -152,6 +154,21 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
         level,
         found.method,
     )
+
+
+def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats:
+    """Return c with P(abs(t) > c exp(e / 2)) = 1 - level, e normal with sd ``log_error``."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    weights = weights / weights.sum()
+    low = np.zeros_like(df)
+    high = 20.0 * stdtrit(df, 0.5 + 0.5 * level) * np.exp(log_error)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        scaled = middle[:, None] * np.exp(0.5 * log_error[:, None] * nodes)
+        outside = 2.0 * (weights * stdtr(df[:, None], -scaled)).sum(axis=1)
+        low = np.where(outside > 1.0 - level, middle, low)
+        high = np.where(outside > 1.0 - level, high, middle)
+    return 0.5 * (low + high)
 
 
 def run_sd(estimate: Estimate, x: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Sample:
         Fields of shape ``(G,)``.
     variance_slope : array (G,)
         Change of the log variance of one run per e-fold of the driver; 0 means constant.
+    variance_slope_error : array (G,)
+        Its standard error.
     variance_df : array (G,)
         Degrees of freedom spent on it.
     """
@@ -48,6 +50,7 @@ class Sample:
     weight: Floats
     frame: Frame
     variance_slope: Floats
+    variance_slope_error: Floats
     variance_df: Floats
 
     def __len__(self) -> int:
@@ -107,6 +110,7 @@ class Sample:
             self.weight[rows],
             self.frame.map(lambda value: value[rows]),
             self.variance_slope[rows],
+            self.variance_slope_error[rows],
             self.variance_df[rows],
         )
 
@@ -123,10 +127,9 @@ class Sample:
             self.frame.x0, self.frame.sign, self.frame.limit, first,
             np.nanmax(inside, axis=1), second - first,
         )  # fmt: skip
-        return Sample(
-            self.x, self.mean, count, self.spread * kept, self.weight * kept, frame,
-            self.variance_slope, self.variance_df,
-        )  # fmt: skip
+        return replace(
+            self, count=count, spread=self.spread * kept, weight=self.weight * kept, frame=frame
+        )
 
 
 def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: Floats) -> Sample:
@@ -178,4 +181,4 @@ def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: 
     frame = Frame(np.exp(centre), sign, limit, z[:, 0], z[:, -1], gap)
     means = spread_out(mean, mean[last])
     spreads = spread_out(spread, zeros)
-    return Sample(sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros.copy())
+    return Sample(sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros, zeros)

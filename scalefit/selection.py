@@ -30,8 +30,6 @@ Bools = NDArray[np.bool_]
 REJECT = 0.01
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = ("saturating_power", "hill", "exponential")
-#: What is named where the spanning laws have too few sizes.
-_FALLBACK = ("log_linear", "constant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Candidates:
     def spanning(self) -> Candidates:
         """Return the laws to take unions over: the chosen ones and those that span all tails."""
         named = [e.law.name for e in self.estimates]
-        used = {named[i] for i in self.chosen} - set(_FALLBACK)
+        used = {named[i] for i in self.chosen if not self.estimates[i].law.nested_in}
         laws = [e.law for e in self.estimates if e.law.name in {*used, *_SPANNING}]
         laws += [get_law(name) for name in _SPANNING if name not in named]
         have = {e.law.name: e for e in self.estimates}
@@ -91,10 +89,10 @@ class Candidates:
         """Return the candidates of one curve: one row a law, the best AICc first."""
         here = self.take(slice(row, row + 1))
         aicc = np.array([e.aicc[0] if e.applicable[0] else np.inf for e in here.estimates])
-        least = aicc.min()
-        gaps = np.where(np.isfinite(aicc), aicc - least, np.inf) if np.isfinite(least) else aicc
-        weight = np.exp(-0.5 * gaps)
-        weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(aicc), np.nan)
+        weight = np.full(len(aicc), np.nan)
+        if np.isfinite(aicc).sum() > 1:  # a weight of 1 for the only law that has one says nothing
+            weight = np.exp(-0.5 * (aicc - aicc.min()))
+            weight = weight / weight.sum()
         rows = [
             {
                 "law": e.law.name,
@@ -175,33 +173,28 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     square = np.stack([e.total_ss for e in estimates]) / df
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
-    floor = np.maximum(1e-24 * square.max(axis=0), 1e-300)  # rounding of a perfect fit
+    scores = estimates[0].sample.mean
+    floor = np.maximum(1e-24 * (scores**2).max(axis=1), 1e-300)  # rounding of a perfect fit
     ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
     tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
     return tail
 
 
 def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.intp]:
+    """Return, per curve, the law of the best rank, and of the least AICc among equals."""
     names = [e.law.name for e in estimates]
-    if len(names) == 1:
-        return np.zeros(surviving.shape[1], dtype=np.intp)
-    spanning = [i for i, name in enumerate(names) if name in _SPANNING] or list(range(len(names)))
-    score = np.full(surviving.shape, np.inf)
-    for i in spanning:
-        score[i] = np.where(surviving[i], np.minimum(estimates[i].aicc, 1e300), np.inf)
+    rank = np.where(surviving, 3.0, 4.0)
+    for i, item in enumerate(estimates):
+        rank[i] = np.where(item.applicable, rank[i], 5.0)
+        if names[i] in _SPANNING:
+            rank[i] = np.where(surviving[i], 1.0, rank[i])
     if "saturating_power" in names:
         main = names.index("saturating_power")
-        fitting = surviving[main] & ~_accelerating(estimates, names, main)
-        score[main] = np.where(fitting, -np.inf, 1e301)
-    choice = np.argmin(score, axis=0)
-    settled = np.isfinite(score.min(axis=0)) | (score.min(axis=0) == -np.inf)
-    # Nothing survives: the law with the fewest sizes needed that applies, else the first.
-    applicable = np.stack([e.applicable for e in estimates])
-    order = [names.index(n) for n in (*_SPANNING, *_FALLBACK) if n in names] or [0]
-    backup = np.full(surviving.shape[1], order[-1])
-    for i in reversed(order):
-        backup = np.where(applicable[i], i, backup)
-    return np.where(settled & surviving[choice, np.arange(len(choice))], choice, backup)
+        preferred = np.where(_accelerating(estimates, names, main), 2.0, 0.0)
+        rank[main] = np.where(surviving[main], preferred, rank[main])
+    aicc = np.stack([e.aicc for e in estimates])
+    place = np.argsort(np.argsort(aicc, axis=0), axis=0) / len(names)
+    return np.asarray(np.argmin(rank + place, axis=0), dtype=np.intp)
 
 
 def _accelerating(estimates: Sequence[Estimate], names: list[str], main: int) -> Bools:

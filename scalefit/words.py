@@ -39,10 +39,12 @@ def answer(fit: Fit) -> str:
     """Return the answer in two sentences: the verdict, and what ten times more buys."""
     found = fit.saturation()
     name = f"{fit.label}: " if fit.label else ""
+    if found.refused:
+        return f"{name}cannot tell: {found.reason}."
     top = size_text(float(fit.candidates.sample.x.max()))
-    reason = found.reason.removeprefix("cannot tell: ")
+    strength = "" if found.verdict == "inconclusive" else f" ({found.strength})"
     return (
-        f"{name}{_SAYS[found.verdict]} ({found.verdict}, {found.strength}): {reason}. "
+        f"{name}{_SAYS[found.verdict]}{strength}: {found.reason}. "
         f"Ten times more {fit.driver} than {top} would improve {fit.table.score} by "
         f"{_amount(found.gain)} ({found.gain.label}); whichever surviving law is true, by "
         f"{_amount(found.robust_gain)}."
@@ -100,7 +102,7 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
     return [
         ("table", table),
         ("score", f"{fit.table.score} ({metric.name}; {better})"),
-        ("law", f"{fit.law.name}: {fit.law.formula}"),
+        ("law", f"{fit.law.name}: {fit.formula}"),
         ("curve", fit.curve),
     ]
 

@@ -250,7 +250,7 @@ def test_wrong_options_are_answered_in_words(options, message):
 
 def test_wrong_questions_are_answered_in_words():
     fit = sf.fit(frame())
-    with pytest.raises(sf.FitError, match="predict needs the driver 'cells'; given cell"):
+    with pytest.raises(sf.FitError, match="predict needs sizes under 'cells'; given cell"):
         fit.predict({"cell": [1]})
     with pytest.raises(sf.FitError, match="must be positive"):
         fit.predict([0.0])

@@ -76,7 +76,7 @@ def test_ends_equal_pin_and_refit(seed):
     far = z_max + np.log(10)
     cases = [
         (Value(1e8), "level", lambda c, b, a: c + b * column(far, a)),
-        (Gain(10), "gain", lambda c, b, a: b * (column(far, a) - column(z_max, a))),
+        (Gain(10), "gain", lambda _, b, a: b * (column(far, a) - column(z_max, a))),
         (Parameter("asymptote"), "level", lambda c, b, a: c + b / a),
     ]
     for estimand, scale, value_of in cases:

@@ -45,7 +45,7 @@ def get_inference(name: str) -> Inference:
     """Return the inference called ``name``; FitError, with the nearest name, if none is."""
     if name not in INFERENCES:
         raise FitError(
-            f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}"
-            + nearest(str(name), INFERENCES)
+            f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}, union"
+            + nearest(str(name), [*INFERENCES, "union"])
         )
     return INFERENCES[name]

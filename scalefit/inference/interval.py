@@ -97,9 +97,11 @@ def within(intervals: Intervals, lower: Any, upper: Any) -> Intervals:
 
 def check_level(level: Any) -> Any:
     """Return ``level``, a number or one per curve, or raise FitError if one is not in (0, 1)."""
-    if np.all((np.asarray(level) > 0) & (np.asarray(level) < 1)):
+    values = np.asarray(level)
+    known = np.issubdtype(values.dtype, np.number)
+    if known and np.all((values > 0) & (values < 1)):
         return level
     hint = ""
-    if np.ndim(level) == 0 and 1 < level < 100:
+    if known and values.ndim == 0 and 1 < level < 100:
         hint = f"; for {level:g} % write level={level / 100:g}"
-    raise FitError(f"level={level}; give a number between 0 and 1, such as 0.95{hint}")
+    raise FitError(f"level={level!r}; give a number between 0 and 1, such as 0.95{hint}")

@@ -54,6 +54,7 @@ def join(
     surviving : array (L, G) of bool
     names : sequence of L str
     """
+    named = [name for name, survives in zip(names, surviving, strict=True) if survives.any()]
     lower = np.min([np.where(s, p.lower, np.inf) for p, s in zip(parts, surviving, strict=True)], 0)
     upper = np.max(
         [np.where(s, p.upper, -np.inf) for p, s in zip(parts, surviving, strict=True)], 0
@@ -66,5 +67,5 @@ def join(
         np.where(none, -np.inf, lower),
         np.where(none, np.inf, upper),
         parts[0].level,
-        f"{parts[0].method.split(',')[0]}, union over {', '.join(names)}",
+        f"{parts[0].method.split(',')[0]}, union over {', '.join(named) or 'no law'}",
     )

@@ -101,5 +101,6 @@ EXPONENTIAL = Law(
     limit=_limit,
     reach=_reach,
     start=_start,
+    loss_formula="asymptote + amplitude exp(-x / scale)",
     working=lambda frame: "c + b * (1 - exp(-exp(-log_scale) * x / x0))",
 )

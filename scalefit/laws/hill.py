@@ -155,6 +155,7 @@ HILL = Law(
     limit=_limit,
     reach=_reach,
     start=_start,
+    loss_formula="upper - (upper - lower) / (1 + (half_size / x)^slope)",
     working=lambda frame: (
         "c + b * (1 / (1 + exp(slope * middle) * (x / x0)**-slope) - (middle < 0))"
     ),

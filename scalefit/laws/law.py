@@ -211,7 +211,7 @@ class Law:
     Parameters
     ----------
     name, title, formula : str
-        Identifier, a few words, and the formula in the field's parameters.
+        Identifier, a few words, and the formula in the field's parameters, for a score.
     wrong_when : str
         When this is the wrong law.
     source : str
@@ -243,6 +243,8 @@ class Law:
         the shape parameters.
     offset : callable
         The part without a coefficient. In laws with ``shapes`` it must not depend on ``theta``.
+    loss_formula : str
+        The formula where lower is better, if it differs.
     nested_in : str
         Name of the law of which this one is a special case; empty if none.
     rising : bool
@@ -269,6 +271,7 @@ class Law:
     start: Callable[[Floats, Floats, Frame], tuple[Floats, ...]]
     working: Callable[[Frame], str]
     offset: Callable[[Array, tuple[Array, ...], Frame, ModuleType], Array] = _no_offset
+    loss_formula: str = ""
     nested_in: str = ""
     rising: bool = True
     guesses: tuple[tuple[str, float], ...] = ()
@@ -374,6 +377,18 @@ class Law:
     def renamed(self, **changes: Any) -> Law:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
+
+    def written(self, sign: float) -> str:
+        """Return the formula where higher (``sign`` +1) or lower (-1) scores are better."""
+        return self.formula if sign > 0 else self.loss_formula or self.formula
+
+    def __reduce__(self) -> Any:
+        # A registered law travels by name: its functions cannot be pickled, and need not be.
+        from . import LAWS, get_law
+
+        if any(law is self for law in LAWS):
+            return get_law, (self.name,)
+        return super(Law, self).__reduce__()
 
     def __repr__(self) -> str:
         return f"<Law {self.name}: {self.formula}>"

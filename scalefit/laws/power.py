@@ -133,6 +133,7 @@ POWER = Law(
     limit=_limit,
     reach=_reach,
     start=_start,
+    loss_formula="best + coefficient x^-exponent",
     working=_working,
     offset=_offset,
     nested_in="saturating_power",

@@ -123,7 +123,7 @@ SATURATING_POWER = Law(
     title="saturating power law",
     formula="asymptote - coefficient x^-exponent",
     wrong_when="the curve has an inflection, or reaches its plateau faster than any power",
-    source="Hestness et al. 2017, arXiv:1712.00409; extended through alpha = 0 (METHODS page)",
+    source="Hestness et al. 2017, arXiv:1712.00409; extended through exponent 0",
     n_columns=2,
     shapes=(
         Shape(
@@ -160,5 +160,6 @@ SATURATING_POWER = Law(
     limit=_asymptote,
     reach=_reach,
     start=_start,
+    loss_formula="asymptote + coefficient x^-exponent",
     working=lambda frame: "c + b * (1 - (x / x0)**-exponent) / exponent",
 )

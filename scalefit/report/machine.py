@@ -90,7 +90,7 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
         "robust_gain": _interval(found.robust_gain),
         "one_sided_bounds": {"lower": found.lower, "upper": found.upper},
         "law": fit.law.name,
-        "formula": fit.law.formula,
+        "formula": fit.formula,
         "curve": fit.curve,
         "exponent": None if curve.exponent is None else _interval(curve.exponent),
         "parameters": rows_form(fit.params.reset_index()),

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from .._format import interval_text, number, plain, size_text
-from ..saturation import Saturation, interval_sizes
+from ..verdict import Saturation, interval_sizes
 from ..words import laws_text, parameters_text, verdict_text
 from .model import CurveReport, Report
 
@@ -202,7 +202,7 @@ def _curve_view(curve: CurveReport, figures: Sequence[tuple[str, str]]) -> dict[
         "figures": _pictures(figures),
         "data": f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
         f"{size_text(float(sample.x.min()))} to {size_text(float(sample.x.max()))} {fit.driver}",
-        "law": f"{fit.law.name}: {fit.law.formula}",
+        "law": f"{fit.law.name}: {fit.formula}",
         "curve": fit.curve,
         "points": [f"{definition}: {size}" for definition, size in _points(found)],
         "parameters": pipe_table(parameters_text(fit.params)),

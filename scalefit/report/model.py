@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..fit import Fit, FitSet
 from ..inference import Interval
-from ..saturation import VERDICTS, Saturation
+from ..saturation import VERDICTS
 from ..storage import versions
 from ..table import Table
+from ..verdict import Saturation
 from ..words import answer
 from .methods import REFERENCES, code, methods
 
