@@ -22,6 +22,8 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
     --------
     >>> number(0.0512345), number(12345.678), number(1.5e-7), number(float("nan"))
     ('0.0512', '12346', '1.5e-07', '-')
+    >>> number(1e-9, width=0.01)
+    '0'
     """
     if value is None or math.isnan(value):
         return "-"
@@ -33,7 +35,8 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
     resolution = width if width is not None and 0 < width < math.inf else size
     if resolution < 1e-4 or max(size, resolution) >= 1e7:
         return f"{value:.{digits}g}"
-    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
+    text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
+    return text if float(text) else "0"
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:

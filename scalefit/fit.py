@@ -435,7 +435,8 @@ class FitSet(Mapping[Any, Fit]):
         return plots.plot_fits(self, **options)
 
     def _keys_frame(self) -> pd.DataFrame:
-        return pd.DataFrame(list(self), columns=list(self.all_rows.by))
+        # As objects: a missing key stays None, and does not turn whole numbers into floats.
+        return pd.DataFrame(list(self), columns=list(self.all_rows.by), dtype=object)
 
     def summary(self) -> str:
         """Return one line a curve, and how many verdicts are inconclusive."""

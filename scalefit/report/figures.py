@@ -39,7 +39,9 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
         starts = range(0, len(fits), _PANELS)
         for i, start in enumerate(starts):
             part = fits[start : start + _PANELS]
-            about = f"Curves {start + 1} to {start + len(part)} with runs, fits and forecasts"
+            last = start + len(part)
+            which = f"Curve {last}" if len(part) == 1 else f"Curves {start + 1} to {last}"
+            about = f"{which} with runs, fits and forecasts"
             keep(-1, f"figure_{i + 1:03d}.png", plot_fits(part, figure=Figure()), about)
             if progress is not None:
                 progress("drawing", start + len(part), len(fits))
