@@ -14,8 +14,8 @@ from .estimate import Estimate
 from .findings import Finding
 from .inference import profile
 from .results import residuals
-from .saturation import MIN_DECADES, MIN_DF, MIN_SIZES, Assessment
-from .selection import REJECT, Candidates
+from .saturation import MIN_DECADES, MIN_DF, Assessment
+from .selection import MIN_SIZES, Candidates
 from .table import Table
 
 __all__ = ["diagnose"]
@@ -137,15 +137,16 @@ def _law(case: _Case) -> Iterator[Finding]:
     chosen, sample = _chosen(case), case.candidates.sample
     p = float(case.assessment.lack_of_fit[1][0])
     enough = sample.n_sizes[0] >= MIN_SIZES
-    if enough and not case.candidates.spanning().surviving.any():
+    spanning = case.candidates.spanning()
+    if enough and not spanning.surviving.any():
         yield Finding(
             "no_law_fits", "refuse", "no law fits the sizes' means", f"lack of fit p = {p:.2g}",
             "look at the plot: a break, a mixture of curves, or a wrong grouping",
         )  # fmt: skip
-    elif p < REJECT:
+    elif enough and not spanning.surviving[spanning.chosen[0], 0]:
         yield Finding(
             "law_rejected", "warn", f"{chosen.law.name} misses the sizes' means",
-            f"lack of fit p = {p:.2g}", "let law='auto' choose, or look at the residuals",
+            _misfit_text(p), "let law='auto' choose, or look at the residuals",
         )  # fmt: skip
     elif p < 0.05:
         yield Finding(
@@ -171,6 +172,12 @@ def _law(case: _Case) -> Iterator[Finding]:
             f"the second best objective is {float(chosen.solution.runner_up[0]):.4g} of the best",
             "read the union over laws, or add sizes",
         )  # fmt: skip
+
+
+def _misfit_text(p: float) -> str:
+    if np.isnan(p):
+        return "its residuals are larger than another law's (F ratio p < 0.01)"
+    return f"lack of fit p = {p:.2g}"
 
 
 def _identification(case: _Case) -> Iterator[Finding]:

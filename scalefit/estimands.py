@@ -121,8 +121,11 @@ class Gain:
     factor: float = 10.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.factor) and self.factor > 1):
-            raise FitError(f"factor={self.factor}; a gain needs a factor above 1, such as 10")
+        number = isinstance(self.factor, (int, float, np.number))
+        if not (number and np.isfinite(self.factor) and self.factor > 1):
+            raise FitError(
+                f"factor={self.factor!r}; a gain needs a finite factor above 1, such as 10"
+            )
 
     @property
     def label(self) -> str:

@@ -113,10 +113,12 @@ class Estimate:
         The residual mean square of all runs; where lack of fit has p < 0.05, that of the size
         means, with its fewer degrees of freedom, whenever it is the larger.
         """
+        # Where the curve is held flat against a trend, the trend is no noise.
+        free_ss = np.minimum(self.lack_of_fit_ss, self.solution.rss) + self.sample.pure_ss
         df = np.maximum(self.residual_df, 1.0)
-        variance = self.total_ss / df
+        variance = free_ss / df
         size_df = np.maximum(self.sample.n_sizes - self.law.n_params, 1.0)
-        size_variance = self.solution.rss / size_df
+        size_variance = np.minimum(self.lack_of_fit_ss, self.solution.rss) / size_df
         _, p = self.lack_of_fit
         misfit = (p < 0.05) & (size_variance > variance)
         return np.where(misfit, size_variance, variance), np.where(misfit, size_df, df)

@@ -102,7 +102,8 @@ def fit(
     method : {"least_squares"}
         School of estimation.
     inference : {"profile", "wald", "union"}
-        What turns estimates into intervals where a call does not say.
+        What turns estimates into intervals where a call does not say. A union is taken in ``gain``
+        and ``ask``; predictions and parameters belong to one law, and a verdict has both.
     level : float
         Coverage of intervals where a call does not say.
     on_bad : {"raise", "drop"}
@@ -133,7 +134,7 @@ def fit(
     """
     _allowed("method", method, ["least_squares"])
     _allowed("pool", pool, ["none"])
-    check_level(level)
+    level = _one_level(level)
     if inference != "union":
         get_inference(inference)
     laws = resolve(law)
@@ -166,10 +167,18 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
         )
 
 
+def _one_level(level: float) -> float:
+    if np.ndim(level):
+        raise FitError(f"level={level!r}; give one number, such as 0.95")
+    return float(check_level(level))
+
+
 def _seed(rng: int | np.random.Generator) -> int:
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
         return int(rng)
-    return int(np.random.default_rng(rng).integers(2**31))
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**31))
+    raise ScalefitError(f"rng={rng!r}; give a seed (a whole number from 0) or a numpy Generator")
 
 
 def _assess(
@@ -189,8 +198,10 @@ def _assess(
 def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarray[Any, Any]:
     """Return the smallest gain of interest per curve: as given, or what the metric implies."""
     if margin is not None:
-        if not (np.isfinite(margin) and margin > 0):
-            raise FitError(f"margin={margin}; give the smallest gain of interest, such as 0.01")
+        if not (isinstance(margin, (int, float)) and np.isfinite(margin) and margin > 0):
+            raise FitError(
+                f"margin={margin!r}; give the smallest gain of interest, a number such as 0.01"
+            )
         return np.full(len(chosen), float(margin))
     tops = np.empty(len(chosen))
     for i in np.unique(chosen.chosen):
@@ -282,7 +293,7 @@ class Fit:
         ``inference="union"`` holds whichever surviving law is true; the others are conditional on
         :attr:`law`.
         """
-        level = check_level(self.settings.level if level is None else level)
+        level = _one_level(self.settings.level if level is None else level)
         name = self.settings.inference if inference is None else inference
         if name == "union":
             span = self.candidates.spanning()
@@ -320,7 +331,7 @@ class Fit:
         """
         return prediction_table(
             self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
-            check_level(self.settings.level if level is None else level),
+            _one_level(self.settings.level if level is None else level),
             _within_law(self.settings), interval,
         )  # fmt: skip
 
@@ -402,14 +413,20 @@ class FitSet(Mapping[Any, Fit]):
     def saturation(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
         """Return a verdict per curve, all made in one pass.
 
-        Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided), margin,
-        gate_p, robust_lower, robust_upper, published, reason.
+        Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided),
+        bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p,
+        robust_lower, robust_upper, published, reason.
         """
-        found = _assess(self.all_rows, self.candidates, self.settings, factor, margin)
+        default = factor == 10.0 and margin is None
+        found = self._assessment if default else self._assess(factor, margin)
         table = self._keys_frame()
         table["verdict"], table["strength"] = found.verdict, found.strength
         table["gain"] = found.gain.estimate
         table["lower"], table["upper"] = found.gain.lower, found.gain.upper
+        table["bound_lower"], table["bound_upper"] = (
+            found.gain_bounds.lower,
+            found.gain_bounds.upper,
+        )
         table["margin"] = found.margin
         table["gate_p"] = found.gate.p
         table["robust_lower"] = found.robust_gain.lower
@@ -419,6 +436,13 @@ class FitSet(Mapping[Any, Fit]):
         table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
         return table
 
+    @cached_property
+    def _assessment(self) -> Assessment:
+        return self._assess(10.0, None)
+
+    def _assess(self, factor: float, margin: float | None) -> Assessment:
+        return _assess(self.all_rows, self.candidates, self.settings, factor, margin)
+
     def table(self) -> pd.DataFrame:
         """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""
         table = self._keys_frame()
@@ -426,7 +450,17 @@ class FitSet(Mapping[Any, Fit]):
         table["runs"], table["sizes"] = sample.n.astype(int), sample.n_sizes.astype(int)
         table["law"] = [self.candidates.law(i).name for i in range(len(self))]
         verdicts = self.saturation()
-        for column in ("verdict", "strength", "gain", "lower", "upper", "margin", "published"):
+        for column in (
+            "verdict",
+            "strength",
+            "gain",
+            "lower",
+            "upper",
+            "bound_lower",
+            "bound_upper",
+            "margin",
+            "published",
+        ):
             table[column] = verdicts[column]
         return table
 

@@ -23,7 +23,7 @@ from .estimands import Gain, GainBetween, ObservedGain, SizeReaching
 from .estimate import estimate
 from .gate import Gate, scaling_gate
 from .inference import Inference, Intervals, Question, ask_together, profile, union
-from .selection import Candidates, ask, signed_root
+from .selection import MIN_SIZES, Candidates, ask, signed_root
 
 __all__ = ["VERDICTS", "Assessment", "assess"]
 
@@ -33,8 +33,9 @@ Bools = NDArray[np.bool_]
 VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
 #: Level of each one-sided bound behind a verdict, and of the scaling gate.
 ONE_SIDED = 0.95
-MIN_SIZES = 4
 MIN_DECADES = 1.0
+#: Sizes at either end of a curve that are left out in turn.
+_OUTER = 8
 MIN_DF = 3
 
 
@@ -148,10 +149,15 @@ def assess(
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     refused = _refusals(candidates)
     verdict = np.where(refused != "", "inconclusive", verdict)
+    bounds, gain, robust = (_nothing(refused != "", part) for part in (bounds, gain, robust))
     disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
-    influential, flipped = _leave_sizes_out(candidates, verdict, gain, margin, factor, inference)
+    influential, flipped, tried = _leave_sizes_out(
+        candidates, verdict, gain, margin, factor, inference
+    )
     replicated = sample.pure_df > 0
-    firm = (disagreeing == "") & np.isnan(flipped) & replicated & (verdict != "inconclusive")
+    firm = (
+        (disagreeing == "") & np.isnan(flipped) & tried & replicated & (verdict != "inconclusive")
+    )
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
@@ -172,6 +178,17 @@ def _below(span: Floats | float, gain: Intervals) -> Intervals:
     return Intervals(gain.estimate, gain.lower, upper, gain.level, gain.method)
 
 
+def _nothing(refused: Bools, gain: Intervals) -> Intervals:
+    """Return the intervals with those of refused curves open on both sides."""
+    return Intervals(
+        np.where(refused, np.nan, gain.estimate),
+        np.where(refused, -np.inf, gain.lower),
+        np.where(refused, np.inf, gain.upper),
+        gain.level,
+        gain.method,
+    )
+
+
 def _decide(
     gate_p: Floats, lower: Floats, upper: Floats, observed_upper: Floats, margin: Floats
 ) -> NDArray[Any]:
@@ -187,8 +204,9 @@ def _refusals(candidates: Candidates) -> NDArray[Any]:
     """Return why a verdict is refused, per curve; empty where it is not."""
     sample = candidates.sample
     main = candidates.estimate_of("saturating_power")
-    fits = candidates.spanning().surviving.any(axis=0)
-    kept = candidates.surviving[candidates.chosen, np.arange(len(candidates))]
+    spanning = candidates.spanning()
+    fits = spanning.surviving.any(axis=0)
+    kept = spanning.surviving[spanning.chosen, np.arange(len(candidates))]
     return np.select(
         [
             sample.n_sizes < MIN_SIZES,
@@ -239,15 +257,15 @@ def _leave_sizes_out(
     margin: Floats,
     factor: float,
     inference: Inference,
-) -> tuple[Floats, Floats]:
-    """Return the most influential size and a size whose omission turns the verdict round.
+) -> tuple[Floats, Floats, Bools]:
+    """Return the most influential size, one whose omission flips the verdict, and where tried.
 
     All curves with one size left out are fitted by their chosen law in one batch a law, and asked
     for the gain beyond the largest size of the whole curve.
     """
     sample = candidates.sample
     influential, flipped = np.full(len(sample), np.nan), np.full(len(sample), np.nan)
-    worst = np.zeros(len(sample))
+    worst, tried = np.zeros(len(sample)), np.zeros(len(sample), dtype=bool)
     width = gain.upper - gain.lower
     for i in np.unique(candidates.chosen):
         law = candidates.estimates[i].law
@@ -255,8 +273,12 @@ def _leave_sizes_out(
         rows = np.flatnonzero((candidates.chosen == i) & enough)
         if not rows.size:
             continue
+        tried[rows] = True
         curve, size = np.nonzero(sample.count[rows] > 0)
-        curve = rows[curve]
+        last_size = sample.n_sizes[rows][curve] - 1
+        # In the midst of many sizes none carries the curve.
+        outer = (size < _OUTER) | (size > last_size - _OUTER)
+        curve, size = rows[curve[outer]], size[outer]
         less = estimate(law, sample.take(curve).without(size))
         last = sample.x[curve].max(axis=1)
         bounds = inference(less, GainBetween(last, factor * last), 2.0 * ONE_SIDED - 1.0)
@@ -272,7 +294,7 @@ def _leave_sizes_out(
             if shift[row] > worst[curve[row]]:
                 worst[curve[row]] = shift[row]
                 influential[curve[row]] = sample.x[curve[row], size[row]]
-    return influential, flipped
+    return influential, flipped, tried
 
 
 def _plateau(candidates: Candidates) -> tuple[Floats, Floats]:
@@ -344,7 +366,7 @@ def _reasons(
 
 def _what_would_settle(bounds: Intervals, margin: Floats, g: int) -> str:
     width = bounds.upper[g] - bounds.lower[g]
-    room = max(bounds.estimate[g] - margin[g], margin[g] - bounds.estimate[g])
+    room = abs(bounds.estimate[g] - margin[g])
     if not np.isfinite(width) or room <= 0:
         return "runs at sizes a decade smaller or larger would settle it soonest"
     times = max(2, int(np.ceil((0.5 * width / room) ** 2)))

@@ -21,13 +21,15 @@ from .inference import Inference, Intervals, Question, ask_together
 from .laws import Law, get_law
 from .sample import Sample
 
-__all__ = ["REJECT", "Candidates", "ask", "candidates", "signed_root"]
+__all__ = ["MIN_SIZES", "REJECT", "Candidates", "ask", "candidates", "signed_root"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 #: Lack-of-fit level below which a law is rejected.
 REJECT = 0.01
+#: Distinct sizes that a forecast needs.
+MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = ("saturating_power", "hill", "exponential")
 
@@ -75,15 +77,20 @@ class Candidates:
         return estimate(get_law(name), self.sample)
 
     def spanning(self) -> Candidates:
-        """Return the laws to take unions over: the chosen ones and those that span all tails."""
+        """Return the laws to take unions over: the chosen ones and those that span all tails.
+
+        Each is judged beside the others, so that a law asked for alone can be rejected; ``chosen``
+        points to the chosen laws.
+        """
         named = [e.law.name for e in self.estimates]
-        used = {named[i] for i in self.chosen if not self.estimates[i].law.nested_in}
+        used = {named[i] for i in self.chosen}
         laws = [e.law for e in self.estimates if e.law.name in {*used, *_SPANNING}]
         laws += [get_law(name) for name in _SPANNING if name not in named]
         have = {e.law.name: e for e in self.estimates}
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
-        surviving = _surviving(parts)
-        return Candidates(parts, surviving, np.argmax(surviving, axis=0))
+        place = [e.law.name for e in parts]
+        chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
+        return Candidates(parts, _surviving(parts), chosen)
 
     def table(self, row: int) -> pd.DataFrame:
         """Return the candidates of one curve: one row a law, the best AICc first."""
@@ -140,6 +147,8 @@ def ask(
         label = parts[0].method
     if used.size > 1:
         label = label.split(",")[0] + ", given each curve's law"
+    # Fewer sizes carry no law, whatever a constant through them would say.
+    values[:, :, candidates.sample.n_sizes < MIN_SIZES] = np.array([[np.nan], [-np.inf], [np.inf]])
     return [
         Intervals(value[0], value[1], value[2], level, label)
         for value, (_, level) in zip(values, questions, strict=True)

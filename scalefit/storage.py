@@ -98,8 +98,6 @@ def load(path: str | os.PathLike[str]) -> Fit:
     FitError
         If the file is not one of ours.
     """
-    from .fit import Fit, Settings
-
     name = os.fspath(path)
     try:
         content = json.loads(Path(name).read_text(encoding="utf-8"))
@@ -112,6 +110,16 @@ def load(path: str | os.PathLike[str]) -> Fit:
             f"{name}: is not a fit saved by this version of scalefit (schema {SCHEMA!r}); "
             "fit the table again"
         )
+    try:
+        return _fit_of(content)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise FitError(f"{name}: is damaged ({error}); fit the table again") from None
+
+
+def _fit_of(content: dict[str, Any]) -> Fit:
+    """Return the fit that a file's content describes."""
+    from .fit import Fit, Settings
+
     part = content["table"]
     table = Table(
         rows=_frame(part["rows"]),
@@ -140,6 +148,8 @@ def load(path: str | os.PathLike[str]) -> Fit:
         )
     )
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
+    if not estimates or not 0 <= content["chosen"][0] < len(estimates):
+        raise ValueError("the chosen law is not among the estimates")
     found = Candidates(estimates, _surviving(estimates), np.array(content["chosen"], dtype=np.intp))
     return Fit(table, found, Settings(noise=noise, **content["settings"]))
 

@@ -278,3 +278,62 @@ def test_repr_and_notebook():
     hostile = pd.concat([frame(s).assign(model=m) for s, m in ((0, "<script>"), (1, "b"))])
     page = sf.fit(hostile, by="model")._repr_html_()
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("law", ["constant", "exponential"])
+def test_a_law_asked_for_alone_can_be_rejected_without_replicates(law):
+    """One run a size: the other laws are the yardstick, and no verdict rests on a wrong law."""
+    x = np.geomspace(1e3, 1e8, 8)
+    y = 0.85 - 0.4 * (x / 1e3) ** -0.3 + 0.003 * np.random.default_rng(0).standard_normal(8)
+    fit = sf.fit({"cells": x, "f1": y}, law=law)
+    assert fit.saturation().verdict == "inconclusive"
+    assert "does not fit" in fit.saturation().reason
+    assert "law_rejected" in set(fit.diagnostics.code)
+
+
+def test_too_few_sizes_print_no_gain():
+    fit = sf.fit({"cells": [1e3, 1e4] * 3, "f1": [0.5, 0.6, 0.51, 0.61, 0.49, 0.6]})
+    assert np.isnan(fit.gain(10).estimate)
+    assert "not identified" in repr(fit)
+
+
+def test_four_sizes_are_never_firm():
+    """No size can be left out of four, so none is known not to carry the verdict."""
+    x = np.repeat([1e3, 1e4, 1e5, 1e6], 3)
+    y = np.repeat([0.3, 0.6, 0.601, 0.602], 3)
+    y = y + 0.003 * np.random.default_rng(0).standard_normal(12)
+    assert sf.fit({"cells": x, "f1": y}).saturation().strength == "provisional"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"law": 5}, {"law": None}, {"law": ["power", "power"]}, {"level": [0.9]}, {"rng": -1}],
+)
+def test_odd_options_are_answered_in_words(options):
+    with pytest.raises(sf.ScalefitError):
+        sf.fit(frame(), **options)
+
+
+def test_load_refuses_a_damaged_file(tmp_path):
+    path = tmp_path / "fit.json"
+    sf.fit(frame()).save(path)
+    content = json.loads(path.read_text())
+    for key in ("settings", "table", "chosen", "estimates"):
+        for value in (None, 5, "x", [], {}):
+            path.write_text(json.dumps({**content, key: value}))
+            with pytest.raises(sf.FitError, match="is damaged"):
+                sf.load(path)
+
+
+def test_pickle_keeps_a_fit():
+    import pickle
+
+    fit = sf.fit(frame())
+    assert str(pickle.loads(pickle.dumps(fit))) == str(fit)
+
+
+def test_very_far_predictions_overflow_into_bounds_without_a_warning():
+    fit = sf.fit(frame())
+    table = fit.predict([1e-300, 1e300])
+    assert np.isfinite(table[["lower", "upper"]]).all().all()
+    assert sf.fit(frame(), law="hill").saturation(factor=1e6).verdict != ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq, least_squares
@@ -14,6 +16,7 @@ from scalefit.inference import INFERENCES, get_inference, profile, union, wald
 from scalefit.laws import LAWS, Law, get_law
 from scalefit.noise import Gaussian
 from scalefit.sample import by_size
+from scalefit.solvers.separable import Problem
 
 X = np.repeat(1e5 * 10 ** np.linspace(0, 2, 6), 3)
 
@@ -92,8 +95,6 @@ def test_exponent_ends_lie_on_the_cut():
     found = profile(fitted, Parameter("exponent"), 0.95)
     variance, df = fitted.scale
     cut = fitted.solution.rss + variance * stdtrit(df, 0.975) ** 2
-    from scalefit.solvers.separable import Problem
-
     s = fitted.sample
     problem = Problem.pose(fitted.law, s.z, s.benefit, s.weight, s.frame, rising=False)
     coordinate = fitted.law.shapes[0].coordinate
@@ -126,6 +127,35 @@ def test_profile_and_wald_agree_where_the_law_is_well_identified():
         width = b.upper - b.lower
         assert abs(a.lower - b.lower) < 0.03 * width
         assert abs(a.upper - b.upper) < 0.03 * width
+
+
+def test_two_shape_intervals_widen_with_the_level_and_miss_nothing():
+    """The compatible shapes of a Hill curve are a thin strip: none of it may be lost."""
+    curves = [sample(seed, sigma=0.01, mean=0.85 - 0.4 * (X / 1e5) ** -0.3) for seed in range(12)]
+    for k, data in enumerate(curves):
+        fitted = estimate(get_law("hill"), data)
+        levels = [profile(fitted, Gain(10), level) for level in (0.5, 0.8, 0.9, 0.95, 0.99)]
+        for narrow, wide in pairwise(levels):
+            assert wide.lower[0] <= narrow.lower[0] + 1e-6
+            assert wide.upper[0] >= narrow.upper[0] - 1e-6
+        if k < 4:  # every shape of a fine grid lies inside
+            variance, df = fitted.scale
+            cut = fitted.solution.rss + variance * stdtrit(df, 0.975) ** 2
+            s = fitted.sample
+            problem = Problem.pose(fitted.law, s.z, s.benefit, s.weight, s.frame, rising=False)
+            low, high = problem.bounds()
+            ticks = np.linspace(0.0, 1.0, 301)
+            grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(1, -1, 2)
+            shapes = low[:, None] + grid * (high - low)[:, None]
+            rss = problem.project(shapes, passes=1)
+            theta = problem.theta(shapes)
+            terms = Gain(10).terms(fitted.law, theta, problem.frame, np)
+            value = terms.value(rss.coefficients)
+            fits = (rss.rss <= cut[:, None]) & (rss.scores[..., -1] >= 0)
+            slack = 0.002 * (levels[3].upper[0] - levels[3].lower[0])
+            if fits.any():
+                assert levels[3].lower[0] <= value[fits].min() + slack
+                assert levels[3].upper[0] >= value[fits].max() - slack
 
 
 def test_open_ends_are_infinite_not_the_edge_of_the_scan():
@@ -213,7 +243,7 @@ def test_errors_say_what_to_do():
     fitted = estimate(get_law("saturating_power"), sample())
     with pytest.raises(FitError, match=r"level=95.*write level=0\.95"):
         profile(fitted, Gain(10), 95)
-    with pytest.raises(FitError, match="needs a factor above 1"):
+    with pytest.raises(FitError, match="needs a finite factor above 1"):
         Gain(1.0)
     with pytest.raises(FitError, match="share=95"):
         SizeReaching(95)

@@ -78,7 +78,9 @@ class _Pinned:
         return float(np.sum(self.misfit(moved) ** 2)) - self.cut, moved
 
     def end(self, side: float) -> float:
-        if not (self.cut > self.rss and np.isfinite(self.unit) and self.unit > 0):
+        if not (np.isfinite(self.unit) and np.isfinite(self.centre)):
+            return side * np.inf
+        if not (self.cut > self.rss and self.unit > 0):
             return self.centre
         near, theta = self.centre, self.best
         for k in range(_STEPS):
@@ -89,5 +91,7 @@ class _Pinned:
             near, theta = far, moved
         else:
             return side * np.inf
+        if self.refit(near, theta)[0] >= 0:  # the walk and the cold start disagree: stay inside
+            return near
         root = brentq(lambda value: self.refit(value, theta)[0], near, far, xtol=1e-7 * self.unit)
         return float(root)

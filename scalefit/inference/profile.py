@@ -24,16 +24,16 @@ from ..estimate import Estimate
 from ..solvers.separable import Problem
 from .constrained import constrained_ends
 from .interval import Intervals, check_level
+from .valley import valley
 
 __all__ = ["profile"]
 
 Floats = NDArray[np.float64]
 
-#: Points of the global scan and of the local one, per number of shape parameters.
-_GLOBAL = {0: 1, 1: 65, 2: 21}
-_LOCAL = {0: 1, 1: 33, 2: 13}
+#: Points of the global scan and of the local one.
+_GLOBAL, _LOCAL = 65, 33
 #: Zoom: points per axis, factor by which the window shrinks, number of zooms.
-_ZOOM = {0: (1, 1.0, 0), 1: (17, 1 / 8, 6), 2: (7, 0.4, 12)}
+_ZOOM = {0: (1, 1.0, 0), 1: (17, 1 / 8, 6), 2: (9, 0.4, 16)}
 _BLOCK = 400_000
 
 
@@ -51,6 +51,10 @@ class _Scan:
 
         Where no coefficients are compatible the lower end is inf and the upper one -inf.
         """
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
+            return self._ends(u)
+
+    def _ends(self, u: Floats) -> tuple[Floats, Floats]:
         law = self.problem.law
         theta = self.problem.theta(u)
         fit = self.problem.project(u, passes=1 if u.shape[-1] > 1 else 2)
@@ -116,7 +120,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         return Intervals(value, lower, upper, level, label)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     q = len(estimate.law.shapes)
-    points = _GLOBAL[q] ** q + _LOCAL[q] ** q + 1
+    points = 2500 if q == 2 else _GLOBAL + _LOCAL
     step = max(1, _BLOCK // (points * estimate.sample.x.shape[1]))
     for first in range(0, len(estimate), step):
         rows = slice(first, first + step)
@@ -136,17 +140,27 @@ def _hull(
     scan = _Scan(problem, estimand, cut, law.rising)
     low, high = problem.bounds()
     q = low.shape[1]
-    u, spacing = _points(estimate, low, high, allowance)
+    axes = _axes(estimate.solution.curvature, allowance, high - low)
+    if q == 2:
+        along = np.abs(axes[:, 0, :]).sum(axis=1)
+        u, spacing, slope = valley(problem, estimate.solution.u, along, cut, law.rising)
+    else:
+        u, spacing = _points(estimate.solution.u, axes, low, high)
+        slope = np.zeros(u.shape[:2])
     ends = scan.ends(u)
     best = [np.argmin(ends[0], axis=1), np.argmax(ends[1], axis=1)]
     rows = np.arange(len(u))
     centres = np.stack([u[rows, b] for b in best], axis=1)  # (G, 2, q)
     radius = np.stack([spacing[rows, b] for b in best], axis=1)
+    shear = np.stack([slope[rows, b] for b in best], axis=1)
     lower, upper = ends[0][rows, best[0]], ends[1][rows, best[1]]
     count, shrink, zooms = _ZOOM[q]
     window = _grid(np.linspace(-1.0, 1.0, count), q)
     for _ in range(zooms):
-        near = centres[:, :, None, :] + radius[:, :, None, :] * window
+        step = radius[:, :, None, :] * window
+        if q == 2:
+            step[..., 1] += shear[:, :, None] * step[..., 0]
+        near = centres[:, :, None, :] + step
         near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
         ends = scan.ends(near.reshape(len(u), -1, q))
         lows, highs = ends[0][:, : len(window)], ends[1][:, len(window) :]
@@ -185,36 +199,21 @@ def _open_ends(
     return lower, upper
 
 
-def _points(
-    estimate: Estimate, low: Floats, high: Floats, allowance: Floats
-) -> tuple[Floats, Floats]:
-    """Return the shapes to look at first ``(G, M, q)``, and the spacing around each.
+def _points(u: Floats, axes: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the values of at most one shape to look at first ``(G, M, q)``, and their spacing.
 
-    A grid over the whole box, one over the neighbourhood that the curvature at the optimum
-    suggests, and the optimum itself.
+    A grid over the whole range, one over the neighbourhood that the curvature at the optimum
+    suggests, and the optimum itself, in order: no end can hide in the gap to the neighbours.
     """
-    q = low.shape[1]
-    u = estimate.solution.u
-    unit = _grid(np.linspace(0.0, 1.0, _GLOBAL[q]), q)
-    everywhere = low[:, None, :] + unit * (high - low)[:, None, :]
-    wide = np.broadcast_to((high - low)[:, None, :] / max(_GLOBAL[q] - 1, 1), everywhere.shape)
-    local = _grid(np.linspace(-2.0, 2.0, _LOCAL[q]), q)
-    axes = _axes(estimate.solution.curvature, allowance, high - low)
-    nearby = u[:, None, :] + np.einsum("gij,mj->gmi", axes, local)
-    nearby = np.clip(nearby, low[:, None, :], high[:, None, :])
-    reach = np.abs(axes).sum(axis=2) * 4.0 / max(_LOCAL[q] - 1, 1)
-    narrow = np.broadcast_to(reach[:, None, :], nearby.shape)
-    points = np.concatenate([everywhere, nearby, u[:, None, :]], axis=1)
-    spacing = np.concatenate([wide, narrow, reach[:, None, :]], axis=1)
-    if q == 1:  # the gap to the neighbours is known: no end can hide in it
-        order = np.argsort(points[:, :, 0], axis=1)[:, :, None]
-        points = np.take_along_axis(points, order, axis=1)
-        gaps = np.diff(points, axis=1)
-        edge = np.zeros((len(u), 1, 1))
-        spacing = np.maximum(
-            np.concatenate([edge, gaps], axis=1), np.concatenate([gaps, edge], axis=1)
-        )
-    return points, spacing
+    if u.shape[1] == 0:
+        return u[:, None, :], u[:, None, :]
+    everywhere = low + np.linspace(0.0, 1.0, _GLOBAL) * (high - low)
+    nearby = np.clip(u + axes[:, :, 0] * np.linspace(-2.0, 2.0, _LOCAL), low, high)
+    points = np.sort(np.concatenate([everywhere, nearby, u], axis=1), axis=1)
+    gaps = np.diff(points, axis=1)
+    edge = np.zeros((len(u), 1))
+    spacing = np.maximum(np.hstack([edge, gaps]), np.hstack([gaps, edge]))
+    return points[:, :, None], spacing[:, :, None]
 
 
 def _axes(curvature: Floats, allowance: Floats, width: Floats) -> Floats:

@@ -44,9 +44,15 @@ def resolve(law: str | Law | Iterable[str | Law]) -> tuple[Law, ...]:
         return LAWS if law == "auto" else (get_law(law),)
     if isinstance(law, Law):
         return (law,)
-    chosen = tuple(item if isinstance(item, Law) else get_law(item) for item in law)
+    try:
+        chosen = tuple(item if isinstance(item, Law) else get_law(item) for item in law)
+    except TypeError:
+        raise LawError(f"law={law!r}; give a law, its name, several of them, or 'auto'") from None
     if not chosen:
         raise LawError("law= is empty; name at least one law, or 'auto'")
+    names = [item.name for item in chosen]
+    if len(set(names)) < len(names):
+        raise LawError(f"law= names a law twice: {', '.join(names)}")
     return chosen
 
 

@@ -28,7 +28,14 @@ def from_function(
     names = tuple(start)
 
     def oriented(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
-        return frame.sign * function(frame.x0 * xp.exp(z), *theta)
+        try:
+            value = function(frame.x0 * xp.exp(z), *theta)
+        except (ArithmeticError, TypeError, AttributeError) as error:
+            raise LawError(
+                f"law {name!r} cannot be called with arrays: {error}; write it with numpy "
+                f"functions of x and {', '.join(names)}"
+            ) from None
+        return frame.sign * value
 
     def reach(
         share: Array, z_from: Array, z_to: Array, theta: tuple[Array, ...], frame: Frame

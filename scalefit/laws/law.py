@@ -14,7 +14,7 @@ profile likelihood intervals for them exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, Literal
 
@@ -293,8 +293,9 @@ class Law:
         self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType = np
     ) -> Terms:
         """Return the mean at log size ``z``, in the user's units, as :class:`Terms`."""
-        columns = self.columns(z, theta, frame, xp)
-        terms = Terms(columns, self.offset(z, theta, frame, xp))
+        with np.errstate(over="ignore"):  # very far out a column may be infinite
+            columns = self.columns(z, theta, frame, xp)
+            terms = Terms(columns, self.offset(z, theta, frame, xp))
         return terms.scaled(frame.sign)
 
     def mean(
@@ -373,10 +374,6 @@ class Law:
         from .from_function import from_function
 
         return from_function(name, function, start, **words)
-
-    def renamed(self, **changes: Any) -> Law:
-        """Return a copy with some fields changed."""
-        return replace(self, **changes)
 
     def written(self, sign: float) -> str:
         """Return the formula where higher (``sign`` +1) or lower (-1) scores are better."""

@@ -8,8 +8,8 @@ from typing import Any
 from .._format import number
 from ..fit import Fit, FitSet
 from ..laws import LAWS
-from ..saturation import MIN_DECADES, MIN_DF, MIN_SIZES, ONE_SIDED
-from ..selection import REJECT
+from ..saturation import MIN_DECADES, MIN_DF, ONE_SIDED
+from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
 
 __all__ = ["REFERENCES", "code", "methods"]

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 #: Factors on the start: one at a time would miss starts that are off together.
 _FACTORS = (1.0, 0.3, 3.0, 0.1, 10.0)
+#: Stands for a residual that is not finite.
+_HUGE = 1e100
 
 
 def solve_general(
@@ -54,7 +56,7 @@ def _solve_one(
     def residual(theta: Floats) -> Any:
         with np.errstate(all="ignore"):
             value = root * (law.offset(z, tuple(theta), frame, np) - y)
-        return np.where(np.isfinite(value), value, 1e150)
+        return np.where(np.isfinite(value), value, _HUGE)
 
     slopes = _derivative(residual, start)
     ends = []
@@ -67,7 +69,8 @@ def _solve_one(
                 )  # fmt: skip
             except ValueError:  # the function is not finite at this start
                 continue
-        ends.append((float(end.fun @ end.fun), end.x))
+        if np.abs(end.fun).max() < _HUGE:
+            ends.append((float(end.fun @ end.fun), end.x))
     if not ends:
         raise FitError(f"law {law.name!r} is not finite at its start values; choose others")
     rss, theta = min(ends, key=lambda pair: pair[0])
@@ -120,7 +123,7 @@ def _derivative(residual: Callable[[Floats], Any], start: Floats) -> Callable[[F
 
     try:
         exact, approximate = by_complex_step(start), by_differences(start)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # a LawError too: the function refuses complex numbers
         return by_differences
     scale = np.abs(approximate).max(initial=1e-300)
     agree = bool(np.all(np.abs(exact - approximate) <= 1e-4 * scale))
