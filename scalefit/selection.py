@@ -18,10 +18,18 @@ from scipy.special import fdtrc, stdtr
 
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
-from .laws import Law, get_law
+from .laws import LAWS, Law, get_law
 from .sample import Sample
 
-__all__ = ["MIN_SIZES", "REJECT", "Candidates", "ask", "candidates", "signed_root"]
+__all__ = [
+    "MIN_SIZES",
+    "REJECT",
+    "Candidates",
+    "ask",
+    "candidates",
+    "signed_root",
+    "surviving_laws",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,7 +39,7 @@ REJECT = 0.01
 #: Distinct sizes that a forecast needs.
 MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
-_SPANNING = ("saturating_power", "hill", "exponential")
+_SPANNING = tuple(law.name for law in LAWS if not law.nested_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class Candidates:
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
-        return Candidates(parts, _surviving(parts), chosen)
+        return Candidates(parts, surviving_laws(parts), chosen)
 
     def table(self, row: int) -> pd.DataFrame:
         """Return the candidates of one curve: one row a law, the best AICc first."""
@@ -124,7 +132,7 @@ def candidates(laws: Sequence[Law], sample: Sample) -> Candidates:
     accelerates; then the surviving law, among those that no other contains, with the least AICc.
     """
     estimates = tuple(estimate(law, sample) for law in laws)
-    surviving = _surviving(estimates)
+    surviving = surviving_laws(estimates)
     return Candidates(estimates, surviving, _choose(estimates, surviving))
 
 
@@ -170,7 +178,8 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     return root, stdtr(df, -root)
 
 
-def _surviving(estimates: Sequence[Estimate]) -> Bools:
+def surviving_laws(estimates: Sequence[Estimate]) -> Bools:
+    """Return which laws have enough sizes and are not rejected, ``(L, G)``."""
     applicable = np.stack([e.applicable for e in estimates])
     p = np.stack([e.lack_of_fit[1] for e in estimates])
     return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)

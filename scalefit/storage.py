@@ -21,7 +21,7 @@ from .laws import LAWS, get_law
 from .metrics import Metric
 from .noise import Gaussian
 from .sample import Sample, by_size
-from .selection import Candidates, _surviving
+from .selection import Candidates, surviving_laws
 from .solvers.separable import Solution
 from .table import Table
 
@@ -150,7 +150,9 @@ def _fit_of(content: dict[str, Any]) -> Fit:
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
         raise ValueError("the chosen law is not among the estimates")
-    found = Candidates(estimates, _surviving(estimates), np.array(content["chosen"], dtype=np.intp))
+    found = Candidates(
+        estimates, surviving_laws(estimates), np.array(content["chosen"], dtype=np.intp)
+    )
     return Fit(table, found, Settings(noise=noise, **content["settings"]))
 
 
