@@ -13,7 +13,7 @@ from scalefit.selection import candidates
 
 from .simulation import LARGE, SMALL, Design, Truth, rate, sample_of
 
-REPLICATES = [300, pytest.param(4000, marks=pytest.mark.slow)]
+REPLICATES = [150, pytest.param(4000, marks=pytest.mark.slow)]
 
 
 def verdicts(mean, design, sigma, replicates, seed, margin=0.01, **options):
