@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import curve_fit
@@ -44,21 +45,25 @@ def peer(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> float:
     return best
 
 
+def cpu(job: Callable[[], object]) -> float:
+    """Return the median CPU time of five runs."""
+    times = []
+    for _ in range(5):
+        clock = time.process_time()
+        job()
+        times.append(time.process_time() - clock)
+    return float(np.median(times))
+
+
 def main() -> None:
     x, y = curves()
     group = np.repeat(np.arange(N_CURVES), N_POINTS)
     ones = np.ones(N_CURVES)
     law = get_law("saturating_power")
-    times = []
-    for _ in range(3):
-        clock = time.process_time()
-        found = estimate(law, by_size(x.ravel(), y.ravel(), group, ones, ones))
-        times.append(time.process_time() - clock)
-    core = float(np.median(times))
     frame = {"cells": x.ravel(), "f1": np.clip(y.ravel(), 0, 1), "curve": group}
-    clock = time.process_time()
-    sf.fit(frame, by="curve", law="saturating_power")
-    public = time.process_time() - clock
+    found = estimate(law, by_size(x.ravel(), y.ravel(), group, ones, ones))
+    core = cpu(lambda: estimate(law, by_size(x.ravel(), y.ravel(), group, ones, ones)))
+    public = cpu(lambda: sf.fit(frame, by="curve", law="saturating_power"))
     rng = np.random.default_rng(1)
     rows = rng.choice(N_CURVES, N_PEER, replace=False)
     with warnings.catch_warnings():
