@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -54,8 +54,18 @@ class Estimand(Protocol):
         """Return the question about some of the curves."""
 
 
+class _SameForAll:
+    """A question that does not depend on the curve it is put to."""
+
+    __slots__ = ()
+
+    def take(self, rows: Any) -> Self:
+        """Return the question about some of the curves, which is the question itself."""
+        return self
+
+
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(_SameForAll):
     """A parameter of the law, as the field writes it.
 
     Examples
@@ -81,10 +91,6 @@ class Parameter:
         return Beyond(
             own.speaks_of in ("above", "either"), own.speaks_of in ("below", "either"), own.shape
         )
-
-    def take(self, rows: Any) -> Estimand:
-        """Return the question about some of the curves: it is the same for all."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class Gain(_SameForAll):
     """The improvement from ``factor`` times the largest size, positive when it is for the better.
 
     ``G_k = s (f(k x_max) - f(x_max))`` with s = +1 if higher is better and -1 otherwise.
@@ -140,10 +146,6 @@ class Gain:
     def beyond(self, law: Law, frame: Frame) -> Beyond:
         """Return that it is about larger sizes."""
         return Beyond(above=True)
-
-    def take(self, rows: Any) -> Estimand:
-        """Return the question about some of the curves: it is the same for all."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class GainBetween:
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedGain:
+class ObservedGain(_SameForAll):
     """The improvement from the smallest to the largest size of the table."""
 
     @property
@@ -189,13 +191,9 @@ class ObservedGain:
         """Return that it is about observed sizes only."""
         return Beyond()
 
-    def take(self, rows: Any) -> Estimand:
-        """Return the question about some of the curves: it is the same for all."""
-        return self
-
 
 @dataclass(frozen=True, slots=True)
-class SizeReaching:
+class SizeReaching(_SameForAll):
     """The size at which the curve has made a share of its gain.
 
     Parameters
@@ -239,10 +237,6 @@ class SizeReaching:
         """Return whether the share is of a gain beyond the observed sizes."""
         # With one shape parameter the size moves with it alone, and for ever.
         return Beyond(self.of == "attainable", shape=0 if len(law.shapes) == 1 else -1)
-
-    def take(self, rows: Any) -> Estimand:
-        """Return the question about some of the curves: it is the same for all."""
-        return self
 
 
 def _improvement(

@@ -22,7 +22,7 @@ from .laws import Law, resolve
 from .noise import Gaussian, Variance, get_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
-from .sample import by_size
+from .sample import of_table
 from .saturation import Assessment, assess
 from .selection import Candidates, ask, candidates
 from .table import Table, make_table
@@ -149,14 +149,7 @@ def fit(
 
 def fit_table(table: Table, laws: Sequence[Law], noise: Gaussian) -> Candidates:
     """Fit every law to every curve of a table."""
-    sample = by_size(
-        table.rows[table.drivers[0]].to_numpy(dtype=float),
-        table.rows[table.score].to_numpy(dtype=float),
-        table.group,
-        np.array([float(metric.sign) for metric in table.metrics]),
-        np.array([metric.best for metric in table.metrics], dtype=float),
-    )
-    return candidates(laws, noise.weigh(sample))
+    return candidates(laws, noise.weigh(of_table(table)))
 
 
 def _allowed(option: str, given: str, names: Sequence[str]) -> None:

@@ -143,9 +143,7 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     deviation of a run: the quantile of t, with the error of the variance function averaged over.
     """
     found = inference(estimate, Value(x), level)
-    frame = estimate.sample.frame
-    z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
-    log_error = np.abs(estimate.sample.variance_slope_error * z)
+    log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
     spread = _t_of_uncertain_scale(level, estimate.scale[1], log_error) * run_sd(estimate, x)
     return Intervals(
         found.estimate,
@@ -171,13 +169,19 @@ def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats
     return 0.5 * (low + high)
 
 
+def _nearest_z(estimate: Estimate, x: Floats) -> Floats:
+    """Return the log size of ``x``, or of the nearest observed size."""
+    frame = estimate.sample.frame
+    z: Floats = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
+    return z
+
+
 def run_sd(estimate: Estimate, x: Floats) -> Floats:
     """Return the standard deviation of one run at sizes ``x``, one per curve of the estimate.
 
     Outside the observed sizes it is held at that of the nearest one.
     """
-    frame = estimate.sample.frame
-    z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
+    z = _nearest_z(estimate, x)
     variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
     sd: Floats = np.sqrt(variance * np.exp(estimate.sample.variance_slope * z))
     return sd

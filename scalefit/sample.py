@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .laws import Frame
+from .table import Table
 
-__all__ = ["Sample", "by_size"]
+__all__ = ["Sample", "by_size", "of_table"]
 
 Floats = NDArray[np.float64]
 
@@ -130,6 +131,17 @@ class Sample:
         return replace(
             self, count=count, spread=self.spread * kept, weight=self.weight * kept, frame=frame
         )
+
+
+def of_table(table: Table) -> Sample:
+    """Return the curves of a checked table, reduced to equally weighted means at their sizes."""
+    return by_size(
+        table.rows[table.drivers[0]].to_numpy(dtype=float),
+        table.rows[table.score].to_numpy(dtype=float),
+        table.group,
+        np.array([float(metric.sign) for metric in table.metrics]),
+        np.array([metric.best for metric in table.metrics], dtype=float),
+    )
 
 
 def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: Floats) -> Sample:

@@ -147,7 +147,7 @@ def assess(
         _below(span, part) for part in (bounds, observed, gain, robust)
     )
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
-    refused = _refusals(candidates)
+    refused = _refusals(spanning)
     verdict = np.where(refused != "", "inconclusive", verdict)
     bounds, gain, robust = (_nothing(refused != "", part) for part in (bounds, gain, robust))
     disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
@@ -166,7 +166,7 @@ def assess(
         gain, bounds, observed,
         robust,
         gate,
-        _plateau(candidates), _curvature(candidates),
+        _plateau(candidates, spanning), _curvature(candidates, spanning),
         _lack_of_fit(candidates),
         reached, attainable,
         influential, flipped, disagreeing,
@@ -200,13 +200,12 @@ def _decide(
     )
 
 
-def _refusals(candidates: Candidates) -> NDArray[Any]:
+def _refusals(spanning: Candidates) -> NDArray[Any]:
     """Return why a verdict is refused, per curve; empty where it is not."""
-    sample = candidates.sample
-    main = candidates.estimate_of("saturating_power")
-    spanning = candidates.spanning()
+    sample = spanning.sample
+    main = spanning.estimate_of("saturating_power")
     fits = spanning.surviving.any(axis=0)
-    kept = spanning.surviving[spanning.chosen, np.arange(len(candidates))]
+    kept = spanning.surviving[spanning.chosen, np.arange(len(spanning))]
     return np.select(
         [
             sample.n_sizes < MIN_SIZES,
@@ -297,9 +296,9 @@ def _leave_sizes_out(
     return influential, flipped, tried
 
 
-def _plateau(candidates: Candidates) -> tuple[Floats, Floats]:
+def _plateau(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
     """Test "the law tends to the best score" against "it levels off short of it"."""
-    wide, null = candidates.estimate_of("saturating_power"), candidates.estimate_of("power")
+    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("power")
     frame = candidates.sample.frame
     limit = wide.evaluate(wide.law.limit(wide.shapes(), frame, np))
     short = np.where(wide.flat, 0.0, np.sign(frame.sign * (frame.limit - limit)))
@@ -308,9 +307,9 @@ def _plateau(candidates: Candidates) -> tuple[Floats, Floats]:
     return np.where(known, root, np.nan), np.where(known, p, np.nan)
 
 
-def _curvature(candidates: Candidates) -> tuple[Floats, Floats]:
+def _curvature(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
     """Test the log law against a law that bends towards a plateau."""
-    wide, null = candidates.estimate_of("saturating_power"), candidates.estimate_of("log_linear")
+    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("log_linear")
     exponent = np.where(wide.flat, 0.0, wide.theta[:, 0])
     return signed_root(null, wide, np.sign(np.nan_to_num(exponent)))
 

@@ -20,7 +20,7 @@ from .findings import Finding
 from .laws import LAWS, get_law
 from .metrics import Metric
 from .noise import Gaussian
-from .sample import Sample, by_size
+from .sample import Sample, of_table
 from .selection import Candidates, surviving_laws
 from .solvers.separable import Solution
 from .table import Table
@@ -138,15 +138,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
     )
     noise = Gaussian(**content["settings"].pop("noise"))
-    sample = noise.weigh(
-        by_size(
-            table.rows[table.drivers[0]].to_numpy(dtype=float),
-            table.rows[table.score].to_numpy(dtype=float),
-            table.group,
-            np.array([float(m.sign) for m in table.metrics]),
-            np.array([m.best for m in table.metrics], dtype=float),
-        )
-    )
+    sample = noise.weigh(of_table(table))
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
         raise ValueError("the chosen law is not among the estimates")
