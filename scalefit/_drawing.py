@@ -223,14 +223,14 @@ def _tick(value: float, _: int | None = None) -> str:
 
 def panels_figure(figure: Figure | None, rows: int, columns: int, share_y: bool) -> Figure:
     """Return a figure for small multiples, with margins of fixed width in inches."""
-    width, height = max(2.55 * columns + 0.75, 5.2), min(1.95 * rows + 1.4, 90.0)
+    width, height = max(2.55 * columns + 0.98, 5.2), min(1.95 * rows + 1.4, 90.0)
     if figure is None:
         from matplotlib import pyplot
 
         figure = pyplot.figure()
     figure.set_size_inches(width, height)
     figure.subplots_adjust(
-        left=0.62 / width, right=1 - 0.13 / width, top=1 - 0.62 / height, bottom=0.85 / height,
+        left=0.85 / width, right=1 - 0.13 / width, top=1 - 0.62 / height, bottom=0.85 / height,
         hspace=0.55, wspace=0.15 if share_y else 0.28,
     )  # fmt: skip
     return figure

@@ -16,6 +16,10 @@ from .saturation import Assessment
 __all__ = ["Saturation", "interval_sizes", "single"]
 
 
+#: A bound on a size beyond this bounds nothing in this world.
+_ENDLESS = 1e15
+
+
 @dataclass(frozen=True, slots=True)
 class Saturation:
     """The answer to "does it saturate?" for one curve.
@@ -97,6 +101,8 @@ def interval_sizes(size: float, lower: float, upper: float) -> str:
     """Return a size with its interval in plain words: "14M [7.5M, 18M]"."""
     if np.isnan(lower) or np.isnan(upper):
         return size_text(size)
+    if upper > _ENDLESS:
+        upper = np.inf
     if np.isinf(lower) and np.isinf(upper):
         return "not identified"
     if np.isinf(upper):
