@@ -19,7 +19,7 @@ from .estimate import Estimate
 from .findings import findings_frame
 from .inference import Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
-from .noise import Gaussian, Variance, get_noise
+from .noise import Noise, Variance, get_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
 from .sample import of_table
@@ -43,7 +43,7 @@ class Settings:
 
     Parameters
     ----------
-    noise : Gaussian
+    noise : Noise
         Error model.
     inference : str
         Name of the inference used where none is named.
@@ -53,7 +53,7 @@ class Settings:
         Seed of every Monte-Carlo step.
     """
 
-    noise: Gaussian
+    noise: Noise
     inference: str
     level: float
     seed: int
@@ -67,7 +67,7 @@ def fit(
     law: str | Law | Iterable[str | Law] = "auto",
     better: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
-    noise: str | Gaussian | None = None,
+    noise: str | Noise | None = None,
     variance: Variance = "auto",
     by: str | Sequence[str] | None = None,
     pool: str = "none",
@@ -94,7 +94,7 @@ def fit(
         Least and greatest possible score, where the metric's name does not say.
     noise, variance : str
         Error model, and ``"auto"``, ``"constant"`` or ``"power"`` variance; see
-        :class:`scalefit.noise.Gaussian`.
+        :mod:`scalefit.noise`.
     by : str or list of str
         Columns that tell curves apart. All curves are fitted in one batch.
     pool : {"none"}
@@ -147,7 +147,7 @@ def fit(
     return found if table.by else found.only()
 
 
-def fit_table(table: Table, laws: Sequence[Law], noise: Gaussian) -> Candidates:
+def fit_table(table: Table, laws: Sequence[Law], noise: Noise) -> Candidates:
     """Fit every law to every curve of a table."""
     return candidates(laws, noise.weigh(of_table(table)))
 

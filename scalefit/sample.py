@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernel import Kernel
 from .laws import Frame
 from .table import Table
 
@@ -42,6 +44,12 @@ class Sample:
         Its standard error.
     variance_df : array (G,)
         Degrees of freedom spent on it.
+    runs : array (G, K, S)
+        Score of each run, nan where a size has fewer than S; of width 0 if they are not known.
+    other : array (G, K, D - 1)
+        Values of the further drivers, of which a "size" is then a combination.
+    kernel : Kernel or None
+        How unlikely each run is, where the error model is not least squares.
     """
 
     x: Floats
@@ -53,15 +61,21 @@ class Sample:
     variance_slope: Floats
     variance_slope_error: Floats
     variance_df: Floats
+    runs: Floats
+    other: Floats
+    kernel: Kernel | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def z(self) -> Floats:
-        """Log sizes about each curve's centre, shape ``(G, K)``."""
+        """Log sizes about each curve's centre, shape ``(G, K)``; ``(G, K, D)`` of D drivers."""
         z: Floats = np.log(self.x / self.frame.x0[:, None])
-        return z
+        if not self.frame.other:
+            return z
+        centres = np.stack([frame.x0 for frame in self.frame.other], axis=-1)
+        return np.concatenate([z[:, :, None], np.log(self.other / centres[:, None, :])], axis=2)
 
     @property
     def benefit(self) -> Floats:
@@ -113,6 +127,9 @@ class Sample:
             self.variance_slope[rows],
             self.variance_slope_error[rows],
             self.variance_df[rows],
+            self.runs[rows],
+            self.other[rows],
+            self.kernel,
         )
 
     def without(self, size: NDArray[np.intp]) -> Sample:
@@ -129,22 +146,36 @@ class Sample:
             np.nanmax(inside, axis=1), second - first,
         )  # fmt: skip
         return replace(
-            self, count=count, spread=self.spread * kept, weight=self.weight * kept, frame=frame
+            self,
+            count=count,
+            spread=self.spread * kept,
+            weight=self.weight * kept,
+            runs=np.where(kept[:, :, None] > 0, self.runs, np.nan),
+            frame=frame,
         )
 
 
 def of_table(table: Table) -> Sample:
     """Return the curves of a checked table, reduced to equally weighted means at their sizes."""
+    first, *other = (table.rows[driver].to_numpy(dtype=float) for driver in table.drivers)
     return by_size(
-        table.rows[table.drivers[0]].to_numpy(dtype=float),
+        first,
         table.rows[table.score].to_numpy(dtype=float),
         table.group,
         np.array([float(metric.sign) for metric in table.metrics]),
         np.array([metric.best for metric in table.metrics], dtype=float),
+        other,
     )
 
 
-def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: Floats) -> Sample:
+def by_size(
+    x: Floats,
+    y: Floats,
+    group: NDArray[np.intp],
+    sign: Floats,
+    limit: Floats,
+    other: Sequence[Floats] = (),
+) -> Sample:
     """Return runs reduced to equally weighted means at their sizes.
 
     Parameters
@@ -155,11 +186,16 @@ def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: 
         Curve of each run, 0 .. G-1, each occurring.
     sign, limit : arrays (G,)
         Orientation and best value of each curve's metric.
+    other : sequence of arrays (n,)
+        Further drivers; a size is then a combination of all.
     """
-    order = np.lexsort((x, group))
+    order = np.lexsort((*other[::-1], x, group))
     x, y, group = x[order], y[order], group[order]
+    other = [values[order] for values in other]
     starts = np.ones(len(x), dtype=bool)
-    starts[1:] = (group[1:] != group[:-1]) | (x[1:] != x[:-1])
+    starts[1:] = group[1:] != group[:-1]
+    for values in (x, *other):
+        starts[1:] |= values[1:] != values[:-1]
     cell = np.cumsum(starts) - 1
     count: Floats = np.asarray(np.bincount(cell), dtype=np.float64)
     mean = np.bincount(cell, weights=y) / count
@@ -183,14 +219,33 @@ def by_size(x: Floats, y: Floats, group: NDArray[np.intp], sign: Floats, limit: 
 
     zeros = np.zeros(shape[0])
     sizes = spread_out(x[starts], x[starts][last])
+    others = [spread_out(values[starts], values[starts][last]) for values in other]
     counts = spread_out(count, zeros)
-    inside = counts > 0
-    log_size = np.log(sizes)
-    centre = (log_size * inside).sum(axis=1) / n_sizes
-    z = np.log(sizes / np.exp(centre)[:, None])
-    second = z[:, min(1, shape[1] - 1)]
-    gap = np.where(second > z[:, 0], second - z[:, 0], 1.0)
-    frame = Frame(np.exp(centre), sign, limit, z[:, 0], z[:, -1], gap)
+    frame = _frame(sizes, counts > 0, sign, limit)
+    if others:
+        frame = replace(frame, other=tuple(_frame(v, counts > 0, sign, limit) for v in others))
     means = spread_out(mean, mean[last])
     spreads = spread_out(spread, zeros)
-    return Sample(sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros, zeros)
+    place = np.arange(len(x)) - np.flatnonzero(starts)[cell]
+    runs = np.full((*shape, int(count.max())), np.nan)
+    runs[owner[cell], column[cell], place] = y
+    return Sample(
+        sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros, zeros,
+        runs, np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
+    )  # fmt: skip
+
+
+def _frame(sizes: Floats, inside: NDArray[np.bool_], sign: Floats, limit: Floats) -> Frame:
+    """Return the frame of one driver from its values ``(G, K)``, those not ``inside`` padding."""
+    z = np.where(inside, np.log(sizes), np.inf)
+    z.sort(axis=1)
+    distinct = np.isfinite(z)
+    distinct[:, 1:] &= z[:, 1:] > z[:, :-1]
+    centre = np.where(distinct, z, 0.0).sum(axis=1) / distinct.sum(axis=1)
+    x0 = np.exp(centre)
+    z = np.where(distinct, z, np.inf) - np.log(x0)[:, None]
+    z.sort(axis=1)
+    top = np.where(np.isfinite(z), z, -np.inf).max(axis=1)
+    second = z[:, min(1, z.shape[1] - 1)]
+    gap = np.where((second > z[:, 0]) & np.isfinite(second), second - z[:, 0], 1.0)
+    return Frame(x0, sign, limit, z[:, 0], top, gap)

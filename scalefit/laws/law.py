@@ -14,7 +14,7 @@ profile likelihood intervals for them exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
@@ -68,6 +68,8 @@ class Frame:
         Smallest and largest log size.
     first_gap : array
         Log distance between the two smallest sizes.
+    other : tuple of Frame
+        One for each further driver.
     """
 
     x0: Array
@@ -76,10 +78,15 @@ class Frame:
     z_min: Array
     z_max: Array
     first_gap: Array
+    other: tuple[Frame, ...] = ()
 
     def map(self, function: Callable[[Array], Array]) -> Frame:
         """Return a frame with ``function`` applied to every field."""
-        return Frame(*(function(getattr(self, field.name)) for field in fields(self)))
+        return Frame(
+            function(self.x0), function(self.sign), function(self.limit),
+            function(self.z_min), function(self.z_max), function(self.first_gap),
+            tuple(frame.map(function) for frame in self.other),
+        )  # fmt: skip
 
     def expand(self, n_axes: int) -> Frame:
         """Return a frame whose fields have ``n_axes`` trailing axes of length one."""
@@ -98,9 +105,10 @@ class Frame:
         log_size = np.log(sizes)
         z = log_size - log_size.mean()
         gap = z[1] - z[0] if z.size > 1 else 1.0
-        return cls(*(np.float64(v) for v in (
-            np.exp(log_size.mean()), sign, limit, z[0], z[-1], gap
-        )))  # fmt: skip
+        return cls(
+            np.float64(np.exp(log_size.mean())), np.float64(sign), np.float64(limit),
+            np.float64(z[0]), np.float64(z[-1]), np.float64(gap),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

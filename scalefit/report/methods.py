@@ -27,14 +27,6 @@ REFERENCES = (
     "alternative. Biometrika 74, 33-43 (1987), doi:10.1093/biomet/74.1.33",
 )
 
-_VARIANCE = {
-    "auto": "that is a power of the size where at least three sizes have replicates (the slope of "
-    "the log variance estimated from the replicates and shrunken towards zero), and constant "
-    "elsewhere",
-    "power": "that is a power of the size (the slope of the log variance estimated from the "
-    "replicates and shrunken towards zero)",
-    "constant": "that is the same at every size",
-}
 _PROFILE = (
     "profile-likelihood intervals [2], cut at the F critical value with 1 and the residual degrees "
     "of freedom [3]"
@@ -64,8 +56,7 @@ def _fitting(fits: Sequence[Fit]) -> str:
         "over their whole range and every minimum was polished by Newton steps, so that no result "
         "depends on starting values. "
         + (f"{', '.join(own)}, given as functions, were fitted from given starts. " if own else "")
-        + "Errors were taken as normal with a variance of one run "
-        + f"{_VARIANCE[fit.settings.noise.variance]}."
+        + f"Errors were taken as {fit.settings.noise.words}."
     )
 
 
@@ -127,7 +118,7 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
         options["better"] = table.metrics[0].better
     if given.get("bounds") is not None:
         options["bounds"] = tuple(given["bounds"])
-    options["variance"] = settings.noise.variance
+    options |= {"noise": settings.noise.name, "variance": settings.noise.variance}
     if table.by:
         options["by"] = list(table.by)
     options |= {"inference": settings.inference, "level": settings.level}

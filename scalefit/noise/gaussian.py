@@ -1,4 +1,4 @@
-"""Error models: how runs of one size scatter, and what weight each size therefore has."""
+"""Normal errors whose variance is constant or a power of the driver."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
-from .errors import ScalefitError, nearest
-from .sample import Sample
+from ..errors import ScalefitError
+from ..sample import Sample
 
-__all__ = ["Gaussian", "Variance", "get_noise", "variance_slope"]
+__all__ = ["Gaussian", "Variance", "variance_slope"]
 
 Floats = NDArray[np.float64]
 Variance = Literal["auto", "constant", "power"]
 
 #: Prior standard deviation of the slope of the log variance, per e-fold of the driver.
 _PRIOR_SLOPE = 0.7
+_WORDS = {
+    "auto": "that is a power of the size where at least three sizes have replicates (the slope of "
+    "the log variance estimated from the replicates and shrunken towards zero), and constant "
+    "elsewhere",
+    "power": "that is a power of the size (the slope of the log variance estimated from the "
+    "replicates and shrunken towards zero)",
+    "constant": "that is the same at every size",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,11 @@ class Gaussian:
     def name(self) -> str:
         """Name in ``noise=``."""
         return "gaussian"
+
+    @property
+    def words(self) -> str:
+        """The errors in words."""
+        return f"normal with a variance of one run {_WORDS[self.variance]}"
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with its weights set by this error model."""
@@ -98,19 +111,3 @@ def variance_slope(
     shrunken = slope * _PRIOR_SLOPE**2 / (_PRIOR_SLOPE**2 + 1.0 / information)
     error = 1.0 / np.sqrt(1.0 / _PRIOR_SLOPE**2 + information)
     return np.where(known, shrunken, 0.0), np.where(known, error, 0.0), known
-
-
-def get_noise(noise: str | Gaussian | None, variance: Variance = "auto") -> Gaussian:
-    """Return the error model that ``noise=`` and ``variance=`` ask for."""
-    if isinstance(noise, Gaussian):
-        return noise
-    if noise not in (None, "gaussian"):
-        raise ScalefitError(
-            f"no noise named {noise!r}; the noises are gaussian" + nearest(str(noise), ["gaussian"])
-        )
-    if variance not in ("auto", "constant", "power"):
-        raise ScalefitError(
-            f"variance={variance!r}; use 'auto', 'constant' or 'power'"
-            + nearest(str(variance), ["auto", "constant", "power"])
-        )
-    return Gaussian(variance)
