@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate
+from .against import t_against
 from .interval import Interval, Intervals, check_level, within
 from .profile import profile
 from .together import Question, ask_together
@@ -30,6 +31,7 @@ __all__ = [
     "join",
     "profile",
     "standard_error",
+    "t_against",
     "union",
     "wald",
     "within",

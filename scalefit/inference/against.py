@@ -1,0 +1,194 @@
+"""How far a value lies from the estimate, on the scale of t: what a test against it needs.
+
+A bound and a test are one thing: the one-sided test of "the target is at least the value" has the
+p value at which the upper bound meets the value. For profile likelihood the square of t is the
+misfit that the value costs,
+
+    t^2 = min over theta of [rss(theta) + (value - target(theta))^2 / v(theta)] - rss_min, over s^2,
+
+in closed form for given shapes ``theta`` where the target there is short of the value, and
+``rss(theta)`` where it is not. Any other inference is asked at which level its bound is the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from ..estimands import Estimand
+from ..estimate import Estimate
+from ..solvers.separable import Problem
+from .interval import Intervals
+from .profile import profile
+
+__all__ = ["t_against"]
+
+Floats = NDArray[np.float64]
+
+#: No p value is told below this: a level nearer to 1 is lost to rounding.
+_LEAST_P = 1e-12
+#: The scan: even points, and points ever closer to the optimum, whatever the noise.
+_EVEN = np.linspace(0.0, 1.0, 65)
+_CLOSER = np.concatenate([-(0.5 ** np.arange(1, 25)), [0.0], 0.5 ** np.arange(1, 25)])
+_WINDOW = np.linspace(-1.0, 1.0, 17)
+_ZOOMS = 7
+#: Precision of t where a level is searched for.
+_PRECISION = 1e-3
+
+
+def t_against(
+    estimate: Estimate,
+    estimand: Estimand,
+    value: Floats,
+    inference: Callable[[Estimate, Estimand, Any], Intervals],
+) -> Floats:
+    """Return the signed distance of a value from the estimate of each curve, on the scale of t.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        One law fitted to G curves.
+    estimand : Estimand
+        What is asked.
+    value : array (G,)
+        Value of the target under test.
+    inference : callable
+        Whose bounds the test shall agree with.
+
+    Returns
+    -------
+    array (G,)
+        Positive where the value lies above the estimate; nan where there is no estimate. With the
+        degrees of freedom of :attr:`Estimate.scale`, ``stdtr(df, -t)`` is the p value of "the
+        target is at least the value", and ``stdtr(df, t)`` that of "it is at most the value".
+    """
+    terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
+    centre = estimate.evaluate(terms)
+    side = np.where(value >= centre, 1.0, -1.0)
+    # The strip of two shapes is too thin to be scanned without knowing its level.
+    law = estimate.law
+    scanned = len(law.shapes) < 2 and not law.guesses and estimate.sample.kernel is None
+    if inference is profile and scanned:
+        distance, unsettled = _pinned(estimate, estimand, value, side)
+    else:
+        distance, unsettled = np.full(len(estimate), np.nan), np.ones(len(estimate), dtype=bool)
+    rows = np.flatnonzero(unsettled & np.isfinite(centre))
+    if rows.size:
+        part = estimate.take(rows), estimand.take(rows)
+        distance[rows] = _searched(*part, value[rows], side[rows], inference)
+    return np.where(np.isnan(centre), np.nan, side * distance)
+
+
+def _pinned(
+    estimate: Estimate, estimand: Estimand, value: Floats, side: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return distances in closed form, and where they lie on a bound of the shape.
+
+    There an interval may be open, and the value costs less than it seems.
+    """
+    law, sample, rows = estimate.law, estimate.sample, np.arange(len(estimate))
+    data = (sample.z, sample.benefit, sample.weight, sample.frame)
+    problem = Problem.pose(law, *data, rising=False)
+    low, high = (bound[:, None, :] for bound in problem.bounds())
+
+    def cost(u: Floats) -> Floats:
+        with np.errstate(all="ignore"):  # very far out the target may be infinite
+            return _cost(problem, estimand, u, value[:, None], side[:, None], law.rising)
+
+    points, spacing = _points(estimate.solution.u, low, high)
+    costs = cost(points)
+    best = costs.argmin(axis=1)
+    centre, radius = points[rows, best][:, None], spacing[rows, best][:, None]
+    least = costs[rows, best]
+    for _ in range(_ZOOMS if law.shapes else 0):
+        near = np.clip(centre + radius * _WINDOW[:, None], low, high)
+        costs = cost(near)
+        best = costs.argmin(axis=1)
+        centre, radius = near[rows, best][:, None], radius / 8.0
+        least = np.minimum(least, costs[rows, best])
+    slip = 1e-6 * (high - low)
+    at_bound = ((centre <= low + slip) | (centre >= high - slip)).any(axis=(1, 2))
+    excess = np.maximum(least - estimate.solution.rss, 0.0)
+    variance, _ = estimate.scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(excess > 0, np.sqrt(excess / variance), 0.0)
+    return t, at_bound
+
+
+def _points(optimum: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return values of at most one shape to look at first ``(G, M, q)``, and their spacing."""
+    if optimum.shape[1] == 0:
+        return optimum[:, None], optimum[:, None]
+    low, width = low[:, 0], (high - low)[:, 0]
+    points = np.concatenate([low + _EVEN * width, optimum + _CLOSER * width], axis=1)
+    points = np.sort(np.clip(points, low, low + width), axis=1)
+    gaps, edge = np.diff(points, axis=1), np.zeros((len(points), 1))
+    spacing = np.maximum(np.hstack([edge, gaps]), np.hstack([gaps, edge]))
+    return points[:, :, None], spacing[:, :, None]
+
+
+def _cost(
+    problem: Problem, estimand: Estimand, u: Floats, value: Floats, side: Floats, rising: bool
+) -> Floats:
+    """Return the least misfit at ``u`` ``(G, M, q)`` of a target not short of the value."""
+    fit = problem.project(u)
+    terms = estimand.terms(problem.law, problem.theta(u), problem.frame, np)
+    turned = fit.orthogonal(terms.weights)
+    target, spread = np.zeros(fit.rss.shape) + terms.offset, np.zeros(fit.rss.shape)
+    for j, weight in enumerate(turned):
+        target = target + weight * fit.scores[..., j]
+        spread = spread + weight * weight / fit.norms[..., j]
+    short = np.maximum(side * (value - target), 0.0)
+    cost = fit.rss + _squared_over(short, spread)
+    if rising:
+        last, norm, score = turned[-1], fit.norms[..., -1], fit.scores[..., -1]
+        pull = np.where(short > 0, side * short * last / np.where(spread > 0, spread, 1.0), 0.0)
+        # Where the last coefficient would be negative, it is zero.
+        edge_short = np.maximum(side * (value - target + last * score), 0.0)
+        edge = fit.rss_edge + _squared_over(
+            edge_short, np.maximum(spread - last * last / norm, 1e-14 * spread)
+        )
+        cost = np.where(score + pull / norm < 0, edge, cost)
+    return np.where(np.isnan(cost), np.inf, cost)
+
+
+def _squared_over(short: Floats, spread: Floats) -> Floats:
+    ratio = short * short / np.where(spread > 0, spread, 1.0)
+    return np.where(short > 0, np.where(spread > 0, ratio, np.inf), 0.0)
+
+
+def _searched(
+    estimate: Estimate,
+    estimand: Estimand,
+    value: Floats,
+    side: Floats,
+    inference: Callable[[Estimate, Estimand, Any], Intervals],
+) -> Floats:
+    """Return the distances at which the bounds of ``inference`` are the values."""
+    from scipy.optimize.elementwise import find_root
+
+    _, df = estimate.scale
+
+    def beyond(t: Floats, row: Floats) -> Floats:
+        rows = row.astype(np.intp)
+        level = 1.0 - 2.0 * stdtr(df[rows], -t)
+        found = inference(estimate.take(rows), estimand.take(rows), level)
+        bound = np.where(side[rows] > 0, found.upper, found.lower)
+        scale = np.abs(value[rows] - found.estimate)
+        # Bounds may be infinite, and a root finder wants numbers.
+        return np.asarray(np.tanh(side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)))
+
+    row = np.arange(len(estimate), dtype=float)
+    farthest: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P))
+    inside = beyond(farthest, row) <= 0
+    distance = np.where(inside, farthest, 0.0)
+    rest = np.flatnonzero(~inside)
+    if rest.size:
+        bracket = np.full(rest.size, 1e-6), farthest[rest]
+        found = find_root(beyond, bracket, args=(row[rest],), tolerances={"xatol": _PRECISION})
+        distance[rest] = np.where(found.success, found.x, 0.0)
+    return distance
