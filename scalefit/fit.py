@@ -12,11 +12,13 @@ import pandas as pd
 
 from . import plots, storage, words
 from .certificate import Certificate, certify
+from .claims import Adjust, claims
 from .diagnostics import diagnose
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
 from .estimands import Estimand, Gain
 from .estimate import Estimate
 from .findings import findings_frame
+from .hypotheses import Evidence
 from .inference import Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
 from .noise import Noise, Variance, get_noise
@@ -26,7 +28,7 @@ from .sample import of_table
 from .saturation import Assessment, assess
 from .selection import Candidates, ask, candidates
 from .table import Table, make_table
-from .verdict import Saturation, single
+from .verdict import Saturation, several, single
 
 if TYPE_CHECKING:
     import os
@@ -334,13 +336,23 @@ class Fit:
         ``margin`` is in score units; by default one point of a unit-range metric, or 1 % of the
         score at the largest size. See :class:`scalefit.Saturation`.
         """
-        default = factor == 10.0 and margin is None
-        found = self._assessment if default else self._assess(factor, margin)
-        return single(found, float(published_sizes(self.table)[0]))
+        if factor == 10.0 and margin is None:
+            return self._saturation
+        return self._judge(self._assess(factor, margin))
+
+    @cached_property
+    def _saturation(self) -> Saturation:
+        return self._judge(self._assessment)
 
     @cached_property
     def _assessment(self) -> Assessment:
         return self._assess(10.0, None)
+
+    def _judge(self, found: Assessment) -> Saturation:
+        settings = self.settings
+        method = _within_law(settings)
+        evidence = Evidence(found, 0, self.candidates, method, settings.seed)
+        return single(evidence, float(published_sizes(self.table)[0]))
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
         return _assess(self.table, self.candidates, self.settings, factor, margin)
@@ -403,31 +415,21 @@ class FitSet(Mapping[Any, Fit]):
     def __len__(self) -> int:
         return len(self._index)
 
-    def saturation(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+    def saturation(
+        self, factor: float = 10.0, margin: float | None = None, adjust: Adjust = "holm"
+    ) -> pd.DataFrame:
         """Return a verdict per curve, all made in one pass.
 
         Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided),
-        bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p,
-        robust_lower, robust_upper, published, reason.
+        bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p, p (of
+        what the verdict claims), p_adjusted, adjusted_verdict (what is left of it after ``adjust``
+        over all curves: ``"holm"``, ``"bh"`` for Benjamini-Hochberg, or None), robust_lower,
+        robust_upper, published, reason.
         """
         default = factor == 10.0 and margin is None
         found = self._assessment if default else self._assess(factor, margin)
-        table = self._keys_frame()
-        table["verdict"], table["strength"] = found.verdict, found.strength
-        table["gain"] = found.gain.estimate
-        table["lower"], table["upper"] = found.gain.lower, found.gain.upper
-        table["bound_lower"], table["bound_upper"] = (
-            found.gain_bounds.lower,
-            found.gain_bounds.upper,
-        )
-        table["margin"] = found.margin
-        table["gate_p"] = found.gate.p
-        table["robust_lower"] = found.robust_gain.lower
-        table["robust_upper"] = found.robust_gain.upper
-        table["published"] = published_sizes(self.all_rows)
-        table["reason"] = found.reason
-        table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
-        return table
+        family = claims(found, self.candidates, _within_law(self.settings), adjust)
+        return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
 
     @cached_property
     def _assessment(self) -> Assessment:
@@ -452,9 +454,11 @@ class FitSet(Mapping[Any, Fit]):
             "bound_lower",
             "bound_upper",
             "margin",
+            "adjusted_verdict",
             "published",
         ):
             table[column] = verdicts[column]
+        table.attrs.update(verdicts.attrs)
         return table
 
     def plot(self, **options: Any) -> Figure:

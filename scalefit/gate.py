@@ -20,7 +20,7 @@ from .laws.saturating_power import box_cox
 from .noise import variance_slope
 from .sample import Sample
 
-__all__ = ["DRAWS", "Gate", "scaling_gate"]
+__all__ = ["DRAWS", "Gate", "exponents", "scaling_gate"]
 
 Floats = NDArray[np.float64]
 _POINTS = 33
@@ -49,6 +49,15 @@ class Gate:
     wrong_way_p: Floats
 
 
+def exponents(sample: Sample) -> Floats:
+    """Return the exponents over which the largest t is taken, ``(G, M)``."""
+    shape = get_law("saturating_power").shapes[0]
+    lower, upper = (shape.coordinate.to_u(bound) for bound in shape.bounds(sample.frame))
+    steps = np.linspace(0.0, 1.0, _POINTS) * (upper - lower)[:, None]
+    scanned: Floats = shape.coordinate.to_theta(lower[:, None] + steps)
+    return scanned
+
+
 def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
     """Test every curve for any scaling.
 
@@ -61,10 +70,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         has the same p value alone and in company.
     """
     seed = int(np.random.default_rng(rng).integers(2**62))
-    shape = get_law("saturating_power").shapes[0]
-    lower, upper = (shape.coordinate.to_u(bound) for bound in shape.bounds(sample.frame))
-    steps = np.linspace(0.0, 1.0, _POINTS) * (upper - lower)[:, None]
-    exponents = shape.coordinate.to_theta(lower[:, None] + steps)
+    scanned = exponents(sample)
     df = np.maximum(sample.n - 2.0 - sample.variance_df, 1.0)
     result = np.tile([0.0, 1.0, 0.0, 1.0, 1.0], (len(sample), 1))
     drawn: dict[tuple[float, ...], tuple[Floats, Floats]] = {}
@@ -77,7 +83,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         if total <= 1e-24 * float(weight @ y**2):
             continue  # the score never changes
         # The last exponent, zero, is the log-linear trend.
-        columns = box_cox(z, np.append(exponents[g], 0.0)[:, None], np)
+        columns = box_cox(z, np.append(scanned[g], 0.0)[:, None], np)
         along = _along(columns, scatter[None], weight[None])[0]
         t = along / np.sqrt(np.maximum(total - along**2, 1e-30 * total) / df[g])
         statistic = t[:-1].max()

@@ -22,7 +22,8 @@ from ._format import number
 from .estimands import Gain, GainBetween, ObservedGain, SizeReaching
 from .estimate import estimate
 from .gate import Gate, scaling_gate
-from .inference import Inference, Intervals, Question, ask_together, profile, union
+from .inference import Inference, Intervals, join, profile
+from .plateau import plateau_test
 from .selection import MIN_SIZES, Candidates, ask, signed_root
 
 __all__ = ["VERDICTS", "Assessment", "assess"]
@@ -142,7 +143,7 @@ def assess(
         inference,
     )
     spanning = candidates.spanning()
-    robust = union(spanning.estimates, spanning.surviving, question, level, inference)
+    robust = _whichever(spanning, gain, question, level, inference)
     bounds, observed, gain, robust = (
         _below(span, part) for part in (bounds, observed, gain, robust)
     )
@@ -166,11 +167,31 @@ def assess(
         gain, bounds, observed,
         robust,
         gate,
-        _plateau(candidates, spanning), _curvature(candidates, spanning),
+        plateau_test(
+            candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
+        ), _curvature(candidates, spanning),
         _lack_of_fit(candidates),
         reached, attainable,
         influential, flipped, disagreeing,
     )  # fmt: skip
+
+
+def _whichever(
+    spanning: Candidates, gain: Intervals, question: Gain, level: float, inference: Inference
+) -> Intervals:
+    """Return the union of the gain's intervals over the surviving laws.
+
+    The interval of the chosen law is known; the others are asked where they survive.
+    """
+    parts = []
+    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
+        estimate, lower, upper = gain.estimate.copy(), gain.lower.copy(), gain.upper.copy()
+        rows = np.flatnonzero(survives & (spanning.chosen != i))
+        if rows.size:
+            own = inference(item.take(rows), question, level)
+            estimate[rows], lower[rows], upper[rows] = own.estimate, own.lower, own.upper
+        parts.append(Intervals(estimate, lower, upper, level, gain.method))
+    return join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
@@ -236,16 +257,20 @@ def _disagreeing(
 ) -> NDArray[Any]:
     """Return, per decided curve, the surviving laws whose own bounds give another verdict."""
     names = [""] * len(verdict)
-    decided = np.flatnonzero(verdict != "inconclusive")
-    for item, survives in zip(spanning.estimates, spanning.surviving, strict=True):
-        rows = decided[survives[decided]]
-        if not rows.size:
-            continue
-        questions: list[Question] = [(question, level), (ObservedGain(), level)]
-        bounds, over = ask_together(item.take(rows), questions, inference)
-        own = _decide(gate_p[rows], bounds.lower, bounds.upper, over.upper, margin[rows])
-        for g in rows[own != verdict[rows]]:
-            names[g] += (", " if names[g] else "") + item.law.name
+    # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
+    ahead = gate_p <= 1.0 - ONE_SIDED
+    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
+        asked = survives & (verdict != "inconclusive") & (spanning.chosen != i)
+        for estimand, rows in (
+            (question, np.flatnonzero(asked & ahead)),
+            (ObservedGain(), np.flatnonzero(asked & ~ahead)),
+        ):
+            if not rows.size:
+                continue
+            bounds = inference(item.take(rows), estimand, level)
+            own = _decide(gate_p[rows], bounds.lower, bounds.upper, bounds.upper, margin[rows])
+            for g in rows[own != verdict[rows]]:
+                names[g] += (", " if names[g] else "") + item.law.name
     return np.array(names, dtype=object)
 
 
@@ -294,17 +319,6 @@ def _leave_sizes_out(
                 worst[curve[row]] = shift[row]
                 influential[curve[row]] = sample.x[curve[row], size[row]]
     return influential, flipped, tried
-
-
-def _plateau(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
-    """Test "the law tends to the best score" against "it levels off short of it"."""
-    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("power")
-    frame = candidates.sample.frame
-    limit = wide.evaluate(wide.law.limit(wide.shapes(), frame, np))
-    short = np.where(wide.flat, 0.0, np.sign(frame.sign * (frame.limit - limit)))
-    known = ~np.isnan(frame.limit)
-    root, p = signed_root(null, wide, np.where(known, short, np.nan))
-    return np.where(known, root, np.nan), np.where(known, p, np.nan)
 
 
 def _curvature(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:

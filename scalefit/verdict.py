@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ._format import interval_text, number, size_text
-from .gate import DRAWS
+from ._format import number, size_text
+from .claims import Claims
+from .hypotheses import Evidence
 from .inference import Interval
-from .saturation import Assessment
+from .saturation import ONE_SIDED, Assessment
 
-__all__ = ["Saturation", "interval_sizes", "single"]
+__all__ = ["Saturation", "interval_sizes", "several", "single"]
 
 
 #: A bound on a size beyond this bounds nothing in this world.
 _ENDLESS = 1e15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Saturation:
     """The answer to "does it saturate?" for one curve.
 
@@ -40,10 +43,10 @@ class Saturation:
         What was asked: is the gain from ``factor`` times the data worth ``margin``?
     robust_gain : Interval
         The gain whichever surviving law is true.
-    tests : DataFrame
-        One row a test: test, null, alternative, statistic, p, method, says.
-    points : DataFrame
-        One row a definition of the saturation point: definition, size, lower, upper.
+    published : float
+        Size that the published rule gives.
+    evidence : Evidence
+        What the verdict rests on.
     """
 
     verdict: str
@@ -56,8 +59,63 @@ class Saturation:
     factor: float
     margin: float
     robust_gain: Interval
-    tests: pd.DataFrame
-    points: pd.DataFrame
+    published: float
+    evidence: Evidence = field(repr=False, compare=False)
+
+    @property
+    def tests(self) -> pd.DataFrame:
+        """One row a test: test, null, alternative, statistic, p, method, says.
+
+        Some tests simulate: they are made once, when this table is first asked for.
+        """
+        return self.evidence.tests
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """One row a definition of the saturation point: definition, size, lower, upper."""
+        found, row = self.evidence.found, self.evidence.row
+        rows = [
+            _point("95 % of the observed gain (model)", found.reached[row]),
+            _point("95 % of the attainable gain (model)", found.attainable[row]),
+        ]
+        if self.evidence.is_break:
+            bend = self.evidence.bend
+            ends = float(bend.lower[0]), float(bend.upper[0])
+            point = Interval(float(bend.size[0]), *ends, 0.95, "profile set")
+            rows.append(_point("break of the slope (broken stick)", point))
+        rule = "95 % of the best single run (published rule, no evidence)"
+        published = Interval(self.published, np.nan, np.nan, np.nan, "published rule")
+        rows.append({**_point(rule, published), "size": self.published})
+        return pd.DataFrame(rows)
+
+    def by_margin(self) -> pd.DataFrame:
+        """Return the verdict for every margin: columns above, below, verdict.
+
+        The margins at which the verdict changes are the one-sided bounds themselves, so one table
+        answers for all margins. A curve that shows no scaling is judged by its gain over the whole
+        table.
+
+        Examples
+        --------
+        >>> import scalefit as sf
+        >>> fit = sf.fit({"cells": [1e4, 1e5, 1e6, 1e7] * 2, "seed": [0] * 4 + [1] * 4,
+        ...               "f1": [.60, .75, .81, .84, .61, .74, .80, .83]})
+        >>> fit.saturation().by_margin()["verdict"].tolist()
+        ['still_scaling', 'inconclusive', 'saturated']
+        """
+        found, row = self.evidence.found, self.evidence.row
+        seen = found.gate.p[row] <= 1.0 - ONE_SIDED
+        upper = self.upper if seen else float(found.observed_bounds.upper[row])
+        low, high = (max(self.lower, 0.0) if seen else 0.0), max(upper, 0.0)
+        if self.refused:
+            low, high = 0.0, np.inf
+        rows = [
+            (0.0, low, "still_scaling"),
+            (low, high, "inconclusive"),
+            (high, np.inf, "saturated" if seen else "no_scaling"),
+        ]
+        kept = [part for part in rows if part[0] < part[1]]
+        return pd.DataFrame(kept, columns=["above", "below", "verdict"])
 
     def explain(self) -> str:
         """Return the verdict and what it rests on, in a few sentences."""
@@ -67,14 +125,28 @@ class Saturation:
             lines += [
                 f"Gain from {k} times the largest size: {self.gain}.",
                 f"Whichever surviving law is true: {self.robust_gain}.",
-                f"The verdict against a margin m: {_by_margin(self.lower, self.upper)}",
             ]
+        lines.append(f"The verdict against a margin m: {self._by_margin_text()}.")
         lines += [f"- {row.test}: {row.says}" for row in self.tests.itertuples()]
         lines += [
             f"- {row['definition']}: {interval_sizes(row['size'], row['lower'], row['upper'])}"
             for row in self.points.to_dict("records")
         ]
         return "\n".join(lines)
+
+    def _by_margin_text(self) -> str:
+        parts = []
+        for above, below, verdict in self.by_margin().itertuples(index=False):
+            said = verdict.replace("_", " ")
+            if above == 0 and np.isinf(below):
+                parts.append(f"{said} for every m")
+            elif above == 0:
+                parts.append(f"{said} below {number(below)}")
+            elif np.isinf(below):
+                parts.append(f"{said} above {number(above)}")
+            else:
+                parts.append(f"{said} from {number(above)} to {number(below)}")
+        return ", ".join(parts)
 
     def __str__(self) -> str:
         if self.refused:
@@ -83,18 +155,6 @@ class Saturation:
 
     def __repr__(self) -> str:
         return f"<Saturation {self}>"
-
-
-def _by_margin(lower: float, upper: float) -> str:
-    parts = []
-    if lower > 0:
-        parts.append(f"still scaling for m below {number(lower)}")
-    inside = f"{number(max(lower, 0.0))} and {number(upper)}"
-    if np.isinf(upper):
-        parts.append(f"undecided for m above {number(max(lower, 0.0))}")
-    else:
-        parts += [f"undecided between {inside}", f"saturated for m above {number(upper)}"]
-    return ", ".join(parts) + "."
 
 
 def interval_sizes(size: float, lower: float, upper: float) -> str:
@@ -112,37 +172,62 @@ def interval_sizes(size: float, lower: float, upper: float) -> str:
     return f"{size_text(size)} [{size_text(lower)}, {size_text(upper)}]"
 
 
-def single(found: Assessment, published: float, row: int = 0) -> Saturation:
-    """Return the assessment of one curve, with its tests and points as tables.
+def single(evidence: Evidence, published: float) -> Saturation:
+    """Return the verdict on one curve with the evidence for it.
 
     Parameters
     ----------
-    found : Assessment
-        Of any number of curves.
+    evidence : Evidence
+        What the verdict rests on.
     published : float
         Size that the published 95 %-of-the-maximum rule gives; nan where it is undefined.
-    row : int
-        Which curve.
     """
-    points = pd.DataFrame(
-        [
-            _point("95 % of the observed gain (model)", found.reached[row]),
-            _point("95 % of the attainable gain (model)", found.attainable[row]),
-            {
-                "definition": "95 % of the best single run (published rule, no evidence)",
-                "size": published,
-                "lower": np.nan,
-                "upper": np.nan,
-            },
-        ]
-    )
+    found, row = evidence.found, evidence.row
     return Saturation(
         str(found.verdict[row]), str(found.strength[row]), str(found.reason[row]),
         bool(found.refused[row]),
         found.gain[row], float(found.gain_bounds.lower[row]), float(found.gain_bounds.upper[row]),
-        found.factor, float(found.margin[row]), found.robust_gain[row],
-        _tests(found, row), points,
+        found.factor, float(found.margin[row]), found.robust_gain[row], published, evidence,
     )  # fmt: skip
+
+
+def several(
+    keys: pd.DataFrame, found: Assessment, family: Claims, published: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return the verdicts on many curves as a table.
+
+    Parameters
+    ----------
+    keys : DataFrame
+        What tells the curves apart, one row a curve.
+    found : Assessment
+        Their verdicts.
+    family : Claims
+        What is left of them after adjustment.
+    published : array (G,)
+        Sizes that the published rule gives.
+    """
+    table = keys.assign(
+        verdict=found.verdict,
+        strength=found.strength,
+        gain=found.gain.estimate,
+        lower=found.gain.lower,
+        upper=found.gain.upper,
+        bound_lower=found.gain_bounds.lower,
+        bound_upper=found.gain_bounds.upper,
+        margin=found.margin,
+        gate_p=found.gate.p,
+        p=family.p,
+        p_adjusted=family.adjusted_p,
+        adjusted_verdict=family.verdict,
+        robust_lower=found.robust_gain.lower,
+        robust_upper=found.robust_gain.upper,
+        published=published,
+        reason=found.reason,
+    )
+    table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
+    table.attrs["adjust"], table.attrs["family"] = family.adjust, family.family
+    return table
 
 
 def _point(definition: str, interval: Interval) -> dict[str, Any]:
@@ -152,61 +237,3 @@ def _point(definition: str, interval: Interval) -> dict[str, Any]:
         "lower": interval.lower,
         "upper": interval.upper,
     }
-
-
-def _tests(found: Assessment, row: int) -> pd.DataFrame:
-    """Return the tests of one curve, each with null and alternative in words and a sentence."""
-    gate, exact = found.gate, "t distribution"
-    bounds, m = found.gain_bounds, number(found.margin[row])
-    entries = [
-        (
-            "any scaling", "the same score at every size", "a gain with size, of any exponent",
-            gate.statistic[row], gate.p[row], f"null by quasi-Monte Carlo, {DRAWS} points",
-            "scaling is seen", "no scaling is seen",
-        ),
-        (
-            "trend", "no slope on log size", "a rise with log size",
-            gate.trend[row], gate.trend_p[row], exact,
-            "the score improves with log size", "no trend for the better",
-        ),
-        (
-            "plateau", "a pure power law towards the best score", "it levels off short of it",
-            found.plateau[0][row], found.plateau[1][row], f"signed root, {exact}",
-            "it levels off short of the best score", "a perfect score far out is not excluded",
-        ),
-        (
-            "curvature", "the log law: every doubling gains the same", "doublings gain ever less",
-            found.curvature[0][row], found.curvature[1][row], f"signed root, {exact}",
-            "gains shrink with size", "a gain that never shrinks is not excluded",
-        ),
-        (
-            "lack of fit", "the law passes through the size means", "it misses them",
-            found.lack_of_fit[0][row], found.lack_of_fit[1][row], "F against replicates",
-            "the law misses the size means", "no misfit is seen",
-        ),
-    ]  # fmt: skip
-    rows = []
-    for test, null, alternative, statistic, p, method, yes, no in entries:
-        says = "cannot be made with this table" if np.isnan(p) else f"{yes if p < 0.05 else no}"
-        if not np.isnan(p):
-            says += f" (p {_p_text(p)})"
-        rows.append((test, null, alternative, float(statistic), float(p), method, says))
-    lower, upper = bounds.lower[row], bounds.upper[row]
-    rows.append(
-        (
-            "practical saturation",
-            f"the {found.factor:g}-fold gain is at least {m}",
-            f"it is less than {m}",
-            float(upper),
-            np.nan,
-            f"one-sided {bounds.method}",
-            f"gain {interval_text(bounds.estimate[row], lower, upper)}, each bound one-sided 95 %; "
-            f"margin {m}",
-        )
-    )
-    columns = ["test", "null", "alternative", "statistic", "p", "method", "says"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.2g}"

@@ -24,6 +24,9 @@ _SAYS = {
 }
 
 
+_ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
+
+
 def verdict_text(verdict: str) -> str:
     """Return a verdict in plain words.
 
@@ -155,7 +158,9 @@ def set_summary(fits: FitSet) -> str:
 
 def set_text(table: pd.DataFrame) -> pd.DataFrame:
     """Return :meth:`FitSet.table` with gains as text intervals and sizes in plain words."""
-    shown = table.drop(columns=["gain", "lower", "upper", "margin", "published"]).copy()
+    shown = table.drop(
+        columns=["gain", "lower", "upper", "margin", "published", "adjusted_verdict"]
+    ).copy()
     by = table.columns[: list(table.columns).index("runs")]
     shown[by] = shown[by].map(lambda key: "-" if key is None else key)
     triples = zip(table["gain"], table["lower"], table["upper"], strict=True)
@@ -166,12 +171,26 @@ def set_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_text(table: pd.DataFrame) -> str:
-    """Return how many curves got which verdict; the inconclusive ones are always counted."""
-    counts = table["verdict"].value_counts()
+    """Return how many curves got which verdict, before and after adjustment for their number.
+
+    The inconclusive ones are always counted.
+    """
+    text = f"{len(table)} curves: {_counts(table['verdict'])}"
+    adjust = table.attrs.get("adjust")
+    if adjust is None:
+        return text
+    return (
+        f"{text}\nadjusted for a family of {table.attrs['family']} ({_ADJUSTED[adjust]}): "
+        f"{_counts(table['adjusted_verdict'])}"
+    )
+
+
+def _counts(verdicts: pd.Series[str]) -> str:
+    counts = verdicts.value_counts()
     parts = [
         f"{int(counts.get(v, 0))} {v}" for v in _SAYS if counts.get(v, 0) or v == "inconclusive"
     ]
-    return f"{len(table)} curves: " + ", ".join(parts)
+    return ", ".join(parts)
 
 
 def html(fit: Fit) -> str:

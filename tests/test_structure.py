@@ -30,7 +30,11 @@ ROOMS = {
     "estimands": (2, "estimands"),
     "estimate": (3, "estimate"),
     "inference": (4, "inference"),
-    "questions": (5, "gate selection saturation verdict certificate results diagnostics"),
+    "questions": (
+        5,
+        "gate selection saturation verdict certificate results diagnostics plateau permutation "
+        "breakpoint secant claims hypotheses",
+    ),
     "telling": (6, "words storage _drawing plots"),
     "face": (7, "fit"),
     "report": (8, "report"),

@@ -1,0 +1,124 @@
+"""What a verdict claims, its p value, and what is left of the claims of a whole family.
+
+Each verdict is a claim against a null of its own, and has the p value at which its bound meets
+the margin:
+
+- ``saturated``: the gain is at least the margin, and the gate sees scaling;
+- ``still_scaling``: it is at most the margin, and the gate sees scaling;
+- ``no_scaling``: the gain over the table is at least the margin, and the gate sees none.
+
+Claims of one kind form a family. After Holm's adjustment the chance that any curve is wrongly
+called saturated is at most 5 %, and so for the other two; after that of Benjamini and Hochberg the
+expected share of wrong ones among those called saturated is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from .errors import FitError, nearest
+from .estimands import Estimand, Gain, ObservedGain
+from .inference import Inference, t_against
+from .saturation import ONE_SIDED, VERDICTS, Assessment
+from .selection import Candidates
+
+__all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance"]
+
+Floats = NDArray[np.float64]
+Adjust = Literal["holm", "bh"] | None
+ADJUSTMENTS = {"holm": "holm", "bh": "fdr_bh"}
+_KINDS = VERDICTS[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims of G curves; arrays ``(G,)``.
+
+    Parameters
+    ----------
+    p, adjusted_p : array
+        Of the verdict's own claim; of an inconclusive curve, of the claim nearest to being made.
+        nan where a verdict is refused.
+    verdict : array of str
+        The verdict where its adjusted p value is at most 5 %, else ``inconclusive``.
+    family : int
+        Number of curves that could have been called anything.
+    adjust : {"holm", "bh", None}
+        How they were adjusted.
+    """
+
+    p: Floats
+    adjusted_p: Floats
+    verdict: NDArray[Any]
+    family: int
+    adjust: Adjust
+
+
+def distance(
+    candidates: Candidates, estimand: Estimand, value: Floats, inference: Inference
+) -> tuple[Floats, Floats]:
+    """Return how far ``value`` lies above each curve's estimate in units of t, and the d.f."""
+    t, df = np.full(len(candidates), np.nan), np.ones(len(candidates))
+    for i in np.unique(candidates.chosen):
+        rows = np.flatnonzero(candidates.chosen == i)
+        item = candidates.estimates[i].take(rows)
+        t[rows] = t_against(item, estimand.take(rows), value[rows], inference)
+        df[rows] = item.scale[1]
+    return t, df
+
+
+def claims(
+    found: Assessment, candidates: Candidates, inference: Inference, adjust: Adjust = "holm"
+) -> Claims:
+    """Return the p values of the verdicts, adjusted over the family of curves.
+
+    Parameters
+    ----------
+    found : Assessment
+        Verdicts of G curves.
+    candidates : Candidates
+        The laws fitted to them.
+    inference : Inference
+        What made the bounds.
+    adjust : {"holm", "bh", None}
+        Holm 1979 (jstor.org/stable/4615733), Benjamini & Hochberg 1995
+        (doi:10.1111/j.2517-6161.1995.tb02031.x), or none.
+    """
+    if adjust is not None and adjust not in ADJUSTMENTS:
+        raise FitError(
+            f"adjust={adjust!r}; use 'holm', 'bh' or None" + nearest(str(adjust), [*ADJUSTMENTS])
+        )
+    p = _p_values(found, candidates, inference)
+    tested = np.flatnonzero(~found.refused)
+    adjusted = p.copy()
+    if adjust is not None and tested.size:
+        from statsmodels.stats.multitest import multipletests
+
+        for kind in range(len(_KINDS)):
+            corrected = multipletests(p[kind, tested], method=ADJUSTMENTS[adjust])[1]
+            adjusted[kind, tested] = corrected
+    # A decided curve stands for its own claim, an undecided one for the nearest.
+    own = np.select([found.verdict == kind for kind in _KINDS], [0, 1, 2], -1)
+    nearest_claim = np.where(own >= 0, own, np.nan_to_num(p, nan=1.0).argmin(axis=0))
+    here = nearest_claim, np.arange(p.shape[1])
+    kept = (own >= 0) & (adjusted[here] <= 1.0 - ONE_SIDED)
+    verdict = np.where(kept, found.verdict, "inconclusive") if adjust else found.verdict
+    return Claims(p[here], adjusted[here], verdict, int(tested.size), adjust)
+
+
+def _p_values(found: Assessment, candidates: Candidates, inference: Inference) -> Floats:
+    """Return the p value of each kind of claim ``(3, G)``; 1 where the gate rules it out."""
+    p = np.ones((len(_KINDS), len(candidates)))
+    seen = found.gate.p <= 1.0 - ONE_SIDED
+    rows = np.flatnonzero(seen & ~found.refused)
+    t, df = distance(candidates.take(rows), Gain(found.factor), found.margin[rows], inference)
+    p[:2, rows] = np.maximum(found.gate.p[rows], [stdtr(df, -t), stdtr(df, t)])
+    rows = np.flatnonzero(~seen & ~found.refused)
+    t, df = distance(candidates.take(rows), ObservedGain(), found.margin[rows], inference)
+    p[2, rows] = stdtr(df, -t)
+    return np.where(found.refused, np.nan, np.nan_to_num(p, nan=1.0))

@@ -1,0 +1,208 @@
+"""Every test of one curve: null and alternative in words, statistic, p, how p was got, a sentence.
+
+The tests that simulate are made here, when they are asked for, and not with every verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr
+
+from ._format import number, size_text
+from .breakpoint import TABLES, Bend, beats_smooth_laws, bend_test
+from .claims import distance
+from .estimands import Gain
+from .gate import DRAWS
+from .inference import Inference
+from .permutation import SHUFFLES, permutation_test
+from .plateau import SIMULATED, bootstrap_plateau_test, doubtful
+from .saturation import ONE_SIDED, Assessment
+from .secant import last_slope
+from .selection import Candidates
+
+__all__ = ["Evidence"]
+
+
+class _Test(NamedTuple):
+    """One row of the table of tests."""
+
+    test: str
+    null: str
+    alternative: str
+    statistic: float
+    p: float
+    method: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a verdict on one curve rests on.
+
+    Parameters
+    ----------
+    found : Assessment
+        Of any number of curves.
+    row : int
+        Which of them.
+    candidates : Candidates
+        The laws fitted to this curve alone.
+    inference : Inference
+        What made the bounds.
+    seed : int
+        For the tests that simulate.
+    """
+
+    found: Assessment
+    row: int
+    candidates: Candidates
+    inference: Inference
+    seed: int
+
+    @cached_property
+    def tests(self) -> pd.DataFrame:
+        """One row a test: test, null, alternative, statistic, p, method, says."""
+        rows = [*self._of_scaling(), *self._of_shape(), *self._of_gain()]
+        return pd.DataFrame(rows, columns=list(_Test._fields))
+
+    @cached_property
+    def bend(self) -> Bend:
+        """The test of a straight line in log size, with the best break."""
+        return bend_test(self.candidates.sample, self.seed)
+
+    @cached_property
+    def is_break(self) -> bool:
+        """Whether the curve bends, and a broken stick beats the smooth laws."""
+        if not self.bend.p[0] <= 0.05:
+            return False
+        spanning = self.candidates.spanning()
+        better = beats_smooth_laws(self.candidates.sample, spanning.estimates, spanning.surviving)
+        return bool(better[0])
+
+    def _of_scaling(self) -> Iterator[_Test]:
+        gate, row = self.found.gate, self.row
+        seen, unseen = "scaling is seen", "no scaling is seen"
+        yield _test(
+            "any scaling", "the same score at every size", "a gain with size, of any exponent",
+            gate.statistic[row], gate.p[row], f"null by quasi-Monte Carlo, {DRAWS} points",
+            seen, unseen,
+        )  # fmt: skip
+        statistic, p = permutation_test(self.candidates.sample, self.seed)
+        yield _test(
+            "any scaling, by permutation", "the runs are exchangeable over the sizes",
+            "a gain with size, of any exponent", statistic[0], p[0],
+            f"{SHUFFLES} random permutations of the runs, exact if all runs scatter alike",
+            seen, unseen,
+        )  # fmt: skip
+        yield _test(
+            "trend", "no slope on log size", "a rise with log size",
+            gate.trend[row], gate.trend_p[row], "t distribution",
+            "the score improves with log size", "no trend for the better",
+        )  # fmt: skip
+
+    def _of_shape(self) -> Iterator[_Test]:
+        found, row = self.found, self.row
+        null = self.candidates.estimate_of("power")
+        wide = self.candidates.estimate_of("saturating_power")
+        root, p = found.plateau[0][row], found.plateau[1][row]
+        referee = float(bootstrap_plateau_test(null, wide, self.seed)[0])
+        how = f"parametric bootstrap, {SIMULATED} tables refitted"
+        words = (
+            "a pure power law towards the best score", "it levels off short of it",
+            "it levels off short of the best score", "a perfect score far out is not excluded",
+        )  # fmt: skip
+        decides = bool(doubtful(wide)[0])
+        yield _test(
+            "plateau", *words[:2], root, referee if decides else p,
+            f"signed root, {how if decides else 't distribution'}", *words[2:],
+        )  # fmt: skip
+        yield _test("plateau, bootstrap referee", *words[:2], root, referee, how, *words[2:])
+        yield _test(
+            "curvature", "the log law: every doubling gains the same", "doublings gain ever less",
+            found.curvature[0][row], found.curvature[1][row], "signed root, t distribution",
+            "gains shrink with size", "a gain that never shrinks is not excluded",
+        )  # fmt: skip
+        yield self._of_break()
+        yield _test(
+            "lack of fit", "the law passes through the size means", "it misses them",
+            found.lack_of_fit[0][row], found.lack_of_fit[1][row], "F against replicates",
+            "the law misses the size means", "no misfit is seen",
+        )  # fmt: skip
+
+    def _of_break(self) -> _Test:
+        bend = self.bend
+        says = "curvature, no distinguishable break"
+        if self.is_break:
+            says = f"a break at {size_text(bend.size[0])}, better than any smooth law"
+        return _test(
+            "break", "a straight line in log size", "a line that bends at one size",
+            bend.statistic[0], bend.p[0],
+            f"largest F over the breaks, null by Monte Carlo, {TABLES} tables",
+            says, "no bend is seen",
+        )  # fmt: skip
+
+    def _of_gain(self) -> Iterator[_Test]:
+        found, row = self.found, self.row
+        factor, margin = found.factor, float(found.margin[row])
+        refused = bool(found.refused[row])
+        method = f"one-sided {found.gain_bounds.method}"
+        k, m = f"{factor:g}-fold gain", number(margin)
+        t, p_less, p_more = self._against(Gain(factor), margin, refused)
+        low, high = found.gain_bounds.lower[row], found.gain_bounds.upper[row]
+        yield _test(
+            "practical saturation", f"the {k} is at least {m}", f"it is less than {m}",
+            t, p_less, method,
+            f"it is less than {m}: at most {number(high)}",
+            f"it may be {'any amount' if np.isinf(high) else f'as much as {number(high)}'}",
+        )  # fmt: skip
+        yield _test(
+            "worthwhile gain", f"the {k} is at most {m}", f"it is more than {m}",
+            -t, p_more, method,
+            f"it is more than {m}: at least {number(low)}",
+            f"it may be {'any loss' if np.isinf(low) else f'as little as {number(low)}'}",
+        )  # fmt: skip
+        share = margin * np.log(2.0) / np.log(factor)
+        t, p_less, _ = self._against(Gain(2.0), share, refused)
+        yield _test(
+            "next doubling", f"the next doubling gains at least {number(share)}",
+            "it gains less than its share of the margin", t, p_less, method,
+            f"the next doubling gains less than {number(share)}",
+            f"a gain of {number(share)} from the next doubling is not excluded",
+        )  # fmt: skip
+        secant = last_slope(self.candidates.sample)
+        bound = float(secant.bound(factor, ONE_SIDED)[0])
+        level = f"{100 * ONE_SIDED:g} %"
+        yield _test(
+            "no-extrapolation bound", f"the {k} is at least {m}, and gains shrink with log size",
+            f"it is less than {m}",
+            bound, float(secant.p(factor, np.array([margin]))[0]),
+            f"slope over the last decade, t distribution, one-sided {level}",
+            *(
+                f"if gains shrink with log size, the {k} is at most {number(bound)}, {words} {m}"
+                for words in ("less than", "which does not exclude")
+            ),
+        )  # fmt: skip
+
+    def _against(self, estimand: Gain, value: float, refused: bool) -> tuple[float, float, float]:
+        """Return t of a gain below the value, and p of "at least" and "at most" the value."""
+        if refused:
+            return np.nan, np.nan, np.nan
+        t, df = distance(self.candidates, estimand, np.array([value]), self.inference)
+        return float(t[0]), float(stdtr(df, -t)[0]), float(stdtr(df, t)[0])
+
+
+def _test(
+    test: str, null: str, alternative: str, statistic: Any, p: Any, method: str, yes: str, no: str
+) -> _Test:
+    """Return a row whose sentence is ``yes`` where p is below 0.05, and ``no`` where it is not."""
+    if np.isnan(p):
+        says = "cannot be made with this table"
+    else:
+        says = f"{yes if p < 0.05 else no} (p {'< 0.001' if p < 0.001 else f'= {p:.2g}'})"
+    return _Test(test, null, alternative, float(statistic), float(p), method, says)

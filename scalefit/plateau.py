@@ -1,0 +1,123 @@
+"""Does the curve level off short of the best score? A signed root, and a bootstrap as its referee.
+
+The null is a pure power law towards the best value of the metric, the alternative one that levels
+off before. The null lies on the boundary of the alternative, so half of all tables show nothing
+(Self & Liang 1987, doi:10.1080/01621459.1987.10478472), and the signed root is compared with t.
+The parametric bootstrap needs no such theory: tables are simulated from the fitted null, both laws
+are fitted to each, and the observed root is placed among theirs (Davison & Hinkley 1997, 4.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .estimate import Estimate, estimate
+from .noise import Gaussian
+from .sample import Sample
+from .selection import signed_root
+
+__all__ = ["SIMULATED", "bootstrap_plateau_test", "doubtful", "plateau_test"]
+
+Floats = NDArray[np.float64]
+#: Tables simulated: p = 0.05 is known to about +/- 0.007.
+SIMULATED = 999
+
+
+def plateau_test(null: Estimate, wide: Estimate) -> tuple[Floats, Floats]:
+    """Return the signed root of "it levels off short of the best score", and its p value by t.
+
+    Parameters
+    ----------
+    null, wide : Estimate
+        The power law and the saturating power law, fitted to the same G curves.
+
+    Returns
+    -------
+    root, p : arrays (G,)
+        nan where the metric has no best value.
+    """
+    frame = wide.sample.frame
+    limit = wide.evaluate(wide.law.limit(wide.shapes(), frame, np))
+    short = np.where(wide.flat, 0.0, np.sign(frame.sign * (frame.limit - limit)))
+    known = ~np.isnan(frame.limit)
+    root, p = signed_root(null, wide, np.where(known, short, np.nan))
+    return np.where(known, root, np.nan), np.where(known, p, np.nan)
+
+
+def doubtful(wide: Estimate) -> NDArray[np.bool_]:
+    """Return where the t distribution is not to be trusted, so that the bootstrap decides.
+
+    These are errors that are not normal, and fits on a bound of the exponent.
+    """
+    at_bound = wide.solution.at_bound.any(axis=1)
+    return at_bound | np.full(len(wide), wide.sample.kernel is not None)
+
+
+def bootstrap_plateau_test(
+    null: Estimate,
+    wide: Estimate,
+    rng: np.random.Generator | int = 0,
+    simulated: int = SIMULATED,
+) -> Floats:
+    """Return the p value of the signed root by parametric bootstrap, for every curve.
+
+    Parameters
+    ----------
+    null, wide : Estimate
+        The power law and the saturating power law, fitted to the same G curves.
+    rng : Generator or int
+        Source of the simulated errors.
+    simulated : int
+        Tables simulated a curve. Each law is fitted to all of them in one batch.
+
+    Returns
+    -------
+    array (G,)
+        ``(1 + larger or equal) / (simulated + 1)``; nan where the metric has no best value.
+
+    Notes
+    -----
+    Errors have the variance function of the null fit, which is estimated anew in every simulated
+    table where it was estimated. They are normal for least squares. An error model with a kernel
+    resamples the residuals of the null fit, scaled to its residual variance.
+    """
+    seed = int(np.random.default_rng(rng).integers(2**62))
+    root, p = plateau_test(null, wide)
+    for g in np.flatnonzero(~np.isnan(root) & null.applicable & wide.applicable):
+        tables = _simulated(null.take([g]), simulated, np.random.default_rng(seed))
+        drawn, _ = plateau_test(estimate(null.law, tables), estimate(wide.law, tables))
+        larger = np.count_nonzero(drawn >= root[g] - 1e-9 * abs(root[g]))
+        p[g] = (1.0 + larger) / (simulated + 1.0)
+    return p
+
+
+def _simulated(null: Estimate, simulated: int, generator: np.random.Generator) -> Sample:
+    """Return tables drawn from one fitted curve, with its sizes, replicates and error model."""
+    sample = null.sample
+    fitted, runs = null.fitted()[0], sample.runs[0]
+    there = ~np.isnan(runs)
+    one_run = np.ones(len(fitted))
+    np.divide(sample.count[0], sample.weight[0], out=one_run, where=sample.weight[0] > 0)
+    spread = np.sqrt(one_run)[:, None]
+    variance = null.total_ss[0] / max(float(null.residual_df[0]), 1.0)
+    shape = (simulated, *runs.shape)
+    if sample.kernel is None:
+        errors = np.sqrt(variance) * generator.standard_normal(shape)
+    else:
+        residuals = ((runs - fitted[:, None]) / spread)[there]
+        residuals = residuals - residuals.mean()
+        freed = np.sqrt(residuals.size / max(float(null.residual_df[0]), 1.0))
+        errors = freed * generator.choice(residuals, shape)
+    drawn = np.where(there, fitted[:, None] + spread * errors, np.nan)
+    count = np.maximum(sample.count[0], 1.0)
+    mean = np.where(there, drawn, 0.0).sum(axis=2) / count
+    mean = np.where(sample.count[0] > 0, mean, fitted)
+    about = np.where(there, drawn - mean[:, :, None], 0.0)
+    tables = replace(
+        sample.take(np.zeros(simulated, dtype=np.intp)),
+        mean=mean, spread=(about * about).sum(axis=2), runs=drawn,
+    )  # fmt: skip
+    return Gaussian().weigh(tables) if sample.variance_df[0] > 0 else tables
