@@ -21,7 +21,7 @@ from .estimate import Estimate, estimate
 from .noise import variance_slope
 from .sample import Sample
 
-__all__ = ["TABLES", "Bend", "bend_test", "beats_smooth_laws"]
+__all__ = ["TABLES", "Bend", "beats_smooth_laws", "bend_test"]
 
 Floats = NDArray[np.float64]
 #: Simulated tables a curve: p = 0.05 is known to about +/- 0.005.
