@@ -1,15 +1,26 @@
-"""Rows T1 and T3: size of the scaling gate and of the pure-against-saturating test."""
+"""Rows T1 to T6: size and power of the tests of scaling, of a plateau, of a break, of a gain."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
+from scalefit.breakpoint import beats_smooth_laws, bend_test
+from scalefit.claims import claims
+from scalefit.estimands import Gain
 from scalefit.estimate import estimate
 from scalefit.gate import scaling_gate
-from scalefit.laws import get_law
+from scalefit.inference import profile, t_against
+from scalefit.laws import LAWS, get_law
 from scalefit.noise import Gaussian
-from scalefit.selection import signed_root
+from scalefit.permutation import permutation_test
+from scalefit.plateau import bootstrap_plateau_test, plateau_test
+from scalefit.sample import by_size
+from scalefit.secant import last_slope
+from scalefit.selection import candidates
 
 from .simulation import LARGE, SMALL, Truth, rate, sample_of
 
@@ -34,23 +45,25 @@ def test_t1_gate_size(design, replicates):
         check(*rate(scaling_gate(sample).p <= 0.05), 0.0, 0.065, replicates, label)
 
 
-def test_gate_has_power():
-    slope = 0.8 + 0.01 * np.log10(SMALL.sizes / SMALL.sizes[0])
-    sample = sample_of(slope, SMALL, 0.01, 500, 3)
+@pytest.mark.parametrize("replicates", [250, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("design", "sigma", "bar"), [(SMALL, 0.01, 0.75), (LARGE, 0.02, 0.92)])
+def test_t2_gate_power(design, sigma, bar, replicates):
+    """A gain of 0.01 a decade is seen."""
+    slope = 0.8 + 0.01 * np.log10(design.sizes / design.sizes[0])
+    sample = sample_of(slope, design, sigma, replicates, 3)
     p, error = rate(scaling_gate(sample).p <= 0.05)
-    assert p > 0.7 - 3 * error
+    label = f"T2 {design.name} sigma {sigma}"
+    check(p, error, bar - 3 * error, 1.0, replicates, label)
 
 
-def plateau_test(exponent, design, sigma, replicates, seed):
-    """Return p values when the truth is a pure power law towards 1."""
-    truth = Truth(exponent, asymptote=1.0, gap=0.4)
+def laws_for(exponent, asymptote, gap, design, sigma, replicates, seed):
+    """Return fits of the power law and of the saturating one to a true power law."""
+    truth = Truth(exponent, asymptote, gap)
     sample = sample_of(
         truth.mean(design.sizes, design), design, sigma, replicates, seed,
         noise=Gaussian("constant"),
     )  # fmt: skip
-    null, wide = estimate(get_law("power"), sample), estimate(get_law("saturating_power"), sample)
-    limit = wide.evaluate(wide.law.limit(wide.shapes(), sample.frame, np))
-    return signed_root(null, wide, np.where(wide.flat, 0.0, np.sign(1.0 - limit)))[1]
+    return estimate(get_law("power"), sample), estimate(get_law("saturating_power"), sample)
 
 
 @pytest.mark.parametrize("replicates", REPLICATES)
@@ -59,15 +72,161 @@ def test_t3_pure_against_saturating(replicates):
     cells = [(d, s, a) for d in (SMALL, LARGE) for s in (0.0005, 0.005, 0.02)
              for a in (0.06, 0.15, 0.4, 0.8)]  # fmt: skip
     for k, (design, sigma, exponent) in enumerate(cells):
-        p = plateau_test(exponent, design, sigma, replicates, 40 + k)
+        fits = laws_for(exponent, 1.0, 0.4, design, sigma, replicates, 40 + k)
+        _, p = plateau_test(*fits)
         label = f"T3 {design.name} sigma {sigma} a {exponent}"
         check(*rate(p < 0.05), 0.038, 0.060, replicates, label)
 
 
-def test_t3_rejects_a_real_plateau():
-    truth = Truth(0.4, asymptote=0.9, gap=0.3)
-    sample = sample_of(truth.mean(SMALL.sizes, SMALL), SMALL, 0.02, 500, 9)
-    null, wide = estimate(get_law("power"), sample), estimate(get_law("saturating_power"), sample)
-    limit = wide.evaluate(wide.law.limit(wide.shapes(), sample.frame, np))
-    p = signed_root(null, wide, np.sign(1.0 - limit))[1]
-    assert rate(p < 0.05)[0] > 0.45
+@pytest.mark.parametrize("replicates", [400, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("exponent", "design", "bar"), [(0.4, SMALL, 0.55), (0.2, LARGE, 0.60)], ids=str
+)
+def test_t4_plateau_power(exponent, design, bar, replicates):
+    _, p = plateau_test(*laws_for(exponent, 0.9, 0.3, design, 0.02, replicates, 9))
+    label = f"T4 {design.name} a {exponent}"
+    check(*rate(p < 0.05), bar, 1.0, replicates, label)
+
+
+@pytest.mark.parametrize("exponent", [0.15, 0.4])
+@pytest.mark.parametrize(
+    ("replicates", "tables"), [(80, 99), pytest.param(4000, 499, marks=pytest.mark.slow)]
+)
+def test_bootstrap_referee_size(exponent, replicates, tables):
+    null, wide = laws_for(exponent, 1.0, 0.4, SMALL, 0.02, replicates, 60)
+    p = np.concatenate(
+        [
+            bootstrap_plateau_test(null.take(rows), wide.take(rows), rng, tables)
+            for rng, rows in enumerate(np.array_split(np.arange(replicates), replicates // 4))
+        ]
+    )
+    label = f"plateau, bootstrap referee, a {exponent}"
+    check(*rate(p <= 0.05), 0.038, 0.060, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("design", [SMALL, LARGE], ids=lambda d: d.name)
+def test_permutation_size(design, replicates):
+    """Exact for any error distribution that all runs share, here a long-tailed one."""
+    rng = np.random.default_rng(61)
+    runs = design.n_sizes * design.seeds
+    y = 0.8 + 0.01 * rng.standard_t(2, (replicates, runs))
+    group = np.repeat(np.arange(replicates), runs)
+    x = np.tile(np.repeat(design.sizes, design.seeds), replicates)
+    ones = np.ones(replicates)
+    sample = by_size(x, y.ravel(), group, ones, np.nan * ones)
+    p = np.concatenate(
+        [
+            permutation_test(sample.take(rows), seed, 499)[1]
+            for seed, rows in enumerate(np.array_split(np.arange(replicates), 20))
+        ]
+    )
+    label = f"permutation, t with 2 d.f., {design.name}"
+    check(*rate(p <= 0.05), 0.043, 0.057, replicates, label)
+
+
+def stick(design, slope=0.15, after=0.02):
+    """Return a line that bends a little above the middle of the sizes, and the break."""
+    z, bend = np.log10(design.sizes / design.sizes[0]), 0.535 * design.decades
+    mean = 0.6 + slope * np.minimum(z, bend) + after * np.maximum(z - bend, 0.0)
+    return mean, design.sizes[0] * 10**bend
+
+
+@pytest.mark.parametrize("replicates", [400, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("design", [SMALL, LARGE], ids=lambda d: d.name)
+def test_t6_bend_size(design, replicates):
+    line = 0.7 + 0.05 * np.log10(design.sizes / design.sizes[0])
+    for variance in ("constant", "auto"):
+        sample = sample_of(line, design, 0.02, replicates, 62, noise=Gaussian(variance))
+        p = np.concatenate(
+            [
+                bend_test(sample.take(rows), seed, tables=499).p
+                for seed, rows in enumerate(np.array_split(np.arange(replicates), 20))
+            ]
+        )
+        high = 0.057 if variance == "constant" else 0.065
+        label = f"T6 size, {design.name}, {variance} variance"
+        check(*rate(p <= 0.05), 0.043 if variance == "constant" else 0.0, high, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("design", [SMALL, LARGE], ids=lambda d: d.name)
+def test_t6_break_coverage(design, replicates):
+    mean, truth = stick(design)
+    for sigma in (0.02, 0.005):
+        sample = sample_of(mean, design, sigma, replicates, 63, noise=Gaussian("constant"))
+        bend = bend_test(sample, tables=1)
+        label = f"T6 coverage of the break, {design.name}, sigma {sigma}"
+        hits = (bend.lower <= truth) & (truth <= bend.upper)
+        check(*rate(hits), 0.93, 1.0, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", [15, pytest.param(1000, marks=pytest.mark.slow)])
+def test_t6_a_smooth_bend_is_not_called_a_break(replicates):
+    for design, exponent in ((SMALL, 0.5), (SMALL, 1.0), (LARGE, 0.5), (LARGE, 1.0)):
+        mean = Truth(exponent).mean(design.sizes, design)
+        sample = sample_of(mean, design, 0.01, replicates, 64)
+        laws = candidates(LAWS, sample).spanning()
+        bends = bend_test(sample, tables=99).p <= 0.05
+        called = bends & beats_smooth_laws(sample, laws.estimates, laws.surviving)
+        assert rate(bends)[0] > 0.9  # significant nearly always, and no evidence of a break
+        label = f"T6 called a break, {design.name}, a {exponent}"
+        check(*rate(called), 0.0, 0.05, replicates, label)
+
+
+GAINS = [(0.0, 0.02), (0.2, 0.02), (0.5, 0.01), (1.0, 0.01)]
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("design", [SMALL, LARGE], ids=lambda d: d.name)
+def test_p_values_are_uniform_where_the_gain_equals_the_margin(design, replicates):
+    """Far into the tail, where an adjustment for many curves needs them."""
+    for k, (exponent, sigma) in enumerate(GAINS):
+        truth = Truth(exponent, gap=0.3 if exponent else 0.05)
+        mean = truth.mean(design.sizes, design)
+        sample = sample_of(mean, design, sigma, replicates, 65 + k)
+        fitted = estimate(get_law("saturating_power"), sample)
+        margin = np.full(replicates, truth.gain(10, design))
+        t = t_against(fitted, Gain(10), margin, profile)
+        for tail, p in (
+            ("at least", stdtr(fitted.scale[1], -t)), ("at most", stdtr(fitted.scale[1], t))
+        ):  # fmt: skip
+            for level, low, high in ((0.005, 0, 0.009), (0.05, 0.035, 0.065), (0.5, 0.47, 0.53)):
+                label = f"p of {tail} <= {level}, {design.name}, a {exponent}"
+                check(*rate(p <= level), low, high, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+def test_the_bound_without_extrapolation_is_valid_for_concave_curves(replicates):
+    for k, (exponent, sigma) in enumerate(GAINS):
+        for design in (SMALL, LARGE):
+            truth = Truth(exponent, gap=0.3 if exponent else 0.05)
+            sample = sample_of(truth.mean(design.sizes, design), design, sigma, replicates, 70 + k)
+            gain = truth.gain(10, design)
+            label = f"no-extrapolation bound below the gain, {design.name}, a {exponent}"
+            wrong = last_slope(sample).bound(10, 0.95) < gain
+            check(*rate(wrong), 0.0, 0.06, replicates, label)
+
+
+@pytest.mark.parametrize("replicates", [1200, pytest.param(24_000, marks=pytest.mark.slow)])
+def test_holm_keeps_false_claims_of_a_family_rare(replicates):
+    """Families of twelve curves whose gain is the margin, all to be called saturated."""
+    truth, size = Truth(0.5), 12
+    sample = sample_of(truth.mean(SMALL.sizes, SMALL), SMALL, 0.01, replicates, 75)
+    fitted = candidates([get_law("saturating_power")], sample)
+    claimed = SimpleNamespace(
+        factor=10.0,
+        gate=SimpleNamespace(p=np.zeros(size)),
+        refused=np.zeros(size, dtype=bool),
+        margin=np.full(size, truth.gain(10, SMALL)),
+        verdict=np.full(size, "saturated", dtype=object),
+    )
+    wrong = {"holm": [], "bh": [], None: []}
+    for rows in np.arange(replicates).reshape(-1, size):
+        for adjust, found in wrong.items():
+            family = claims(claimed, fitted.take(rows), profile, adjust)
+            found.append((family.adjusted_p <= 0.05).any())
+    for adjust in ("holm", "bh"):
+        label = f"family of 12, any saturated, {adjust}"
+        check(*rate(np.array(wrong[adjust])), 0.0, 0.065, replicates, label)
+    assert rate(np.array(wrong[None]))[0] > 0.25
