@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .fit import Fit
 
-__all__ = ["paper", "plot_fit", "plot_fits", "plot_gain", "plot_residuals"]
+__all__ = ["paper", "plot_fit", "plot_fits", "plot_gain", "plot_margins", "plot_residuals"]
 
 paper = draw.paper
 Verdict = tuple[str, str]
@@ -235,6 +235,60 @@ def plot_gain(
         ax.set_xlabel(f"gain in {plain(fit.table.score, 60)} (right is better)", parse_math=False)
         draw.title(ax, fit.label, f"gain beyond {size_text(top)} {driver}")
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.22), ncols=2)
+    return ax
+
+
+def plot_margins(fit: Fit, ax: Axes | None = None, *, factor: float = 10.0) -> Axes:
+    """Draw the verdict against the margin: which answer each smallest gain of interest gets.
+
+    Parameters
+    ----------
+    fit : Fit
+        The curve.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+    factor : float
+        The k of the k-fold gain.
+
+    Returns
+    -------
+    Axes
+        One bar a verdict, with the margin in use as a dotted line; the last bar goes on.
+
+    Examples
+    --------
+    >>> import scalefit as sf
+    >>> fit = sf.fit({"cells": [1e4, 1e5, 1e6, 1e7] * 2, "seed": [0] * 4 + [1] * 4,
+    ...               "f1": [.60, .75, .81, .84, .61, .74, .80, .83]})
+    >>> ax = plot_margins(fit, paper())
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['still scaling', 'cannot tell', 'saturated']
+    """
+    found = fit.saturation(factor)
+    table = found.by_margin()
+    finite = [edge for edge in (*table["above"], *table["below"]) if np.isfinite(edge)]
+    right = 1.4 * max(*finite, found.margin)
+    with draw.style():
+        ax = draw.screen((6.4, 1.4 + 0.4 * len(table))) if ax is None else ax
+        for i, part in enumerate(table.to_dict("records")):
+            left, below = part["above"], part["below"]
+            ax.barh(
+                i, min(below, right) - left, left=left, height=0.6,
+                color=_COLOURS[part["verdict"]],
+            )  # fmt: skip
+            if np.isinf(below):
+                ax.annotate("", (right, i), (0.97 * right, i), arrowprops={"arrowstyle": "->"})
+        ax.axvline(
+            found.margin, color=draw.BLACK, linestyle=":", linewidth=1.6,
+            label=f"margin {number(found.margin)}",
+        )  # fmt: skip
+        ax.set_yticks(range(len(table)), [verdict_text(verdict) for verdict in table["verdict"]])
+        ax.set_ylim(len(table) - 0.5, -0.5)
+        ax.set_xlim(0.0, right)
+        ax.set_xlabel(f"margin: smallest gain of interest in {plain(fit.table.score, 60)}",
+                      parse_math=False)  # fmt: skip
+        draw.title(ax, fit.label, f"verdict on {found.factor:g} times the largest size")
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.22))
     return ax
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtrit
 
 import scalefit as sf
+from scalefit.breakpoint import beats_smooth_laws, bend_test
+from scalefit.claims import ADJUSTMENTS
+from scalefit.estimands import Gain, ObservedGain
+from scalefit.estimate import estimate
 from scalefit.gate import scaling_gate
+from scalefit.inference import profile, t_against, wald
+from scalefit.laws import get_law
 from scalefit.noise import Gaussian
+from scalefit.permutation import permutation_test
+from scalefit.plateau import bootstrap_plateau_test, plateau_test
+from scalefit.plots import paper, plot_margins
 from scalefit.sample import by_size
+from scalefit.secant import last_slope
 
 SIZES = 1e5 * 10 ** np.linspace(0, 3, 12)
 
@@ -144,3 +155,209 @@ def test_influential_size_is_named():
     row = fit.diagnostics.set_index("code").loc["influential_size"]
     assert "without size 10k" in row["message"]
     assert "crowded_top" in set(fit.diagnostics.code)
+
+
+def sample_of(mean, sigma, curves=1, seeds=3, seed=0, sizes=SIZES, limit=1.0):
+    rng = np.random.default_rng(seed)
+    x = np.tile(np.repeat(sizes, seeds), curves)
+    y = np.tile(np.repeat(mean, seeds), curves) + sigma * rng.standard_normal(x.size)
+    group = np.repeat(np.arange(curves), len(sizes) * seeds)
+    best = np.full(curves, limit)
+    return Gaussian().weigh(by_size(x, y, group, np.ones(curves), best))
+
+
+@pytest.mark.parametrize(
+    ("law", "inference", "curves", "close"),
+    [
+        ("saturating_power", profile, 40, 2e-3),
+        ("exponential", profile, 40, 1e-4),
+        ("log_linear", profile, 40, 1e-12),
+        ("hill", profile, 3, 1e-3),
+        ("saturating_power", wald, 40, 2e-5),
+    ],
+)
+def test_p_is_five_percent_exactly_where_the_margin_is_the_bound(law, inference, curves, close):
+    fitted = estimate(get_law(law), sample_of(0.9 - 0.3 * T**-0.3, 0.01, curves))
+    quantile = stdtrit(fitted.scale[1], 0.95)
+    for question in (Gain(10), ObservedGain()):
+        bounds = inference(fitted, question, 0.9)
+        for bound, sign in ((bounds.upper, 1.0), (bounds.lower, -1.0)):
+            # At zero the lower bound is the edge of the law, which many levels share.
+            inside = np.isfinite(bound) & (bound > 1e-6)
+            t = t_against(fitted.take(inside), question, bound[inside], inference)
+            np.testing.assert_allclose(t, sign * quantile[inside], atol=close)
+            # A bound is found by a scan, which may stop one in a hundred thousand short.
+            typical = np.median(np.abs(t - sign * quantile[inside]))
+            assert typical < (1e-9 if inference is profile and law != "hill" else 2e-5)
+
+
+def test_p_against_the_margin_rises_and_falls_with_it():
+    fitted = estimate(get_law("saturating_power"), sample_of(0.9 - 0.3 * T**-0.5, 0.01))
+    margins = np.linspace(1e-4, 0.3, 60)
+    t = t_against(fitted.take(np.zeros(60, dtype=int)), Gain(10), margins, profile)
+    assert np.all(np.diff(t) > 0)
+    assert np.isfinite(t).all()
+
+
+def test_the_p_values_are_those_of_the_verdict():
+    fit = fit_of(0.9 - 0.3 * T**-0.5)
+    lower, upper = fit.saturation().lower, fit.saturation().upper
+    for margin, name in ((upper, "practical saturation"), (lower, "worthwhile gain")):
+        tests = fit.saturation(margin=margin).tests.set_index("test")
+        assert tests.loc[name, "p"] == pytest.approx(0.05, abs=1e-6)
+
+
+def test_by_margin_flips_at_the_bounds():
+    found = fit_of(0.9 - 0.3 * T**-0.5).saturation()
+    table = found.by_margin()
+    assert table["verdict"].tolist() == ["still_scaling", "inconclusive", "saturated"]
+    assert table["below"].tolist() == [found.lower, found.upper, np.inf]
+    assert table["above"].tolist() == [0.0, found.lower, found.upper]
+    assert "still scaling below" in found.explain()
+    flat = fit_of(np.full(12, 0.8)).saturation().by_margin()
+    assert flat["verdict"].tolist() == ["inconclusive", "no_scaling"]
+    few = {"cells": [1e5, 1e6, 1e7] * 3, "f1": [0.5, 0.6, 0.7, 0.51, 0.62, 0.7, 0.5, 0.6, 0.69]}
+    refused = sf.fit(few).saturation()
+    assert refused.by_margin()["verdict"].tolist() == ["inconclusive"]
+    assert "inconclusive for every m" in refused.explain()
+
+
+def test_margins_are_drawn_as_they_are_told():
+    fit = fit_of(0.9 - 0.3 * T**-0.5)
+    ax = plot_margins(fit, paper())
+    table = fit.saturation().by_margin()
+    assert [bar.get_x() for bar in ax.patches] == table["above"].tolist()
+    assert "10 times" in ax.get_title("left") + ax.get_title()
+
+
+def test_every_test_can_be_made_or_says_that_it_cannot():
+    tests = fit_of(0.9 - 0.3 * T**-0.5, seeds=1).saturation().tests
+    assert not tests["says"].str.contains("nan").any()
+    assert (tests["p"].isna() == (tests["says"] == "cannot be made with this table")).all()
+    assert tests.set_index("test").loc["lack of fit", "says"] == "cannot be made with this table"
+    few = {"cells": [1e5, 1e6], "f1": [0.5, 0.6]}
+    assert not sf.fit(few).saturation().tests["says"].str.contains("nan").any()
+
+
+def test_permutation_p_is_exact():
+    """Of all 4! orders of four runs only the observed one is rising throughout."""
+    x, y = np.array([1e4, 1e5, 1e6, 1e7]), np.array([0.5, 0.6, 0.7, 0.8])
+    sample = by_size(x, y, np.zeros(4, int), np.ones(1), np.ones(1))
+    _, p = permutation_test(sample, 0, 20_000)
+    assert p[0] == pytest.approx(1 / 24, abs=0.006)
+    worse = by_size(x, -y, np.zeros(4, int), np.ones(1), np.ones(1))
+    assert permutation_test(worse, 0, 999)[1][0] > 0.9
+
+
+def test_permutation_handles_unequal_replicates_and_company():
+    rng = np.random.default_rng(3)
+    x = np.concatenate([np.repeat(SIZES, 2), SIZES[:5]])
+    y = 0.7 + 0.003 * np.log10(x) + 0.01 * rng.standard_normal((2, x.size))
+    group = np.repeat([0, 1], x.size)
+    both = by_size(np.tile(x, 2), y.ravel(), group, np.ones(2), np.ones(2))
+    p = permutation_test(both, 5, 199)[1]
+    for g in range(2):
+        assert permutation_test(both.take([g]), 5, 199)[1][0] == p[g]
+
+
+def test_the_referee_agrees_with_the_signed_root():
+    sample = sample_of(0.92 - 0.3 * T**-0.3, 0.01, curves=3)
+    null, wide = (estimate(get_law(name), sample) for name in ("power", "saturating_power"))
+    _, p = plateau_test(null, wide)
+    np.testing.assert_allclose(bootstrap_plateau_test(null, wide, 0, 1999), p, atol=0.02)
+
+
+def test_the_referee_decides_where_the_exponent_is_on_a_bound():
+    fit = fit_of(np.where(SIZES[0] < SIZES, 0.9, 0.5), sigma=0.01, seeds=3)
+    tests = fit.saturation().tests.set_index("test")
+    assert "bootstrap" in tests.loc["plateau", "method"]
+    assert tests.loc["plateau", "p"] == tests.loc["plateau, bootstrap referee", "p"]
+
+
+def test_without_a_best_score_there_is_no_plateau_test():
+    sample = sample_of(0.9 - 0.3 * T**-0.5, 0.01, limit=np.nan)
+    null, wide = (estimate(get_law(name), sample) for name in ("power", "saturating_power"))
+    assert np.isnan(bootstrap_plateau_test(null, wide, 0, 19)).all()
+
+
+def test_a_clear_break_is_called_and_located():
+    z = np.log10(SIZES)
+    mean = np.where(z < 6.4, 0.2 + 0.2 * (z - 5), 0.48 - 0.05 * (z - 6.4))
+    fit = fit_of(mean, sigma=0.002, seeds=5)
+    found = fit.saturation()
+    says = found.tests.set_index("test").loc["break", "says"]
+    assert says.startswith("a break at 2.5")
+    row = found.points.set_index("definition").loc["break of the slope (broken stick)"]
+    assert row["lower"] < 10**6.4 < row["upper"]
+
+
+def test_a_smooth_bend_is_no_break():
+    found = fit_of(0.9 - 0.3 * T**-0.5).saturation()
+    row = found.tests.set_index("test").loc["break"]
+    assert row["p"] < 0.01
+    assert "no distinguishable break" in row["says"]
+    assert "break" not in " ".join(found.points["definition"])
+
+
+def test_a_break_within_the_outer_gaps_is_open():
+    """Between the last two sizes no break can be told from another."""
+    mean = 0.5 + 0.1 * np.log10(T)
+    mean[-1] = mean[-2]
+    bend = bend_test(sample_of(mean, 0.001, seeds=3), 0, tables=99)
+    assert np.isinf(bend.upper[0])
+    assert bend.lower[0] >= SIZES[-3]
+
+
+def test_few_sizes_have_no_bend():
+    sample = sample_of(np.linspace(0.5, 0.6, 4), 0.01, sizes=SIZES[:4])
+    assert np.isnan(bend_test(sample).p[0])
+    fitted = [estimate(get_law("log_linear"), sample)]
+    assert not beats_smooth_laws(sample, fitted, np.ones((1, 1), bool))[0]
+
+
+def test_secant_is_the_slope_of_the_last_decade():
+    mean = np.where(T <= 100, 0.5, 0.5 + 0.1 * np.log10(T / 100))
+    found = last_slope(sample_of(mean, 1e-9))
+    assert found.slope[0] * np.log(10) == pytest.approx(0.1, rel=0.2)
+    assert found.bound(10, 0.95)[0] == pytest.approx(np.log(10) * found.slope[0], rel=1e-5)
+    level = found.bound(10, 0.95)
+    assert found.p(10, level)[0] == pytest.approx(0.05)
+    assert np.isnan(last_slope(sample_of(mean[:2], 0.01, sizes=SIZES[:2])).slope[0])
+
+
+def curves_of(exponents, sigma=0.004):
+    rng = np.random.default_rng(5)
+    frames = []
+    for i, exponent in enumerate(exponents):
+        x = np.repeat(SIZES, 3)
+        y = 0.9 - 0.3 * (x / SIZES[0]) ** -exponent + sigma * rng.standard_normal(x.size)
+        frames.append(pd.DataFrame({"curve": i, "cells": x, "f1": y}))
+    return pd.concat(frames)
+
+
+def test_family_adjustment_only_takes_back():
+    table = curves_of(np.linspace(0.3, 0.6, 12), sigma=0.008)
+    fits = sf.fit(table, by="curve")
+    single = fits.saturation(adjust=None)
+    assert (single["adjusted_verdict"] == single["verdict"]).all()
+    np.testing.assert_array_equal(single["p"], single["p_adjusted"])
+    kept = {}
+    for adjust in ADJUSTMENTS:
+        found = fits.saturation(adjust=adjust)
+        assert (found["p_adjusted"] >= found["p"]).all()
+        changed = found["adjusted_verdict"] != found["verdict"]
+        assert (found.loc[changed, "adjusted_verdict"] == "inconclusive").all()
+        decided = found["verdict"] != "inconclusive"
+        assert (found.loc[decided, "p"] <= 0.05).all()
+        assert (found.loc[~decided, "p"] > 0.05).all()
+        kept[adjust] = (found["adjusted_verdict"] != "inconclusive").sum()
+    assert kept["holm"] < kept["bh"] == (single["verdict"] != "inconclusive").sum()
+    with pytest.raises(sf.FitError, match="use 'holm', 'bh' or None"):
+        fits.saturation(adjust="bonferroni")
+
+
+def test_summary_of_a_family_counts_the_inconclusive_ones():
+    fits = sf.fit(curves_of([0.3, 0.45, 1.0]), by="curve")
+    text = fits.summary()
+    assert "adjusted for a family of 3 (Holm)" in text
+    assert text.count("inconclusive") >= 2

@@ -37,7 +37,7 @@ _CLOSER = np.concatenate([-(0.5 ** np.arange(1, 25)), [0.0], 0.5 ** np.arange(1,
 _WINDOW = np.linspace(-1.0, 1.0, 17)
 _ZOOMS = 7
 #: Precision of t where a level is searched for.
-_PRECISION = 1e-3
+_PRECISION = 1e-5
 
 
 def t_against(

@@ -208,7 +208,7 @@ def test_the_bound_without_extrapolation_is_valid_for_concave_curves(replicates)
             check(*rate(wrong), 0.0, 0.06, replicates, label)
 
 
-@pytest.mark.parametrize("replicates", [1200, pytest.param(24_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("replicates", [1200, pytest.param(12_000, marks=pytest.mark.slow)])
 def test_holm_keeps_false_claims_of_a_family_rare(replicates):
     """Families of twelve curves whose gain is the margin, all to be called saturated."""
     truth, size = Truth(0.5), 12
