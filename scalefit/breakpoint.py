@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from .estimate import Estimate, estimate
+from .inference import Interval
 from .noise import variance_slope
 from .sample import Sample
 
@@ -45,6 +46,8 @@ class Bend:
         Best break, and the ends of its profile set, in driver units. An end is open (infinite)
         where it reaches the first or the last gap between sizes, inside which no break can be told
         from another nor from one outside.
+    level : float
+        Coverage of the profile set.
     """
 
     statistic: Floats
@@ -52,6 +55,14 @@ class Bend:
     size: Floats
     lower: Floats
     upper: Floats
+    level: float
+
+    def __getitem__(self, row: int) -> Interval:
+        """Return the break of one curve."""
+        return Interval(
+            float(self.size[row]), float(self.lower[row]), float(self.upper[row]),
+            self.level, "profile set of the break",
+        )  # fmt: skip
 
 
 def bend_test(
@@ -102,7 +113,8 @@ def bend_test(
             -np.inf if low <= z[1] + slip else x0 * np.exp(low),
             np.inf if high >= z[-2] - slip else x0 * np.exp(high),
         )  # fmt: skip
-    return Bend(*result.T)
+    statistic, p, size, lower, upper = result.T
+    return Bend(statistic, p, size, lower, upper, level)
 
 
 def beats_smooth_laws(

@@ -94,7 +94,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
             drawn[key] = _errors(count, seed)
         estimated = bool(sample.variance_df[g])
         tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
-        # Far out, where no simulated table reaches, Bonferroni's bound over the exponents is sharper.
+        # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
         bound = scanned.shape[1] * stdtr(df[g], -statistic)
         p = min((1.0 + tail.sum()) / (DRAWS + 1.0), float(bound))
         result[g] = statistic, p, t[-1], stdtr(df[g], -t[-1]), stdtr(df[g], t[-1])

@@ -26,7 +26,10 @@ from .saturation import ONE_SIDED, Assessment
 from .secant import last_slope
 from .selection import Candidates
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "interval_sizes"]
+
+#: A bound on a size beyond this bounds nothing in this world.
+_ENDLESS = 1e15
 
 
 class _Test(NamedTuple):
@@ -139,7 +142,9 @@ class Evidence:
         bend = self.bend
         says = "curvature, no distinguishable break"
         if self.is_break:
-            says = f"a break at {size_text(bend.size[0])}, better than any smooth law"
+            place = bend[0]
+            size = interval_sizes(place.estimate, place.lower, place.upper)
+            says = f"a break at {size}, better than any smooth law"
         return _test(
             "break", "a straight line in log size", "a line that bends at one size",
             bend.statistic[0], bend.p[0],
@@ -206,3 +211,18 @@ def _test(
     else:
         says = f"{yes if p < 0.05 else no} (p {'< 0.001' if p < 0.001 else f'= {p:.2g}'})"
     return _Test(test, null, alternative, float(statistic), float(p), method, says)
+
+
+def interval_sizes(size: float, lower: float, upper: float) -> str:
+    """Return a size with its interval in plain words: "14M [7.5M, 18M]"."""
+    if np.isnan(lower) or np.isnan(upper):
+        return size_text(size)
+    if upper > _ENDLESS:
+        upper = np.inf
+    if np.isinf(lower) and np.isinf(upper):
+        return "not identified"
+    if np.isinf(upper):
+        return f"above {size_text(lower)}"
+    if np.isinf(lower):
+        return f"below {size_text(upper)}"
+    return f"{size_text(size)} [{size_text(lower)}, {size_text(upper)}]"

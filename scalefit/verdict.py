@@ -10,17 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._format import number, size_text
+from ._format import number
 from .claims import Claims
-from .hypotheses import Evidence
+from .hypotheses import Evidence, interval_sizes
 from .inference import Interval
 from .saturation import ONE_SIDED, Assessment
 
 __all__ = ["Saturation", "interval_sizes", "several", "single"]
-
-
-#: A bound on a size beyond this bounds nothing in this world.
-_ENDLESS = 1e15
 
 
 @dataclass(frozen=True)
@@ -79,13 +75,15 @@ class Saturation:
             _point("95 % of the attainable gain (model)", found.attainable[row]),
         ]
         if self.evidence.is_break:
-            bend = self.evidence.bend
-            ends = float(bend.lower[0]), float(bend.upper[0])
-            point = Interval(float(bend.size[0]), *ends, 0.95, "profile set")
-            rows.append(_point("break of the slope (broken stick)", point))
-        rule = "95 % of the best single run (published rule, no evidence)"
-        published = Interval(self.published, np.nan, np.nan, np.nan, "published rule")
-        rows.append({**_point(rule, published), "size": self.published})
+            rows.append(_point("break of the slope (broken stick)", self.evidence.bend[0]))
+        rows.append(
+            {
+                "definition": "95 % of the best single run (published rule, no evidence)",
+                "size": self.published,
+                "lower": np.nan,
+                "upper": np.nan,
+            }
+        )
         return pd.DataFrame(rows)
 
     def by_margin(self) -> pd.DataFrame:
@@ -155,21 +153,6 @@ class Saturation:
 
     def __repr__(self) -> str:
         return f"<Saturation {self}>"
-
-
-def interval_sizes(size: float, lower: float, upper: float) -> str:
-    """Return a size with its interval in plain words: "14M [7.5M, 18M]"."""
-    if np.isnan(lower) or np.isnan(upper):
-        return size_text(size)
-    if upper > _ENDLESS:
-        upper = np.inf
-    if np.isinf(lower) and np.isinf(upper):
-        return "not identified"
-    if np.isinf(upper):
-        return f"above {size_text(lower)}"
-    if np.isinf(lower):
-        return f"below {size_text(upper)}"
-    return f"{size_text(size)} [{size_text(lower)}, {size_text(upper)}]"
 
 
 def single(evidence: Evidence, published: float) -> Saturation:
