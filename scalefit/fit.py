@@ -19,7 +19,7 @@ from .estimate import Estimate
 from .findings import findings_frame
 from .inference import Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
-from .noise import Noise, Variance, get_noise
+from .noise import Noise, Variance, get_noise, usual_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
 from .sample import of_table
@@ -142,14 +142,11 @@ def fit(
     table = make_table(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds, on_bad=on_bad
     )
+    sample = of_table(table)
+    error_model = error_model or usual_noise(sample, variance)
     settings = Settings(error_model, inference, level, _seed(rng))
-    found = FitSet(table, fit_table(table, laws, error_model), settings)
+    found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
     return found if table.by else found.only()
-
-
-def fit_table(table: Table, laws: Sequence[Law], noise: Noise) -> Candidates:
-    """Fit every law to every curve of a table."""
-    return candidates(laws, noise.weigh(of_table(table)))
 
 
 def _allowed(option: str, given: str, names: Sequence[str]) -> None:

@@ -113,7 +113,7 @@ class Candidates:
                 "law": e.law.name,
                 "n_params": e.law.n_params,
                 "objective": float(e.total_ss[0]),
-                "residual_sd": float(np.sqrt(e.total_ss[0] / max(float(e.residual_df[0]), 1.0))),
+                "residual_sd": float(e.run_scale[0]),
                 "lack_of_fit_p": float(e.lack_of_fit[1][0]),
                 "aicc": float(aicc[i]),
                 "weight": float(weight[i]),
@@ -191,8 +191,7 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     square = np.stack([e.total_ss for e in estimates]) / df
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
-    scores = estimates[0].sample.mean
-    floor = np.maximum(1e-24 * (scores**2).max(axis=1), 1e-300)  # rounding of a perfect fit
+    floor = np.maximum(1e-24 * estimates[0].sample.magnitude ** 2, 1e-300)  # of a perfect fit
     ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
     tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
     return tail

@@ -289,6 +289,11 @@ class Law:
         """Number of free parameters of the mean."""
         return self.n_columns + (len(self.guesses) if self.guesses else len(self.shapes))
 
+    @property
+    def rises(self) -> tuple[int, ...]:
+        """Columns whose coefficients must not be negative for the curve to improve with scale."""
+        return tuple(range(min(1, self.n_columns - 1), self.n_columns)) if self.rising else ()
+
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called ``name``; LawError if the law has none."""
         for parameter in self.parameters:
