@@ -76,7 +76,6 @@ def test_cells_come_before_other_sizes_and_params():
         (runs(), {"by": "cells", "drivers": "cells"}, ["'cells'", "one part"]),
         (runs(), {"by": ["accuracy", "accuracy"]}, ["by= twice"]),
         (runs(params=SIZES), {}, ["'cells' and 'params'", "by='params'", "drivers='params'"]),
-        (runs(params=SIZES), {"drivers": ["cells", "params"]}, ["one driver at a time", "by="]),
         ({"a": SIZES, "score": SCORES}, {}, ["'a', 'score'", "drivers="]),
         ({"tokens": SIZES, "samples": SIZES, "score": SCORES}, {}, ["'tokens', 'samples'"]),
         ({"cells": SIZES, "b": SCORES}, {}, ["'cells', 'b'", "score="]),
