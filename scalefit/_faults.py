@@ -149,7 +149,8 @@ def repeat_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:
             f"{', '.join((*columns.by, *columns.drivers, *columns.replicates))} and "
             f"{columns.score}",
             positions[by_row],
-            "If these are different runs, pass by= with the columns that tell them apart.",
+            "If these are different runs, pass by= with the columns that tell them apart, or run= "
+            "with the one that names the run of each checkpoint.",
             originals[by_row],
         )
     ]
