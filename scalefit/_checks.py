@@ -297,7 +297,7 @@ def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
     z -= (_sums(z, cells.group) / n_sizes)[cells.group]
     square = _sums(z * z, cells.group)
     # Rounding leaves a little of a driver that stays the same.
-    still: NDArray[np.bool_] = (square <= 1e-20 * n_sizes).any(axis=1)
+    still = square.min(axis=1) <= 1e-20 * n_sizes[:, 0]
     both = np.where(still, 1.0, square.prod(axis=1))
     shared = _sums(z.prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
     return {

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scalefit as sf
 from scalefit import datasets
 from scalefit.errors import ScalefitError, TableError
 from scalefit.sample import of_table
@@ -577,6 +579,16 @@ def test_the_hash_follows_the_roles():
     ]
     assert len(set(hashes)) == 5
     assert make_table(other).sha256 == hashes[0]
+
+
+def test_a_saved_fit_keeps_drivers_and_roles(tmp_path):
+    columns = {"spread": [0.1, None, 0.2, 0.1], "k": [2, 1, 3, 2], "job": ["a", 7, "c", "ü"]}
+    table = make_table(sweep(**columns), drivers=BOTH, sd="spread", n="k", run="job")
+    one = sf.fit(sweep(), drivers="params", law="constant", variance="constant")
+    replace(one, table=table).save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json").table
+    assert (again.drivers, again.roles) == (table.drivers, table.roles)
+    pd.testing.assert_frame_equal(again.rows, table.rows, check_exact=True)
 
 
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
