@@ -335,7 +335,7 @@ def _metrics(
         resolved[name] = resolve(
             name,
             draft.scores[mine],
-            np.exp(np.log(draft.sizes[mine]).mean(axis=1)),  # in which several drivers rise
+            np.exp(np.log(draft.sizes[mine]).mean(axis=1)),  # two drivers count alike in a trend
             draft.group[mine],
             better=better,
             bounds=bounds,
