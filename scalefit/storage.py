@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "versions", "write_whole"]
 
-SCHEMA = "scalefit fit 1"
+SCHEMA = "scalefit fit 2"
 
 
 def versions() -> dict[str, str]:
@@ -66,6 +66,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
             "score": table.score,
             "by": table.by,
             "seed": table.seed,
+            "roles": table.roles,
             "keys": table.keys,
             "metrics": [asdict(metric) for metric in table.metrics],
             "source": table.source,
@@ -130,6 +131,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         score=part["score"],
         by=tuple(part["by"]),
         seed=part["seed"],
+        roles=dict(part["roles"]),
         keys=tuple(tuple(key) for key in part["keys"]),
         group=np.zeros(len(part["rows"]["index"]), dtype=np.intp),
         metrics=tuple(Metric(**{k: _number(v) for k, v in m.items()}) for m in part["metrics"]),
