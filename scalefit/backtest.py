@@ -77,9 +77,17 @@ def backtest(
     Examples
     --------
     >>> import scalefit as sf
-    >>> runs = sf.datasets.load("denadel_2026").query("model == 'SCimilarity' and seed < 3")
-    >>> found = sf.backtest(runs, by="dataset", on_bad="drop")
-    >>> found.table.query("forecaster == 'robust'")[["dataset", "factor", "runs", "covered"]]
+    >>> cells = [1e4, 2e4, 4e4, 8e4, 16e4, 32e4, 64e4]
+    >>> f1 = [0.600, 0.663, 0.708, 0.741, 0.760, 0.778, 0.788]
+    >>> found = sf.backtest({"cells": cells, "f1": f1})
+    >>> found.table.query("forecaster == 'chosen'")[["size", "factor", "law", "covered"]]
+            size  factor               law  covered
+    6   640000.0     2.0  saturating_power      1.0
+    20  320000.0     2.0  saturating_power      1.0
+    21  640000.0     4.0  saturating_power      1.0
+    42  160000.0     2.0  saturating_power      1.0
+    43  320000.0     4.0  saturating_power      1.0
+    44  640000.0     8.0  saturating_power      1.0
     """
     if not (isinstance(holdout, (int, float)) and 0 < holdout < 1):
         raise FitError(
@@ -102,19 +110,18 @@ def backtest(
     # The first round cuts each curve below its largest size that may be hidden alone.
     rank = np.where(cuts, np.cumsum(cuts[:, ::-1], axis=1)[:, ::-1], 0)
     rounds = int(rank.max())
+    tell = progress or (lambda *_: None)
     parts = []
     for done in range(rounds):
-        if progress is not None:
-            progress("backtest", done, rounds)
+        tell("backtest", done, rounds)
         curve, last = np.nonzero(rank == done + 1)
         part = forecast_hidden(
             table.take(curve.tolist()), sample.x[curve, last], laws, fits.settings
         )
-        parts.append(part.assign(_curve=curve[part["_curve"]]))
-    if progress is not None:
-        progress("backtest", rounds, rounds)
-    rows = pd.concat(parts, ignore_index=True).sort_values("_curve", kind="stable")
-    return Backtest(fits, float(holdout), _named(rows, fits), skipped)
+        parts.append(part.assign(curve=curve[part["curve"]]))
+    tell("backtest", rounds, rounds)
+    rows = pd.concat(parts, ignore_index=True).sort_values("curve", kind="stable")
+    return Backtest(fits, float(holdout), rows.reset_index(drop=True), skipped)
 
 
 def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
@@ -155,15 +162,6 @@ def _keys(fits: FitSet, rows: NDArray[np.intp]) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.RangeIndex(len(rows)), dtype=object)
 
 
-def _named(rows: pd.DataFrame, fits: FitSet) -> pd.DataFrame:
-    """Return the rows with the keys of their curves in front."""
-    rows = rows.reset_index(drop=True)
-    keys = _keys(fits, rows["_curve"].to_numpy())
-    table = pd.concat([keys, rows], axis=1)
-    table.attrs["label"] = f"{100 * fits.settings.level:g} % intervals for one new run"
-    return table
-
-
 @dataclass(frozen=True)
 class Backtest:
     """Forecasts of hidden sizes beside what was observed there; made by :func:`backtest`.
@@ -177,8 +175,8 @@ class Backtest:
         The curves with nothing hidden.
     holdout : float
         Largest share of the log range that was hidden.
-    table : DataFrame
-        One row per curve, cut, hidden size and forecaster: the ``by`` columns, sizes_left,
+    rows : DataFrame
+        One row per curve, cut, hidden size and forecaster: curve (its number), sizes_left,
         largest_left, size, factor (size over the largest left), distance (log factor over the log
         range left), runs (hidden at this size), observed (their mean), forecaster, law, estimate,
         lower, upper (of the interval for one new run), covered (share of the runs inside),
@@ -191,13 +189,20 @@ class Backtest:
 
     fits: FitSet
     holdout: float
-    table: pd.DataFrame
+    rows: pd.DataFrame
     skipped: pd.DataFrame
 
     @property
     def level(self) -> float:
         """Nominal coverage of the intervals."""
         return self.fits.settings.level
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The rows, with the ``by`` columns in front."""
+        table = pd.concat([_keys(self.fits, self.rows["curve"].to_numpy()), self.rows], axis=1)
+        table.attrs["label"] = f"{100 * self.level:g} % intervals for one new run"
+        return table
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
@@ -212,9 +217,9 @@ class Backtest:
         for name, band, part in self._parts():
             told = part[part["covered"].notna()]
             runs = int(told["runs"].sum())
-            found = share_of_curves(told.groupby("_curve")["covered"].mean(), runs)
+            found = share_of_curves(told.groupby("curve")["covered"].mean(), runs)
             rows.append({
-                "forecaster": name, "distance": band, "curves": told["_curve"].nunique(),
+                "forecaster": name, "distance": band, "curves": told["curve"].nunique(),
                 "sizes": len(told), "runs": runs, "coverage": found.share, "error": found.error,
                 "lower": found.lower, "upper": found.upper, "silent": 1.0 - len(told) / len(part),
             })  # fmt: skip
@@ -234,14 +239,14 @@ class Backtest:
             told = part[part["signed_error"].notna()]
             size = told["observed"].abs()
             relative = pd.DataFrame({
-                "_curve": told["_curve"],
+                "curve": told["curve"],
                 "signed_error": told["signed_error"],
                 "absolute_error": told["signed_error"].abs(),
                 "interval_score": told["interval_score"] / size,
                 "crps": told["crps"] / size,
                 "open": np.isinf(told["interval_score"]).astype(float),
             })  # fmt: skip
-            mean = relative.groupby("_curve").mean()
+            mean = relative.groupby("curve").mean()
             rows.append({
                 "forecaster": name, "distance": band, "curves": len(mean),
                 "signed_error": mean["signed_error"].mean(),
@@ -255,7 +260,7 @@ class Backtest:
 
     def _parts(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
         """Yield forecaster, band and rows, for all bands that occur and for all together."""
-        table = self.table
+        table = self.rows
         band = np.searchsorted(_BANDS, table["distance"].to_numpy() * (1 - 1e-9))
         for name in table["forecaster"].unique():
             mine = (table["forecaster"] == name).to_numpy()
@@ -272,12 +277,12 @@ class Backtest:
         stands in. The weights are for point forecasts: intervals are never averaged.
         See :func:`scalefit.scoring.simplex_weights` for formula and sources.
         """
-        errors = self.table.pivot_table(
-            index=["_curve", "largest_left", "size"], columns="forecaster", values="signed_error",
+        errors = self.rows.pivot_table(
+            index=["curve", "largest_left", "size"], columns="forecaster", values="signed_error",
             sort=False, dropna=False,
         ).reindex(columns=[*self._laws, "chosen"]).dropna(subset=["chosen"])  # fmt: skip
         laws, chosen = errors[self._laws].to_numpy(), errors["chosen"].to_numpy()
-        curve = errors.index.get_level_values("_curve").to_numpy()
+        curve = errors.index.get_level_values("curve").to_numpy()
         share = 1.0 / np.bincount(curve)[curve]
         filled = np.where(np.isnan(laws), chosen[:, None], laws)
         found = simplex_weights(filled * np.sqrt(share)[:, None])
@@ -304,18 +309,15 @@ class Backtest:
         x = sizes_from(sizes, table.drivers[0])
         curve = np.repeat(np.arange(len(fitted)), x.size)
         at = np.tile(x, len(fitted))
+        bounds = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve].T
         values = np.empty((len(fitted.estimates), at.size))
         for i, estimate in enumerate(fitted.estimates):
             many = estimate.take(curve)
             terms = Value(at).terms(many.law, many.shapes(), many.sample.frame, np)
-            values[i] = np.where(many.applicable, many.evaluate(terms), np.nan)
+            values[i] = np.where(many.applicable, np.clip(many.evaluate(terms), *bounds), np.nan)
         chosen = values[fitted.chosen[curve], np.arange(at.size)]
         mixed = self.weights.to_numpy() @ np.where(np.isnan(values), chosen, values)
-        bounds = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve]
-        keys = _keys(self.fits, curve)
-        return keys.assign(**{
-            table.drivers[0]: at, "estimate": np.clip(mixed, bounds[:, 0], bounds[:, 1])
-        })  # fmt: skip
+        return _keys(self.fits, curve).assign(**{table.drivers[0]: at, "estimate": mixed})
 
     def passed(self, distance: float, forecaster: str = "robust") -> pd.Series[bool]:
         """Return, per curve, whether forecasts at this distance or beyond have held.
@@ -334,17 +336,17 @@ class Backtest:
             mean share of their runs inside the intervals is at most 0.10 below the level.
         """
         self._check(forecaster)
-        far = self.table[self.table["distance"] >= distance * (1 - 1e-9)]
+        far = self.rows[self.rows["distance"] >= distance * (1 - 1e-9)]
         far = far[far["forecaster"] == forecaster]
         # No forecast is no success.
-        share = far.assign(covered=far["covered"].fillna(0.0)).groupby("_curve")["covered"].mean()
+        share = far.assign(covered=far["covered"].fillna(0.0)).groupby("curve")["covered"].mean()
         held = share.reindex(range(len(self.fits))) >= self.level - _SLACK
         by = list(self.fits.all_rows.by)
         index = pd.MultiIndex.from_tuples(list(self.fits), names=by) if by else pd.RangeIndex(1)
         return pd.Series(held.to_numpy(), index=index, name="passed")
 
     def _check(self, forecaster: str) -> None:
-        names = self.table["forecaster"].unique().tolist()
+        names = self.rows["forecaster"].unique().tolist()
         if forecaster not in names:
             raise FitError(
                 f"no forecaster named {forecaster!r}; the forecasters are {', '.join(names)}"
@@ -378,11 +380,11 @@ class Backtest:
 
     def headline(self) -> str:
         """Return what was done, and how the form-robust and the chosen forecasts did."""
-        cuts = self.table.groupby("_curve")["largest_left"].nunique()
+        cuts = self.rows.groupby("curve")["largest_left"].nunique()
         lines = [
             f"{len(cuts)} of {len(self.fits)} curves, cut {int(cuts.sum())} times; up to "
             f"{100 * self.holdout:g} % of the log range hidden, "
-            f"{number(self.table['factor'].max())} times the largest size left at most."
+            f"{number(self.rows['factor'].max())} times the largest size left at most."
         ]
         for name, words in (("robust", "form-robust"), ("chosen", "chosen law's")):
             row = self._total(name)
@@ -404,11 +406,14 @@ class Backtest:
         rows = rows[(rows["distance"] == _ALL) & (rows["forecaster"] == forecaster)]
         return {str(name): value for name, value in rows.iloc[0].items()}
 
+    def weights_text(self) -> str:
+        """Return the weights of the laws in one line."""
+        weights = ", ".join(f"{law} {w:.2f}" for law, w in self.weights.items() if w >= 0.005)
+        return f"weights of the laws in point forecasts: {weights or 'none'}"
+
     def summary(self) -> str:
         """Return what was done, coverage and errors, the weights, and what was left out."""
-        weights = ", ".join(f"{law} {w:.2f}" for law, w in self.weights.items() if w >= 0.005)
-        lines = [self.headline(), "", table_text(self.coverage_text()), "",
-                 f"weights of point forecasts: {weights}"]  # fmt: skip
+        lines = [self.headline(), "", table_text(self.coverage_text()), "", self.weights_text()]
         if len(self.skipped):
             lines += ["", f"{len(self.skipped)} curves not backtested:", table_text(self.skipped)]
         return "\n".join(lines)
@@ -420,6 +425,6 @@ class Backtest:
         total = self._total("robust")
         text = interval_text(total["coverage"], total["lower"], total["upper"])
         return (
-            f"<Backtest of {self.table['_curve'].nunique()} curves: form-robust coverage {text} of "
+            f"<Backtest of {self.rows['curve'].nunique()} curves: form-robust coverage {text} of "
             f"{total['runs']} runs at {100 * self.level:g} %>"
         )

@@ -32,10 +32,10 @@ def plot_backtest(found: Backtest, *, ax: Axes | None = None, forecaster: str = 
     -------
     Axes
     """
-    rows = found.table[found.table["forecaster"] == forecaster].dropna(subset=["signed_error"])
+    rows = found.rows[found.rows["forecaster"] == forecaster].dropna(subset=["signed_error"])
     with style():
         ax = screen((6.4, 4.0)) if ax is None else ax
-        for _, path in rows.groupby(["_curve", "largest_left"], sort=False):
+        for _, path in rows.groupby(["curve", "largest_left"], sort=False):
             path = path.sort_values("distance")
             ax.plot(path["distance"], 100 * path["signed_error"], color=GREY, alpha=0.35,
                     linewidth=0.8, zorder=1)  # fmt: skip

@@ -41,7 +41,8 @@ def choose_cuts(sample: Sample, holdout: float) -> Bools:
 def share_hidden(sample: Sample) -> Floats:
     """Return the share of the log range above each size, ``(G, K)``."""
     log = np.log(sample.x)
-    share: Floats = (log[:, -1:] - log) / (log[:, -1:] - log[:, :1])
+    width = log[:, -1:] - log[:, :1]
+    share: Floats = (log[:, -1:] - log) / np.where(width > 0, width, 1.0)
     return share
 
 
@@ -78,7 +79,7 @@ def forecast_hidden(
     Returns
     -------
     DataFrame
-        One row per forecaster, curve and hidden size (at most six a curve): ``_curve`` (its
+        One row per forecaster, curve and hidden size (at most six a curve): ``curve`` (its
         number), and the columns of :attr:`Backtest.table`.
     """
     seen = table.rows[table.drivers[0]].to_numpy(dtype=float) <= last[table.group]
@@ -90,7 +91,7 @@ def forecast_hidden(
     sign = whole.frame.sign[curve]
     first = whole.x[curve, 0]
     about = {
-        "_curve": curve,
+        "curve": curve,
         "sizes_left": (whole.count[curve] > 0).sum(axis=1) - hidden[curve].sum(axis=1),
         "largest_left": last[curve],
         "size": x,
