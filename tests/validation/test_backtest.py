@@ -21,7 +21,7 @@ from .simulation import Design, Truth
 
 SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 DESIGN = Design(8, 3, 2.5)
-CURVES = [80, pytest.param(1000, marks=pytest.mark.slow)]
+CURVES = [40, pytest.param(500, marks=pytest.mark.slow)]
 
 
 def shared(name):
@@ -66,7 +66,7 @@ def test_b1_runs_are_covered_where_the_law_is_true(curves, exponent):
     show(found)
     for distance in ("up to 0.25", "0.25 to 0.5", "0.5 to 1", "all"):
         row = line(found, "saturating_power", distance)
-        slack = 3 * max(row["error"], 0.22 / np.sqrt(curves)) if curves < 1000 else 0.01
+        slack = 3 * max(row["error"], 0.22 / np.sqrt(curves)) if curves < 500 else 0.015
         assert abs(row["coverage"] - 0.95) < slack, distance
         assert line(found, "robust", distance)["coverage"] > 0.95 - slack, distance
     assert line(found, "saturating_power")["silent"] == 0
@@ -74,17 +74,17 @@ def test_b1_runs_are_covered_where_the_law_is_true(curves, exponent):
 
 @pytest.mark.parametrize("curves", CURVES)
 def test_b2_a_law_that_never_levels_off_is_found_out(curves):
-    """On curves that level off, log-linear forecasts promise too much, miss, and get no weight."""
+    """On curves that level off, power laws promise too much, miss far away, and get no weight."""
     found = sf.backtest(
         simulated(Truth(0.8, asymptote=0.85), curves, seed=2),
-        by="curve", law=["log_linear", "saturating_power"], variance="constant",
+        by="curve", law=["power", "saturating_power"], variance="constant",
     )  # fmt: skip
     show(found)
-    wrong, right = line(found, "log_linear", "0.5 to 1"), line(found, "saturating_power")
+    wrong, right = line(found, "power", "0.5 to 1"), line(found, "saturating_power", "0.5 to 1")
     assert wrong["signed_error"] > 10 * wrong["signed_error_error"]
-    assert wrong["coverage"] < 0.8
-    assert abs(right["signed_error"]) < 4 * right["signed_error_error"] + 0.005
-    assert line(found, "log_linear")["interval_score"] > 1.2 * right["interval_score"]
+    assert wrong["coverage"] < 0.85 < right["coverage"]
+    assert abs(right["signed_error"]) < 4 * right["signed_error_error"]
+    assert wrong["interval_score"] > 2 * right["interval_score"]
     assert found.weights["saturating_power"] > 0.8
 
 
@@ -109,7 +109,7 @@ def test_e1_extrapolation_benchmark(domains):
     The bar is 0.90 to 0.98 overall and 0.85 in each domain. It is not met on the few-shot image
     curves, whose rows are checkpoints of one run with errors in proportion to the loss; what is
     asserted is what holds today, so that it cannot be lost, and -s prints the rest.
-    """  # noqa: D205
+    """
     table = shared("extrapolation_benchmark_dev.csv").drop_duplicates()
     table = table[table["domain"].isin(domains)]
     found = by_its_split(
