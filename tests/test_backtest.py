@@ -186,6 +186,23 @@ def test_a_batch_is_its_curves_one_by_one(found):
         assert found.table.loc[found.rows["curve"] == i, "model"].eq(model).all()
 
 
+def test_the_hull_of_a_curve_does_not_depend_on_the_others():
+    """The law chosen for one curve joins no other curve's hull."""
+    x = np.repeat(SIZES, 3)
+    noise = np.random.default_rng(5).normal(0, 0.002, x.size)
+    straight = pd.DataFrame({"cells": x, "seed": [0, 1, 2] * 7, "f1": 0.04 * np.log(x) + noise})
+    curves = pd.concat([straight.assign(model="straight"), runs(sd=0.02, model="bent")])
+    laws = ["log_linear", "power"]
+    both = sf.backtest(curves, by="model", law=laws)
+    chosen = both.table[both.table["forecaster"] == "chosen"].groupby("model")["law"].unique()
+    assert {model: set(names) for model, names in chosen.items()} == {
+        "straight": {"log_linear"}, "bent": {"power"},
+    }  # fmt: skip
+    mine = both.rows[both.table["model"] == "bent"].drop(columns="curve").reset_index(drop=True)
+    alone = sf.backtest(runs(sd=0.02), law=laws).rows.drop(columns="curve")
+    pd.testing.assert_frame_equal(mine, alone, rtol=1e-6)
+
+
 def test_scores_of_a_mirrored_metric_are_the_same(found):
     """A promise not kept is one whether higher or lower is better."""
     mirrored = several()
