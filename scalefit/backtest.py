@@ -199,8 +199,10 @@ class Backtest:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The rows, with the ``by`` columns in front."""
-        table = pd.concat([_keys(self.fits, self.rows["curve"].to_numpy()), self.rows], axis=1)
+        """The rows, with the ``by`` columns in front ("by size" where the rows have a "size")."""
+        keys = _keys(self.fits, self.rows["curve"].to_numpy())
+        keys = keys.rename(columns={name: f"by {name}" for name in self.rows})
+        table = pd.concat([keys, self.rows], axis=1)
         table.attrs["label"] = f"{100 * self.level:g} % intervals for one new run"
         return table
 
@@ -277,10 +279,9 @@ class Backtest:
         stands in. The weights are for point forecasts: intervals are never averaged.
         See :func:`scalefit.scoring.simplex_weights` for formula and sources.
         """
-        errors = self.rows.pivot_table(
-            index=["curve", "largest_left", "size"], columns="forecaster", values="signed_error",
-            sort=False, dropna=False,
-        ).reindex(columns=[*self._laws, "chosen"]).dropna(subset=["chosen"])  # fmt: skip
+        place = ["curve", "largest_left", "size"]
+        errors = self.rows.pivot_table("signed_error", place, "forecaster")
+        errors = errors.reindex(columns=[*self._laws, "chosen"]).dropna(subset=["chosen"])
         laws, chosen = errors[self._laws].to_numpy(), errors["chosen"].to_numpy()
         curve = errors.index.get_level_values("curve").to_numpy()
         share = 1.0 / np.bincount(curve)[curve]

@@ -118,7 +118,11 @@ def forecast_hidden(
 def _forecasts(
     kept: Table, curve: NDArray[np.intp], x: Floats, laws: Sequence[Law], settings: Settings
 ) -> Iterator[tuple[str, Any, Intervals, Floats]]:
-    """Yield name, laws, intervals and degrees of freedom of every forecaster at ``x``."""
+    """Yield name, laws, intervals and degrees of freedom of every forecaster at ``x``.
+
+    Size ``x[t]`` belongs to curve number ``curve[t]`` of the table; where nothing is forecast, the
+    intervals are nan.
+    """
     name = "profile" if settings.inference == "union" else settings.inference
     inference = get_inference(name)
 
@@ -148,12 +152,13 @@ def _forecasts(
     spanning = [e.law.name for e in span.estimates]
     surviving = span.surviving[:, curve]
     parts = [answers[law][0] for law in spanning]
-    surviving &= np.stack([np.isfinite(part.estimate) for part in parts])
     hull = join(parts, surviving, spanning)
+    # One surviving law that limits nothing leaves the hull without limits.
+    silent = np.stack([np.isnan(part.estimate) for part in parts])
+    none = np.logical_not(surviving.any(axis=0)) | (surviving & silent).any(axis=0)
     fewest = np.where(surviving, np.stack([answers[law][1] for law in spanning]), np.inf)
     text = [" or ".join(law for law, s in zip(spanning, row, strict=True) if s)
             for row in surviving.T]  # fmt: skip
-    none = np.logical_not(surviving.any(axis=0))
     df = np.where(none, 1.0, fewest.min(axis=0))
     yield "robust", np.array(text, dtype=object), _without(hull, none), df
 

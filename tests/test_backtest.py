@@ -316,6 +316,13 @@ def test_the_weighted_forecast_lies_between_those_of_the_laws(found):
     assert len(told) == 2 * len(fits)
 
 
+def test_a_key_may_have_the_name_of_a_column():
+    found = sf.backtest(runs(size="large"), by="size", law="log_linear")
+    assert found.table.columns.is_unique
+    assert set(found.table["by size"]) == {"large"}
+    assert found.passed(0.9).index.names == ["size"]
+
+
 def test_summary_and_repr(found):
     said = str(found)
     for part in ("3 of 3 curves, cut 9 times", "form-robust 95 % intervals held", "robust"):
