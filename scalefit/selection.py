@@ -98,7 +98,10 @@ class Candidates:
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
-        return Candidates(parts, surviving_laws(parts), chosen)
+        # A law that only another curve of the batch has chosen says nothing about this one.
+        own = np.array([[name in _SPANNING] for name in place])
+        own = own | (np.arange(len(parts))[:, None] == chosen)
+        return Candidates(parts, surviving_laws(parts, own), chosen)
 
     def table(self, row: int) -> pd.DataFrame:
         """Return the candidates of one curve: one row a law, the best AICc first."""
@@ -178,9 +181,9 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     return root, stdtr(df, -root)
 
 
-def surviving_laws(estimates: Sequence[Estimate]) -> Bools:
-    """Return which laws have enough sizes and are not rejected, ``(L, G)``."""
-    applicable = np.stack([e.applicable for e in estimates])
+def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) -> Bools:
+    """Return which of the laws ``among`` have enough sizes and are not rejected, ``(L, G)``."""
+    applicable = np.stack([e.applicable for e in estimates]) & among
     p = np.stack([e.lack_of_fit[1] for e in estimates])
     return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)
 
