@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .estimate import Estimate
-from .fit import Settings, fit_table
+from .fit import Settings
 from .inference import Intervals, get_inference, join, within
 from .laws import Law
 from .results import run_interval
 from .sample import Sample, of_table
 from .scoring import crps_two_piece_t, interval_score
-from .selection import MIN_SIZES
+from .selection import MIN_SIZES, candidates
 from .table import Table
 
 __all__ = ["choose_cuts", "forecast_hidden", "share_hidden"]
@@ -133,7 +133,7 @@ def _forecasts(
         open_ended = np.isinf(found.lower) & np.isinf(found.upper)
         return _without(found, ~many.applicable | open_ended), many.scale[1]
 
-    fitted = fit_table(kept, laws, settings.noise)
+    fitted = candidates(laws, settings.noise.weigh(of_table(kept)))
     span = fitted.spanning()
     asked = {e.law.name: e for e in (*fitted.estimates, *span.estimates)}
     answers = {name: by_law(item) for name, item in asked.items()}
