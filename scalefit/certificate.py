@@ -120,7 +120,7 @@ def _second_likelihood(estimate: Estimate, kernel: Kernel) -> float:
     slopes = [
         (mean(best + h * e) - base)[0] / h for h, e in zip(steps, np.eye(best.size), strict=True)
     ]
-    unit = np.sqrt(kernel.information(y, base, best_scale(kernel, y, base, relative, weight))[0])
+    unit = np.sqrt(kernel.information(y, base, best_scale(kernel, y, base, relative, weight), weight)[0])
     _, size, turn = np.linalg.svd(np.stack(slopes, axis=1) * unit[:, None], full_matrices=False)
     basis = turn.T / np.maximum(size, 1e-8 * size.max())
     end = minimize(

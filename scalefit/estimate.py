@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from .laws import Law, Terms
 from .noise.residual import NormalKernel
 from .sample import Sample
 from .solvers.general import solve_general
+from .solvers.joint import polish
 from .solvers.likelihood import LikelihoodProblem
 from .solvers.separable import Problem, Search, Solution, solve
 
-__all__ = ["Estimate", "estimate", "pose"]
+__all__ = ["Estimate", "estimate", "pose", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -153,7 +154,7 @@ class Estimate:
         if sample.kernel is None:
             return sample.weight
         y, mean, scale, weight = _at_optimum(self)
-        known = np.where(weight > 0, sample.kernel.information(y, mean, scale), 0.0)
+        known = np.where(weight > 0, sample.kernel.information(y, mean, scale, weight), 0.0)
         unit = (self.total_ss / sample.n)[:, None]
         total: Floats = unit * known.reshape(sample.runs.shape).sum(axis=2)
         return total
@@ -230,6 +231,7 @@ def estimate(law: Law, sample: Sample) -> Estimate:
     found = _search(law, sample)
     if sample.kernel is None:
         return found
+    found = _sharpened(found, sample)
     y, mean, scale, weight = _at_optimum(found)
     kernel = sample.kernel.settled(y, mean, scale, weight)
     if kernel is not sample.kernel:
@@ -239,7 +241,19 @@ def estimate(law: Law, sample: Sample) -> Estimate:
     return replace(found, inflation=kernel.inflation(y, mean, scale, weight))
 
 
+def smooth(found: Estimate) -> Estimate:
+    """Return the estimate to make intervals of: one whose objective has a curvature."""
+    kernel = found.sample.kernel
+    first = kernel if kernel is None else kernel.stages()[0]
+    if kernel is first:
+        return found
+    sample = replace(found.sample, kernel=first)
+    return replace(_search(found.law, sample), inflation=found.inflation)
+
+
 def _search(law: Law, sample: Sample) -> Estimate:
+    if sample.kernel is not None:
+        sample = replace(sample, kernel=sample.kernel.stages()[0])
     free = pose(law, sample)
     solution = solve(free)
     misfit = solution.rss
@@ -256,6 +270,25 @@ def _search(law: Law, sample: Sample) -> Estimate:
         flat = np.all(coefficients[:, rises] <= 0, axis=1, keepdims=True)
         theta = np.where(flat, np.nan, theta)
     return Estimate(law, sample, solution, theta, coefficients, misfit, np.ones(len(sample)))
+
+
+def _sharpened(found: Estimate, sample: Sample) -> Estimate:
+    """Return the estimate under the sample's own kernel, by way of those that lead to it."""
+    assert sample.kernel is not None
+    for kernel in sample.kernel.stages()[1:]:
+        stage = replace(sample, kernel=kernel)
+        problem = cast("LikelihoodProblem", pose(found.law, stage))
+        best = polish(problem, found.coefficients, found.solution.u)
+        p = found.law.n_columns
+        u = best.state[:, p:-1]
+        rss = np.maximum(best.model.rss - stage.pure_ss, 0.0)
+        found = replace(
+            found, sample=stage, solution=replace(found.solution, u=u, rss=rss),
+            theta=np.where(np.isnan(found.theta), np.nan, np.stack(problem.theta(u), axis=-1))
+            if found.law.shapes else u,
+            coefficients=best.state[:, :p], lack_of_fit_ss=rss,
+        )  # fmt: skip
+    return found
 
 
 def _at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:

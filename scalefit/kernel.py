@@ -58,8 +58,8 @@ class Kernel(Protocol):
     def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the contribution in the log of the scale alone."""
 
-    def information(self, y: Floats, mean: Floats, scale: Floats) -> Floats:
-        """Return the expected curvature of the contribution in the mean, ``(B, n)``."""
+    def information(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the curvature of the contribution in the mean to be expected, ``(B, n)``."""
 
     def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return by how much the variance of the estimate exceeds what the likelihood says.
@@ -69,6 +69,12 @@ class Kernel(Protocol):
 
     def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
         """Return the kernel with what else it leaves free estimated, given the means."""
+
+    def stages(self) -> tuple[Kernel, ...]:
+        """Return kernels from one whose minimum is easily found to this one.
+
+        The first has a curvature, and serves for intervals.
+        """
 
     def quantile(self, level: float, df: Floats) -> Floats:
         """Return how many scales from its mean a run may lie, with probability ``level``."""
@@ -150,7 +156,8 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
             total: Floats = (flat_weight * values).reshape(shape).sum(axis=2)
             return total
 
-        curvature = of_size(own.information(flat_y, mean, np.exp(log_scale)[:, None] * wide))
+        scale = np.exp(log_scale)[:, None] * wide
+        curvature = of_size(own.information(flat_y, mean, scale, flat_weight))
         level = level - of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
         slope = (flat_weight * part.by_scale).sum(axis=1)
         bend = (flat_weight * part.by_scale_twice).sum(axis=1)

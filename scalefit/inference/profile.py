@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..estimands import Beyond, Estimand
-from ..estimate import Estimate, pose
+from ..estimate import Estimate, pose, smooth
 from ..solvers.separable import Search
 from .constrained import constrained_ends
+from .followed import followed_ends
 from .interval import Intervals, check_level
 from .valley import valley
 
@@ -83,9 +84,13 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     label = f"profile likelihood, given {estimate.law.name}"
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     value = estimate.evaluate(terms)
+    estimate = smooth(estimate)
     variance, df = estimate.scale
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
+    if estimate.law.n_drivers > 1:
+        lower, upper = followed_ends(estimate, estimand, cut)
+        return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
         return Intervals(value, lower, upper, level, label)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ScalefitError
 from ..kernel import Kernel, Link, free_levels
 from ..sample import Sample
-from .gaussian import Variance, variance_slope
+from .gaussian import Variance, vary
 from .residual import HuberKernel, LaplaceKernel, NormalKernel, StudentKernel
 
 __all__ = ["LIKELIHOODS", "Hoffmann", "Huber", "Lad", "LogNormal", "Student"]
@@ -62,20 +62,7 @@ class _Likelihood:
                 "only noise='gaussian' can be fitted"
             )
         kernel = self._kernel(self._scale(sample), len(sample))
-        sample = replace(sample, kernel=kernel)
-        flat = sample.on_link()
-        slope, error, known = variance_slope(flat.count, flat.spread, flat.z)
-        if self.variance == "power" and not known.all():
-            raise ScalefitError(
-                "variance='power' needs replicates at three sizes or more in every curve; "
-                f"{int((~known).sum())} of {len(sample)} curves lack them; use variance='auto'"
-            )
-        if self.variance != "constant" and not sample.frame.other:
-            weight = sample.count * np.exp(-slope[:, None] * sample.z)
-            sample = replace(
-                sample, weight=weight, variance_slope=slope, variance_slope_error=error,
-                variance_df=known.astype(float),
-            )  # fmt: skip
+        sample = vary(replace(sample, kernel=kernel), self.variance)
         return replace(sample, pure=free_levels(kernel, sample.runs, sample.relative))
 
     def _kernel(self, link: Link, n_curves: int) -> Kernel:

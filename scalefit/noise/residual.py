@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, ndtri, stdtrit
 
-from ..kernel import Contribution, Link
+from ..kernel import Contribution, Kernel, Link
 
 __all__ = ["HuberKernel", "LaplaceKernel", "NormalKernel", "ResidualKernel", "StudentKernel"]
 
@@ -34,9 +34,9 @@ class ResidualKernel:
         _, first, second = self.rho(u)
         return 1.0 - first * u, (second * u + first) * u
 
-    def curvature(self) -> Any:
-        """Return the expected second derivative of rho."""
-        return 1.0
+    def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the second derivative of rho to be expected, ``(B,)``."""
+        return np.ones(len(u))
 
     def contribution(self, y: Floats, mean: Floats, scale: Floats) -> Contribution:
         """Return minus the log density of runs ``(B, n)`` and its derivatives."""
@@ -65,10 +65,11 @@ class ResidualKernel:
         u = self.standard(y, mean, scale)
         return self.rho_by_scale(u)
 
-    def information(self, y: Floats, mean: Floats, scale: Floats) -> Floats:
-        """Return the expected curvature of the contribution in the mean."""
+    def information(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the curvature of the contribution in the mean to be expected."""
         slope = 1.0 / np.where(mean > 0, mean, np.inf) if self.link == "log" else 1.0
-        return np.asarray(self.curvature() * (slope / scale) ** 2 + np.zeros_like(y))
+        bend = self.curvature(self.standard(y, mean, scale), scale, weight)
+        return np.asarray(bend[:, None] * (slope / scale) ** 2 + np.zeros_like(y))
 
     def standard(self, y: Floats, mean: Floats, scale: Floats) -> Floats:
         """Return standard residuals."""
@@ -83,6 +84,10 @@ class ResidualKernel:
     def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
         """Return the kernel itself: nothing else is free."""
         return self
+
+    def stages(self) -> tuple[Kernel, ...]:
+        """Return the kernel alone: its minimum is easily found."""
+        return (self,)
 
     def quantile(self, level: float, df: Floats) -> Floats:
         """Return the quantile of a run about a known mean, for a scale known to ``df``."""
@@ -125,10 +130,9 @@ class StudentKernel(ResidualKernel):
         first = (nu + 1.0) * share
         return 1.0 - first, 2.0 * first * (1.0 - share)
 
-    def curvature(self) -> Any:
-        """Return the expected second derivative of rho."""
-        nu = self.df[:, None]
-        return (nu + 1.0) / (nu + 3.0)
+    def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the second derivative of rho to be expected, ``(B,)``."""
+        return (self.df + 1.0) / (self.df + 3.0)
 
     def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
         """Return the kernel with the most likely degrees of freedom on a grid from 2 to 30.
@@ -186,12 +190,17 @@ class HuberKernel(ResidualKernel):
         value = np.where(near, 0.5 * u * u, k * np.abs(u) - 0.5 * k * k)
         return value, np.clip(u, -k, k), near.astype(float)
 
+    def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the share of runs within the threshold, ``(B,)``."""
+        inside = (weight * (np.abs(u) <= self.threshold)).sum(axis=1)
+        return np.asarray(np.maximum(inside, 1.0) / np.maximum(weight.sum(axis=1), 1.0))
+
     def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return ``E psi^2 / E psi'`` (Schrader & Hettmansperger 1980, doi:10.2307/2335315)."""
         u = self.standard(y, mean, scale)
-        _, psi, bend = self.rho(np.where(np.isfinite(u), u, 0.0))
-        found: Floats = (weight * psi**2).sum(axis=1) / np.maximum((weight * bend).sum(axis=1), 1.0)
-        return found
+        _, psi, _ = self.rho(np.where(np.isfinite(u), u, 0.0))
+        square = (weight * psi**2).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+        return np.asarray(square / self.curvature(u, scale, weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +240,38 @@ class LaplaceKernel(ResidualKernel):
         part = np.where(near, 0.5 * gap * gap / self.threshold, np.abs(gap) - 0.5 * self.threshold)
         return 1.0 - part / scale, part / scale
 
-    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
-        """Return ``1 / (2 f(0))`` for the density f of standard residuals, by a normal kernel.
+    def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return twice the density of standard residuals at zero, by a normal kernel, ``(B,)``.
 
-        The variance of a least-absolute-deviations estimate (Bassett & Koenker 1978,
-        doi:10.1080/01621459.1978.10480065) over that of the Laplace likelihood. Residuals that
-        are zero because the curve passes through them say nothing about the density.
+        Residuals that are zero because the curve passes through them say nothing about it.
         """
-        u = self.standard(y, mean, scale)
         used = weight * (np.abs(u) * scale > 2.0 * self.threshold)
         n = np.maximum(used.sum(axis=1), 2.0)
-        spread = np.nanmedian(np.where(used > 0, np.abs(u), np.nan), axis=1) / ndtri(0.75)
+        some = np.where(used > 0, np.abs(u), np.nan)
+        some[~(used > 0).any(axis=1)] = 1.0
+        spread = np.nanmedian(some, axis=1) / ndtri(0.75)
         width = np.maximum(0.9 * spread * n**-0.2, 1e-12)[:, None]
         density = (used * np.exp(-0.5 * (u / width) ** 2)).sum(axis=1)
         density = density / (n * width[:, 0] * np.sqrt(2.0 * np.pi))
-        found: Floats = 1.0 / np.maximum(2.0 * density, 1e-12)
-        return found
+        return np.asarray(np.maximum(2.0 * density, 1e-6))
+
+    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return ``1 / (2 f(0))`` for the density f of standard residuals.
+
+        The variance of a least-absolute-deviations estimate is ``1 / (4 f(0)^2)`` over the sum of
+        squares (Bassett & Koenker 1978, doi:10.1080/01621459.1978.10480065).
+        """
+        return 1.0 / self.curvature(self.standard(y, mean, scale), scale, weight)
+
+    def stages(self) -> tuple[Kernel, ...]:
+        """Return kernels whose thresholds shrink threefold from 1e-3, where minima are smooth."""
+        steps = [self.threshold]
+        while steps[-1] < _SMOOTH / 3.0:
+            steps.append(3.0 * steps[-1])
+        if steps[-1] < _SMOOTH:
+            steps.append(_SMOOTH)
+        return (*(replace(self, threshold=step) for step in steps[:0:-1]), self)
+
+
+#: Threshold from which an objective is smooth enough for a scan.
+_SMOOTH = 1e-3

@@ -92,7 +92,7 @@ class LikelihoodProblem:
         total: Floats = (~np.isnan(self.runs)).sum(axis=(1, 2)).astype(float)
         return total
 
-    def _rows(self, u: Floats) -> Rows:
+    def rows(self, u: Floats) -> Rows:
         """Return the problems at ``u`` of shape ``(G, M, q)``, one row a curve and shape."""
         n_curves, many, _ = u.shape
         theta = tuple(t[..., None] for t in self.theta(u))
@@ -141,7 +141,7 @@ class LikelihoodProblem:
     def _misfit(self, u: Floats, steps: int) -> Floats:
         parts = []
         for block in self._blocks(u):
-            rss = self._fit(self._rows(u[:, block]), steps).model.rss
+            rss = self._fit(self.rows(u[:, block]), steps).model.rss
             parts.append(rss.reshape(len(u), -1))
         return np.maximum(np.concatenate(parts, axis=1) - self.pure[:, None], 0.0)
 
@@ -151,7 +151,7 @@ class LikelihoodProblem:
 
     def coefficients(self, u: Floats) -> Floats:
         """Return the coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
-        return self._fit(self._rows(u[:, None, :]), FINE).state[:, :-1]
+        return self._fit(self.rows(u[:, None, :]), FINE).state[:, :-1]
 
     def rss(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)`` with all digits."""
@@ -159,7 +159,7 @@ class LikelihoodProblem:
 
     def objective(self, u: Floats) -> tuple[Floats, Floats]:
         """Return the objective and its gradient at ``u`` of shape ``(G, q)``."""
-        rows = self._rows(u[:, None, :])
+        rows = self.rows(u[:, None, :])
         found = self._fit(rows, FINE)
         total = found.model.rss
         scale = np.exp(found.state[:, -1:]) * rows.relative
@@ -189,7 +189,7 @@ class LikelihoodProblem:
         lower, upper = np.full(shape, np.inf), np.full(shape, -np.inf)
         free = self.held(False)
         for block in self._blocks(u):
-            rows = free._rows(u[:, block])
+            rows = free.rows(u[:, block])
             size = lower[:, block].shape
             limit = np.repeat(cut + self.pure, size[1])
             wanted = weights[:, block].reshape(-1, weights.shape[2])

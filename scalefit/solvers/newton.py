@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ __all__ = [
     "FINE",
     "ROUGH",
     "Model",
+    "Modelled",
     "Optimum",
     "Rows",
+    "edge",
     "ends_given",
     "hold",
     "minimise",
@@ -38,6 +40,20 @@ ROUGH, FINE = 6, 60
 _EDGE_STEPS = 15
 #: Newton steps for the scale; two are typical.
 _SCALE_STEPS = 40
+
+
+class Modelled(Protocol):
+    """Problems whose objective is modelled by a parabola about any state."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+
+    def take(self, rows: Any) -> Self:
+        """Return those of some of the problems."""
+
+    def model(self, state: Floats) -> Model:
+        """Return the objective about ``state[:, :-1]``, with the best log scale put in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,11 @@ class Rows:
     relative: Floats
     columns: Floats
     offset: Floats
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return int(self.columns.shape[1])
 
     @property
     def n(self) -> Floats:
@@ -174,12 +195,12 @@ def _solve(parts: tuple[Floats, Floats, Floats], right: Floats, damping: Floats 
     return solved
 
 
-def minimise(problem: Rows, state: Floats, steps: int) -> Optimum:
+def minimise(problem: Modelled, state: Floats, steps: int) -> Optimum:
     """Follow every problem down to its minimum by damped Newton steps."""
     state = state.copy()
     model = problem.model(state)
     found = Optimum(state, model)
-    if problem.columns.shape[1] == 0:
+    if problem.size == 0:
         return found
     damping = np.zeros(len(state))
     rows = np.arange(len(state))
@@ -272,7 +293,7 @@ def ends_given(
     part, best = part.take(some), best.take(inside)
     free = [i for i, j in enumerate(kept) if j in rises]
     for side, ends in ((-1.0, lower), (1.0, upper)):
-        target, state = _edge(part, best, weights[some][:, kept], limit[some], side)
+        target, state = edge(part, best, weights[some][:, kept], limit[some], side)
         ends[some] = np.where((state[:, free] < 0).any(axis=1), -side * np.inf, target)
     return lower, upper
 
@@ -298,8 +319,8 @@ def hold(found: Optimum, where: Ints, rows: Rows, rises: tuple[int, ...], steps:
         found.model.rss[where[better]] = other.model.rss[better]
 
 
-def _edge(
-    rows: Rows, best: Optimum, weights: Floats, limit: Floats, side: float
+def edge(
+    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: float
 ) -> tuple[Floats, Floats]:
     """Return the extreme target on the edge of the compatible set, and the state there.
 
@@ -318,19 +339,19 @@ def _edge(
     left = np.arange(len(state))  # the rows that have not settled
     part = rows
     for _ in range(_EDGE_STEPS):
-        now, edge = model.take(left), limit[left]
+        now, wall = model.take(left), limit[left]
         parts = _positive(now.hessian)
         to_bottom = -_solve(parts, now.gradient, 0.0)
         along = _solve(parts, pull[left], 0.0)
         depth = -0.5 * np.einsum("bp,bp->b", to_bottom, now.gradient)
-        slack = np.maximum(edge - now.rss + depth, 0.0)
+        slack = np.maximum(wall - now.rss + depth, 0.0)
         length = np.einsum("bp,bp->b", along, pull[left])
         reach = np.sqrt(2.0 * slack / np.where(length > 0, length, np.inf))
         trial = state[left]
         trial[:, :-1] += to_bottom + reach[:, None] * along
         new = part.model(trial)
         for _ in range(8):  # beyond the domain, or far above the edge: half way back
-            too_far = np.flatnonzero(~(new.rss <= edge + room[left]))
+            too_far = np.flatnonzero(~(new.rss <= wall + room[left]))
             if not too_far.size:
                 break
             back = 0.5 * (trial[too_far] + state[left[too_far]])
@@ -339,7 +360,7 @@ def _edge(
         # Target and misfit are stationary along the edge: an error of 1e-3 there is 1e-6 of them.
         moved = np.abs(trial - state[left])[:, :-1].max(axis=1)
         whole = np.abs(trial - best.state[left])[:, :-1].max(axis=1)
-        settled = (moved <= 1e-3 * whole) & (np.abs(new.rss - edge) <= 1e-6 * room[left])
+        settled = (moved <= 1e-3 * whole) & (np.abs(new.rss - wall) <= 1e-6 * room[left])
         state[left] = trial
         model.put(left, new)
         left = left[~settled]
