@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from . import datasets
+from .backtest import Backtest, backtest
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
 from .fit import Fit, FitSet, fit
@@ -22,6 +23,7 @@ from .storage import load
 from .verdict import Saturation
 
 __all__ = [
+    "Backtest",
     "Fit",
     "FitError",
     "FitSet",
@@ -38,6 +40,7 @@ __all__ = [
     "SizeReaching",
     "TableError",
     "Value",
+    "backtest",
     "datasets",
     "fit",
     "laws",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._columns import role_of, varies
+from scalefit._columns import ROLES, role_of, varies
 from scalefit._draft import Cells, Draft, run_starts
 from scalefit._faults import Fault
 from scalefit.errors import TableError
@@ -20,16 +20,28 @@ __all__ = [
     "drop_findings",
     "missing_key_findings",
     "params_findings",
+    "role_findings",
     "size_findings",
     "too_few_sizes",
 ]
 
 _SHOWN = 5
+#: Two drivers with a larger squared correlation of their logarithms rise together: what is left
+#: to each alone is a thousandth of its spread, which is rounding and not design.
+_TOGETHER = 1 - 1e-6
 Codes = NDArray[np.intp]
+
+#: How a column that looks like a role would be used.
+_USES = {
+    "se": "If it is the standard error of each row's score, pass se={column!r}.",
+    "sd": "If each row is the mean of several runs, pass sd={column!r} and n={n}.",
+    "items": "If each score is a mean over so many test items, pass items={column!r}.",
+    "run": "If the rows of one run are its checkpoints, pass run={column!r}.",
+}
 
 
 def params_findings(draft: Draft, *, told: bool) -> list[Finding]:
-    """Say what becomes of a column of model sizes that is not the driver.
+    """Say what becomes of a column of model sizes that is not a driver.
 
     Raises
     ------
@@ -40,13 +52,13 @@ def params_findings(draft: Draft, *, told: bool) -> list[Finding]:
     if columns.params is None:
         return []
     mixed = np.flatnonzero(varies(pd.factorize(draft.frame[columns.params])[0], draft.group))
-    params = columns.params
+    params, driver = columns.params, columns.drivers[0]
     if mixed.size and not told:
         raise TableError(
-            f"{draft.source}: {columns.driver!r} and {params!r} both vary within "
-            f"{draft.label(mixed[0])}, and a law of two drivers is not available yet; pass "
-            f"drivers={columns.driver!r} with by={params!r} for one curve per model size (or "
-            f"filter to one), or drivers={params!r}"
+            f"{draft.source}: {driver!r} and {params!r} both vary within "
+            f"{draft.label(mixed[0])}; pass drivers={driver!r} with by={params!r} for one curve "
+            f"per model size (or filter to one), drivers={params!r}, or "
+            f"drivers={[params, driver]!r} for a law of both"
         )
     if mixed.size:
         return [
@@ -64,20 +76,37 @@ def params_findings(draft: Draft, *, told: bool) -> list[Finding]:
     return [Finding("params_left_out", "note", f"{params!r} {why} and is left out of the law.")]
 
 
+def role_findings(draft: Draft) -> list[Finding]:
+    """Note the columns that look like an error, a number of items or a run, and are not used."""
+    unused = draft.columns.unused_roles
+    n = repr(unused["n"]) if "n" in unused else "the column of their number"
+    return [
+        Finding(
+            f"{role}_not_used",
+            "note",
+            f"{unused[role]!r} looks like a {ROLES[role]} and is not used.",
+            "",
+            use.format(column=unused[role], n=n),
+        )
+        for role, use in _USES.items()
+        if role in unused
+    ]
+
+
 def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
     """Warn of sizes that look like shares, and of other sizes mixed at one size."""
-    driver = draft.columns.driver
     findings = []
-    if role_of(driver) in ("cells", "data", "params") and cells.size.max() <= 1:
-        findings.append(
-            Finding(
-                "sizes_are_shares",
-                "warn",
-                f"Every value of {driver!r} is at most 1: shares of the data, not counts?",
-                f"largest {cells.size.max():g}",
-                "Multiply by the full size; forecasts are made in the unit of the column.",
+    for driver, top in zip(draft.columns.drivers, cells.size.max(axis=0), strict=True):
+        if role_of(driver) in ("cells", "data", "params") and top <= 1:
+            findings.append(
+                Finding(
+                    "sizes_are_shares",
+                    "warn",
+                    f"Every value of {driver!r} is at most 1: shares of the data, not counts?",
+                    f"largest {top:g}",
+                    "Multiply by the full size; forecasts are made in the unit of the column.",
+                )
             )
-        )
     cell = np.empty(len(draft.rows), dtype=np.intp)
     cell[cells.order] = np.repeat(np.arange(len(cells.starts)), cells.counts)
     for name in draft.columns.unused_sizes:
@@ -86,7 +115,8 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
                 Finding(
                     "sizes_pooled",
                     "warn",
-                    f"Rows at one value of {driver!r} differ in {name!r}, which is left out.",
+                    f"Rows at one value of {_quoted(draft.columns.drivers)} differ in {name!r}, "
+                    "which is left out.",
                     "",
                     f"Pass by={name!r} for one curve per value, or drivers={name!r}.",
                 )
@@ -139,17 +169,20 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
 
 
 def too_few_sizes(draft: Draft, cells: Cells) -> TableError | None:
-    """Return the error for a table in which no curve has two sizes."""
-    n_sizes = np.bincount(cells.group)
-    if n_sizes.max() > 1:
-        return None
-    name, by = draft.columns.driver, list(draft.columns.by)
-    found = f"none of the {len(n_sizes)} curves has" if by else "the table does not have"
+    """Return the error for a table in which no curve has two values of some driver."""
+    columns, by = draft.columns, list(draft.columns.by)
+    found = f"none of the {len(draft.keys)} curves has" if by else "the table does not have"
     mend = f"group by fewer columns than by={by!r}" if by else "add runs at other sizes"
-    return TableError(
-        f"{draft.source}: column {name!r} has too few sizes: a curve needs at least two, and "
-        f"{found} them ({draft.label(0)}: {cells.counts[0]} rows, all at {cells.size[0]:g}); {mend}"
-    )
+    for name, sizes in zip(columns.drivers, cells.size.T, strict=True):
+        if varies(pd.factorize(sizes)[0], cells.group).any():
+            continue
+        alone = [f", or pass drivers={other!r}" for other in columns.drivers if other != name]
+        return TableError(
+            f"{draft.source}: column {name!r} has too few sizes: a curve needs at least two, and "
+            f"{found} them ({draft.label(0)}: {np.bincount(draft.group)[0]} rows, all at "
+            f"{sizes[0]:g}); {mend}{''.join(alone)}"
+        )
+    return None
 
 
 def curve_findings(
@@ -161,6 +194,7 @@ def curve_findings(
         _mixed_rows(draft),
         _identical_replicates(draft, cells),
         _mixed_units(draft, metrics),
+        _drivers_together(draft, cells),
     ):
         for i, finding in findings.items():
             found[i] = (*found[i], finding)
@@ -168,23 +202,22 @@ def curve_findings(
 
 
 def _mixed_rows(draft: Draft) -> dict[int, Finding]:
-    """Warn of rows with the same curve, size and seed: two experiments under one name."""
-    columns, seed = draft.columns, draft.seed
-    if seed is None:
-        return {}
-    order = np.lexsort((seed, draft.sizes, draft.group))
-    keys = (draft.group[order], draft.sizes[order], seed[order])
+    """Warn of rows with the same curve, size, seed and run: two experiments under one name."""
+    columns = draft.columns
+    keys = (draft.group, *draft.sizes.T, draft.replicate)
+    order = np.lexsort(keys[::-1])
     again = np.ones(len(order), dtype=bool)
-    again[run_starts(*keys)] = False
-    again &= seed[order] >= 0
+    again[run_starts(*(values[order] for values in keys))] = False
+    again &= draft.replicate[order] >= 0
     if not again.any():
         return {}
     at, before = order[np.flatnonzero(again)], order[np.flatnonzero(again) - 1]
     n_groups = len(draft.keys)
     n_pairs = np.bincount(draft.group[at], minlength=n_groups)
     told_apart: dict[str, Codes] = {}
-    roles = {columns.driver, columns.score, columns.seed, *columns.by}
-    for name in [name for name in draft.frame.columns if name not in roles]:
+    shared = (*columns.drivers, *columns.replicates)
+    settled = {*shared, *columns.by, columns.score, *columns.roles.values()}
+    for name in [name for name in draft.frame.columns if name not in settled]:
         codes, uniques = pd.factorize(draft.frame[name], use_na_sentinel=False)
         if len(uniques) <= len(order) / 2:  # one value a row is a measurement, not a grouping
             differs = codes[at] != codes[before]
@@ -205,7 +238,7 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
         findings[i] = Finding(
             "mixed_rows",
             "warn",
-            f"Rows share {columns.driver!r} and {columns.seed!r} but differ in {columns.score!r}.",
+            f"Rows share {_quoted(shared)} but differ in {columns.score!r}.",
             "rows " + _listed([str(row) for row in rows[:_SHOWN]], len(rows)),
             mend,
         )
@@ -225,12 +258,12 @@ def _identical_replicates(draft: Draft, cells: Cells) -> dict[int, Finding]:
     stops = np.cumsum(n_same)
     for i in np.flatnonzero(n_same).tolist():
         mine = same_size[stops[i] - n_same[i] : stops[i]]
-        sizes = [f"{size:g}" for size in mine[:_SHOWN]]
+        sizes = [" x ".join(f"{value:g}" for value in size) for size in mine[:_SHOWN]]
         findings[i] = Finding(
             "identical_replicates",
             "warn",
             "All replicates have the same score at some sizes, so they carry no scatter.",
-            f"{draft.columns.driver} {_listed(sizes, len(mine))}",
+            f"{' x '.join(draft.columns.drivers)} {_listed(sizes, len(mine))}",
             "Check that each seed was trained and evaluated on its own.",
         )
     return findings
@@ -253,6 +286,40 @@ def _mixed_units(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
         for i, metric in enumerate(metrics)
         if metric.unit == "percent" and top[i] <= 1
     }
+
+
+def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
+    """Warn of two drivers that rise together in a curve, or of which one stays the same."""
+    drivers = draft.columns.drivers
+    if len(drivers) == 1:
+        return {}
+    n_sizes = np.bincount(cells.group)[:, None]
+    z = np.log(cells.size)
+    z -= (_sums(z, cells.group) / n_sizes)[cells.group]
+    square = _sums(z * z, cells.group)
+    # Rounding leaves a little of a driver that stays the same.
+    still = square.min(axis=1) <= 1e-20 * n_sizes[:, 0]
+    both = np.where(still, 1.0, square.prod(axis=1))
+    shared = _sums(z.prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
+    return {
+        i: Finding(
+            "drivers_together",
+            "warn",
+            f"{_quoted(drivers)} do not vary independently, so neither effect is known alone.",
+            "one stays the same" if still[i] else f"squared correlation of logs {shared[i]:.7g}",
+            f"Add runs that vary one at a fixed other, or pass drivers={drivers[0]!r}.",
+        )
+        for i in np.flatnonzero(still | (shared > _TOGETHER)).tolist()
+    }
+
+
+def _sums(values: NDArray[np.float64], group: Codes) -> NDArray[np.float64]:
+    return np.column_stack([np.bincount(group, column) for column in values.T])
+
+
+def _quoted(names: Sequence[str]) -> str:
+    *first, last = map(repr, names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _listed(first: Sequence[str], n_all: int) -> str:

@@ -1,9 +1,9 @@
-"""Which column of a table plays which part: driver, score, seed, metric, grouping."""
+"""Which column of a table plays which part: drivers, score, seed, metric, grouping, errors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from scalefit.metrics import lookup
 
 __all__ = [
     "ALIASES",
+    "ROLES",
     "ROW",
     "Columns",
     "Names",
@@ -50,7 +51,24 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "value": ("value", "values", "metric_value"),  # a score where a metric column names it
     "seed": ("seed", "seeds", "replicate", "rep", "run_seed", "random_seed", "random_state"),
     "metric": ("metric", "metric_name"),
+    "se": ("se", "sem", "stderr", "std_err", "std_error", "standard_error"),
+    "sd": ("sd", "std", "stdev", "stddev", "std_dev", "standard_deviation"),
+    "n": ("n", "n_runs", "num_runs", "n_seeds", "num_seeds", "n_replicates", "n_repeats"),
+    "items": (
+        "items", "n_items", "num_items", "test_items", "n_test_items", "num_test_items",
+        "n_test", "num_test", "test_size", "n_questions", "num_questions",
+    ),
+    "run": ("run", "run_id", "run_name", "run_index"),
 }  # fmt: skip
+
+#: Parts that are played only when asked for, in words.
+ROLES: dict[str, str] = {
+    "se": "standard error",
+    "sd": "standard deviation",
+    "n": "number of runs",
+    "items": "number of test items",
+    "run": "run",
+}
 
 #: The column of data row numbers in a checked table.
 ROW = "_row"
@@ -65,25 +83,44 @@ class Columns:
 
     Parameters
     ----------
-    driver, score : str
-        The size and the measurement.
+    drivers : tuple of str
+        The size, or the two of which a size is a combination.
+    score : str
+        The measurement.
     by : tuple of str
         Columns whose values tell the curves apart.
     seed, metric : str or None
         Which replicate a row is; which metric it is measured in.
     params : str or None
-        A column of model sizes that is not the driver.
+        A column of model sizes that is not a driver.
     unused_sizes : tuple of str
         Other columns that look like sizes.
+    roles : dict of str to str
+        The column of each of ``ROLES`` that was asked for.
+    unused_roles : dict of str to str
+        Columns that look like one of the other ``ROLES``.
     """
 
-    driver: str
+    drivers: tuple[str, ...]
     score: str
     by: tuple[str, ...]
     seed: str | None
     metric: str | None
     params: str | None
     unused_sizes: tuple[str, ...]
+    roles: dict[str, str]
+    unused_roles: dict[str, str]
+
+    @property
+    def numbers(self) -> list[tuple[str, str]]:
+        """The part and the name of every column of numbers."""
+        roles = [(role, name) for role, name in self.roles.items() if role != "run"]
+        return [*(("driver", name) for name in self.drivers), ("score", self.score), *roles]
+
+    @property
+    def replicates(self) -> tuple[str, ...]:
+        """The columns that tell apart rows of one size."""
+        return tuple(name for name in (self.seed, self.roles.get("run")) if name is not None)
 
 
 def find_columns(
@@ -93,6 +130,7 @@ def find_columns(
     score: str | None = None,
     drivers: Names | None = None,
     by: Names | None = None,
+    roles: Mapping[str, str | None] | None = None,
 ) -> Columns:
     """Settle the part of each column from what the user says and, beyond that, from its name.
 
@@ -104,6 +142,8 @@ def find_columns(
         The table's name in messages.
     score, drivers, by : str or sequence of str, optional
         What the user says.
+    roles : mapping of str to str or None, optional
+        What the user says of ``ROLES``.
 
     Returns
     -------
@@ -113,22 +153,25 @@ def find_columns(
     Raises
     ------
     TableError
-        A column is missing, plays two parts, or the names leave a choice.
+        A column is missing, plays two parts or lacks its partner, or the names leave a choice.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"n_cells": [1e4], "replicate": [0], "Micro F1": [0.7]})
     >>> columns = find_columns(frame, "runs.csv")
-    >>> columns.driver, columns.score, columns.seed
-    ('n_cells', 'Micro F1', 'replicate')
+    >>> columns.drivers, columns.score, columns.seed
+    (('n_cells',), 'Micro F1', 'replicate')
     """
     names = [str(name) for name in frame.columns]
+    asked = {role: str(name) for role, name in (roles or {}).items() if name is not None}
     stated = {
         "drivers": _as_names(drivers),
         "score": () if score is None else (str(score),),
         "by": _as_names(by),
+        **{role: (name,) for role, name in asked.items()},
     }
     _check_stated(frame, names, stated, source)
+    _check_roles(asked, source)
     taken = {name for group in stated.values() for name in group}
     free: dict[str, list[str]] = {role: [] for role in ALIASES}
     for name in names:
@@ -136,25 +179,28 @@ def find_columns(
         if role is not None and name not in taken:
             free[role].append(name)
 
-    driver = stated["drivers"][0] if stated["drivers"] else _find_driver(free, names, source)
-    sizes = [name for name in free["cells"] + free["data"] if name != driver]
-    params = next((name for name in free["params"] if name != driver), None)
-    metrics = [name for name in names if role_of(name) == "metric" and name not in stated["score"]]
-    metric = metrics[0] if metrics and metrics[0] != driver else None
-    not_score = {driver, *stated["by"], *free["seed"], *free["params"], *sizes}
+    used = stated["drivers"] or (_find_driver(free, names, source),)
+    sizes = [name for name in free["cells"] + free["data"] if name not in used]
+    params = next((name for name in free["params"] if name not in used), None)
+    not_metric = {*used, *stated["score"], *asked.values()}
+    metrics = [name for name in names if role_of(name) == "metric" and name not in not_metric]
+    metric = metrics[0] if metrics else None
+    not_score = {*taken, *used, *free["seed"], *free["params"], *sizes}
     found = stated["score"][0] if score is not None else None
     if found is None:
         candidates = [name for name in names if name not in not_score and name != metric]
         found = _find_score(frame, candidates, free, metric, source)
     return Columns(
-        driver=driver,
+        drivers=used,
         score=found,
         by=stated["by"],
-        seed=next((name for name in free["seed"] if name not in (driver, found)), None),
+        seed=next((name for name in free["seed"] if name not in (*used, found)), None),
         # The name of a column such as 'accuracy' says more than a metric column does.
         metric=metric if role_of(found) in ("score", "value") or lookup(found) is None else None,
         params=params,
         unused_sizes=tuple(sizes),
+        roles=asked,
+        unused_roles=_unused_roles([n for n in names if n not in taken], found, asked),
     )
 
 
@@ -254,11 +300,40 @@ def _check_stated(
                     f"{source}: column {column!r} is given as {also}; a column plays one part"
                 )
             parts[column] = part
-    if len(stated["drivers"]) > 1:
+    if len(stated["drivers"]) > 2:
         raise TableError(
-            f"{source}: drivers={list(stated['drivers'])!r}: one driver at a time for now; pass "
-            "one and put the other in by= for one curve per value"
+            f"{source}: drivers={list(stated['drivers'])!r}: a law has one driver or two; pass the "
+            "two that matter most and put the others in by= for one curve per value"
         )
+
+
+def _check_roles(asked: Mapping[str, str], source: str) -> None:
+    """Refuse two accounts of the same uncertainty, and half of one."""
+    for role, partner in (("sd", "n"), ("n", "sd")):
+        if role not in asked:
+            continue
+        if "se" in asked:
+            raise TableError(
+                f"{source}: se={asked['se']!r} and {role}={asked[role]!r} both say how uncertain a "
+                "row is; pass se=, or sd= with n="
+            )
+        if partner not in asked:
+            raise TableError(
+                f"{source}: {role}={asked[role]!r} needs {partner}=: a row is the mean of n runs "
+                f"with standard deviation sd; pass {partner}= with the column of the "
+                f"{ROLES[partner]}"
+            )
+
+
+def _unused_roles(names: Sequence[str], score: str, asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns that look like a role, such as ``stderr`` or ``accuracy_std``."""
+    settled = {*asked, *(("se", "sd", "n") if "se" in asked or "sd" in asked else ())}
+    found: dict[str, str] = {}
+    for name in names:
+        role = role_of(name) or role_of(name.casefold().replace(score.casefold(), ""))
+        if role in ROLES and role not in settled and name != score:
+            found.setdefault(role, name)
+    return found
 
 
 def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, source: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._columns import Columns, group_rows, key_label
+from scalefit._columns import ROLES, Columns, group_rows, key_label
 from scalefit._numbers import Faults, parse_numbers
 from scalefit.errors import TableError
 
@@ -36,12 +36,12 @@ class Draft:
         The curve of each row.
     keys : tuple of tuple
         The ``by`` values of each curve.
-    seed : ndarray of int, shape (n,), or None
-        A number for each distinct seed, -1 where it is missing.
-    sizes, scores : ndarray of float, shape (n,)
-        Driver and score; ``nan`` where they could not be read.
-    bad_sizes, bad_scores : dict of str to ndarray of int
-        The positions that could not be read under the reason.
+    replicate : ndarray of int, shape (n,)
+        A number for each distinct pair of seed and run, -1 where neither is known.
+    numbers : dict of str to ndarray of float, shape (n,)
+        The columns of numbers by name; ``nan`` where one could not be read.
+    unread : dict of str to dict of str to ndarray of int
+        For each of them the positions that could not be read under the reason.
     """
 
     frame: pd.DataFrame
@@ -50,11 +50,19 @@ class Draft:
     columns: Columns
     group: Codes
     keys: tuple[tuple[object, ...], ...]
-    seed: Codes | None
-    sizes: FloatArray
-    scores: FloatArray
-    bad_sizes: Faults
-    bad_scores: Faults
+    replicate: Codes
+    numbers: dict[str, FloatArray]
+    unread: dict[str, Faults]
+
+    @property
+    def sizes(self) -> FloatArray:
+        """The drivers, shape ``(n, D)``."""
+        return np.column_stack([self.numbers[name] for name in self.columns.drivers])
+
+    @property
+    def scores(self) -> FloatArray:
+        """The score, shape ``(n,)``."""
+        return self.numbers[self.columns.score]
 
     def label(self, i: int) -> str:
         """Return curve ``i`` in words."""
@@ -81,18 +89,16 @@ class Draft:
             rows=self.rows[at],
             group=group,
             keys=tuple(self.keys[i] for i in old.tolist()),
-            seed=None if self.seed is None else self.seed[at],
-            sizes=self.sizes[at],
-            scores=self.scores[at],
-            bad_sizes={},
-            bad_scores={},
+            replicate=self.replicate[at],
+            numbers={name: values[at] for name, values in self.numbers.items()},
+            unread={},
         )
         return draft, at, old
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The rows of each curve at each size.
+    """The rows of each curve at each size, that is, at each combination of the drivers.
 
     Parameters
     ----------
@@ -102,7 +108,7 @@ class Cells:
         Where each cell starts within ``order``, and how many rows it has.
     group : ndarray of int, shape (n_cells,)
         The curve of each cell.
-    size : ndarray of float, shape (n_cells,)
+    size : ndarray of float, shape (n_cells, D)
         The size of each cell.
     """
 
@@ -119,17 +125,22 @@ def make_draft(frame: pd.DataFrame, source: str, columns: Columns) -> Draft:
     Raises
     ------
     TableError
-        The driver or the score holds true and false.
+        A column of numbers holds true and false.
     """
-    for part, name in (("driver", columns.driver), ("score", columns.score)):
+    for part, name in columns.numbers:
         if pd.api.types.is_bool_dtype(frame[name]):
             raise TableError(
-                f"{source}: column {name!r} holds true and false, and the {part} is a number; "
+                f"{source}: column {name!r} holds true and false, and the "
+                f"{ROLES.get(part, part)} is a number; "
                 "take the mean of the rows first, or name another column"
             )
     group, keys = group_rows(frame, columns.by)
-    sizes, bad_sizes = parse_numbers(frame[columns.driver], counts=True)
-    scores, bad_scores = parse_numbers(frame[columns.score], counts=False)
+    replicate, known = group_rows(frame, columns.replicates)
+    unknown = np.array([all(value is None for value in key) for key in known])
+    read = {
+        name: parse_numbers(frame[name], counts=part in ("driver", "n", "items"))
+        for part, name in columns.numbers
+    }
     return Draft(
         frame=frame,
         source=source,
@@ -137,11 +148,9 @@ def make_draft(frame: pd.DataFrame, source: str, columns: Columns) -> Draft:
         columns=columns,
         group=group,
         keys=tuple(keys),
-        seed=None if columns.seed is None else pd.factorize(frame[columns.seed])[0],
-        sizes=sizes,
-        scores=scores,
-        bad_sizes=bad_sizes,
-        bad_scores=bad_scores,
+        replicate=np.where(unknown[replicate], -1, replicate),
+        numbers={name: values for name, (values, _) in read.items()},
+        unread={name: faults for name, (_, faults) in read.items()},
     )
 
 
@@ -161,12 +170,12 @@ def find_cells(sizes: FloatArray, group: Codes) -> Cells:
 
     Examples
     --------
-    >>> cells = find_cells(np.array([10.0, 1.0, 10.0]), np.array([0, 0, 0]))
+    >>> cells = find_cells(np.array([[10.0], [1.0], [10.0]]), np.array([0, 0, 0]))
     >>> cells.size.tolist(), cells.counts.tolist()
-    ([1.0, 10.0], [1, 2])
+    ([[1.0], [10.0]], [1, 2])
     """
-    order = np.lexsort((sizes, group))
-    starts = run_starts(group[order], sizes[order])
+    order = np.lexsort((*sizes.T[::-1], group))
+    starts = run_starts(group[order], *sizes[order].T)
     counts = np.diff(np.append(starts, len(order)))
     first = order[starts]
     return Cells(order, starts, counts, group[first], sizes[first])

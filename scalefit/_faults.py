@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,45 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalefit._draft import Draft, run_starts
+from scalefit._numbers import MISSING
 from scalefit.errors import TableError
 from scalefit.metrics import Metric
 
-__all__ = ["Fault", "bound_faults", "dropped_frame", "number_faults", "refusal", "repeat_faults"]
+__all__ = [
+    "Fault",
+    "bound_faults",
+    "dropped_frame",
+    "number_faults",
+    "refusal",
+    "repeat_faults",
+    "run_faults",
+]
 
 _SHOWN = 5
 #: A score may pass a bound by rounding, relative to the bound.
 _BOUND_SLACK = 1e-9
+
+Wrong = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+
+
+def _not_a_count(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (values < 1) | (values > np.floor(values))
+
+
+#: Why a number cannot be what its column holds, which numbers those are, and what to do.
+_RANGES: dict[str, tuple[tuple[str, Wrong, str], ...]] = {
+    "driver": (
+        ("zero: an untrained baseline?", lambda values: values == 0,
+         "A law in log size has no place for a size of zero."),
+        ("negative, but a size is positive", lambda values: values < 0, ""),
+    ),
+    "score": (),
+    "se": (("not positive, as a standard error is", lambda values: values <= 0,
+            "A score without error would outweigh all others."),),
+    "sd": (("negative, as no standard deviation is", lambda values: values < 0, ""),),
+    "n": (("not a whole number of runs from 1", _not_a_count, ""),),
+    "items": (("not a whole number of test items from 1", _not_a_count, ""),),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +77,37 @@ class Fault:
 
 
 def number_faults(draft: Draft) -> list[Fault]:
-    """Find sizes and scores that are not numbers, and sizes that are not positive."""
-    driver, score = draft.columns.driver, draft.columns.score
-    zero, negative = np.flatnonzero(draft.sizes == 0), np.flatnonzero(draft.sizes < 0)
-    faults = [Fault(driver, why, at) for why, at in draft.bad_sizes.items()]
-    if zero.size:
-        mend = "A law in log size has no place for a size of zero."
-        faults.append(Fault(driver, "zero: an untrained baseline?", zero, mend))
-    if negative.size:
-        faults.append(Fault(driver, "negative, but a size is positive", negative))
-    return faults + [Fault(score, why, at) for why, at in draft.bad_scores.items()]
+    """Find what is not a number or, as a size or as an error, not a possible one."""
+    return [
+        fault
+        for part, name in draft.columns.numbers
+        for fault in (*_unread(draft, part, name), *_out_of_range(draft, part, name))
+    ]
+
+
+def _unread(draft: Draft, part: str, name: str) -> Iterator[Fault]:
+    for why, at in draft.unread[name].items():
+        if part == "sd" and why == MISSING:  # a single run has no spread
+            n_runs = draft.numbers[draft.columns.roles["n"]]
+            at = at[n_runs[at] != 1]
+        if at.size:
+            yield Fault(name, why, at)
+
+
+def _out_of_range(draft: Draft, part: str, name: str) -> Iterator[Fault]:
+    for why, wrong, mend in _RANGES[part]:
+        at = np.flatnonzero(wrong(draft.numbers[name]))
+        if at.size:
+            yield Fault(name, why, at, mend)
+
+
+def run_faults(draft: Draft) -> list[Fault]:
+    """Find rows that do not say which run they are from, where runs were asked for."""
+    name = draft.columns.roles.get("run")
+    if name is None:
+        return []
+    at = np.flatnonzero(draft.frame[name].isna())
+    return [Fault(name, MISSING, at, "Name the run of every row.")] if at.size else []
 
 
 def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
@@ -78,14 +130,11 @@ def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
 
 
 def repeat_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:
-    """Find rows that repeat the curve, size, seed and score of an earlier row."""
-    if draft.seed is None:
-        return []
-    at = np.flatnonzero(usable & (draft.seed >= 0))
-    sizes, scores = draft.sizes[at], draft.scores[at]
-    group, seed = draft.group[at], draft.seed[at]
-    order = np.lexsort((scores, seed, sizes, group))  # stable: the earliest row stays first
-    starts = run_starts(*(values[order] for values in (group, sizes, seed, scores)))
+    """Find rows that repeat the curve, size, seed, run and score of an earlier row."""
+    at = np.flatnonzero(usable & (draft.replicate >= 0))
+    same = (draft.group[at], *draft.sizes[at].T, draft.replicate[at], draft.scores[at])
+    order = np.lexsort(same[::-1])  # stable: the earliest row stays first
+    starts = run_starts(*(values[order] for values in same))
     if len(starts) == len(at):
         return []
     first = np.repeat(starts, np.diff(np.append(starts, len(at))))
@@ -96,10 +145,12 @@ def repeat_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:
     return [
         Fault(
             columns.score,
-            f"repeating an earlier row: same {', '.join((*columns.by, columns.driver))}, "
-            f"{columns.seed} and {columns.score}",
+            "repeating an earlier row: same "
+            f"{', '.join((*columns.by, *columns.drivers, *columns.replicates))} and "
+            f"{columns.score}",
             positions[by_row],
-            "If these are different runs, pass by= with the columns that tell them apart.",
+            "If these are different runs, pass by= with the columns that tell them apart, or run= "
+            "with the one that names the run of each checkpoint.",
             originals[by_row],
         )
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["parse_numbers"]
+__all__ = ["MISSING", "parse_numbers"]
 
 Faults = dict[str, NDArray[np.intp]]
 

@@ -51,7 +51,10 @@ def _filters(
 _FIT_OPTIONS = (
     click.argument("table"),
     click.option("--score", metavar="COLUMN", help="The column to fit."),
-    click.option("--cells", "--drivers", "drivers", metavar="COLUMN", help="The column of sizes."),
+    click.option(
+        "--cells", "--drivers", "drivers", multiple=True, callback=_names, metavar="COLUMNS",
+        help="The column of sizes; two, separated by a comma, for a law of both.",
+    ),
     click.option(
         "--by", multiple=True, callback=_names, metavar="COLUMNS",
         help="One curve for each combination of values; repeat, or separate by commas.",
@@ -68,6 +71,13 @@ _FIT_OPTIONS = (
                  help="The better direction, where the metric's name does not say it."),
     click.option("--bounds", callback=_bounds, metavar="LOWER,UPPER",
                  help="Least and greatest possible score, such as 0,1."),
+    click.option("--se", metavar="COLUMN", help="Standard error of each score."),
+    click.option("--sd", metavar="COLUMN",
+                 help="Standard deviation of the runs whose mean a row is; with --n."),
+    click.option("--n", metavar="COLUMN", help="Number of the runs whose mean a row is."),
+    click.option("--items", metavar="COLUMN", help="Number of test items behind each score."),
+    click.option("--run", metavar="COLUMN",
+                 help="The run of each row, where rows are checkpoints of runs."),
     click.option("--variance", type=click.Choice(["auto", "constant", "power"]), default="auto",
                  show_default=True, help="How the noise depends on size."),
     click.option("--inference", type=click.Choice(["profile", "wald", "union"]),

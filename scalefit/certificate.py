@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, minimize
 
 from .estimate import Estimate
+from .kernel import Kernel, best_scale, pseudo_rss
 
 __all__ = ["Certificate", "certify"]
 
@@ -38,7 +39,8 @@ class Certificate:
         Points of the global scan.
     second_solver : float
         By how much, relative, SciPy's trust-region solver in all parameters, from this optimum and
-        from a closed-form start, ends above this one; negative if below.
+        from a closed-form start, ends above this one; negative if below. For a likelihood, its
+        simplex search from this optimum.
     """
 
     status: str
@@ -84,9 +86,60 @@ def _spread(estimate: Estimate) -> float:
     return float(weight @ (y - weight @ y / weight.sum()) ** 2)
 
 
+def _second_likelihood(estimate: Estimate, kernel: Kernel) -> float:
+    """Return the least objective that a quasi-Newton search in all parameters and the scale finds.
+
+    The parameters are whitened by the information at the optimum, from which it starts.
+    """
+    law, sample, p = estimate.law, estimate.sample, estimate.law.n_columns
+    runs = sample.runs.reshape(1, -1)
+    there = ~np.isnan(runs)
+    wide = sample.runs.shape[2]
+    relative = np.repeat(sample.relative, wide, axis=1)[there][None]
+    y, weight = runs[there][None], np.ones((1, int(there.sum())))
+    frame = sample.frame.expand(1)
+
+    def mean(free: Floats) -> Floats:
+        theta = tuple(np.reshape(t, (1, 1)) for t in free[p:])
+        total = law.offset(sample.z, theta, frame, np) + np.zeros(sample.x.shape)
+        for j, column in enumerate(law.columns(sample.z, theta, frame, np)):
+            total = total + free[j] * column
+        return np.repeat(frame.sign * total, wide, axis=1)[there][None]
+
+    def objective(step: Floats) -> float:
+        with np.errstate(all="ignore"):
+            at = mean(best + basis @ step)
+            if not np.isfinite(at).all() or (kernel.link == "log" and (at <= 0).any()):
+                return np.inf
+            scale = best_scale(kernel, y, at, relative, weight)
+            return float(kernel.contribution(y, at, scale).value.sum())
+
+    best = np.concatenate([estimate.coefficients[0], np.nan_to_num(estimate.theta[0])])
+    base = mean(best)
+    steps = 1e-6 * np.maximum(np.abs(best), 1e-3)
+    slopes = [
+        (mean(best + h * e) - base)[0] / h for h, e in zip(steps, np.eye(best.size), strict=True)
+    ]
+    unit = np.sqrt(
+        kernel.information(y, base, best_scale(kernel, y, base, relative, weight), weight)[0]
+    )
+    _, size, turn = np.linalg.svd(np.stack(slopes, axis=1) * unit[:, None], full_matrices=False)
+    basis = turn.T / np.maximum(size, 1e-8 * size.max())
+    end = minimize(
+        objective,
+        np.zeros(best.size),
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 2000},
+    )
+    rss = float(pseudo_rss(np.array([end.fun]), sample.n)[0])
+    return rss - float(sample.pure_ss[0])
+
+
 def _second_solver(estimate: Estimate) -> float:
     """Return the least objective that a joint trust-region search in all parameters reaches."""
     law, sample = estimate.law, estimate.sample
+    if sample.kernel is not None:
+        return _second_likelihood(estimate, sample.kernel)
     frame = sample.frame.row(0)
     z, y, root = sample.z[0], sample.benefit[0], np.sqrt(sample.weight[0])
     p = law.n_columns

@@ -141,6 +141,45 @@ def saturation_command(factor: float, margin: float | None, as_json: bool, **ask
     _end(fits)
 
 
+@cli.command("backtest", epilog=_examples(
+    "scalefit backtest scores.csv",
+    "scalefit backtest losses.tsv --cells tokens --score loss --by model --holdout 0.67",
+    "scalefit backtest scores.csv --by model,task --json",
+))  # fmt: skip
+@fits_a_table
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Hide at most this share of the log range of sizes.",
+)
+@_JSON
+@_debuggable
+def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
+    """Hide the largest sizes of TABLE, forecast them from the rest, and score the forecasts."""
+    from .backtest import backtest
+
+    fits, _ = _fitted(asked)
+    with progress_bar() as progress:
+        found = backtest(fits, holdout, progress=progress)
+    if as_json:
+        from .report.machine import as_json as text
+        from .report.machine import rows_form
+
+        click.echo(text({"schema": "scalefit backtest 1", "level": found.level, "holdout": holdout,
+                         "coverage": rows_form(found.coverage), "scores": rows_form(found.scores),
+                         "weights": found.weights.to_dict(), "forecasts": rows_form(found.table),
+                         "skipped": rows_form(found.skipped)}))  # fmt: skip
+        return
+    print_lines(found.headline() + "\n")
+    print_table(found.coverage_text(), ["CRPS", "no forecast", "absolute error", "curves", "runs"])
+    print_lines(f"\n{found.weights_text()}")
+    if len(found.skipped):
+        print_lines(f"\n{len(found.skipped)} curves not backtested:")
+        print_table(found.skipped)
+
+
 @cli.command("report", epilog=_examples(
     "scalefit report scores.csv -o report.md",
     "scalefit report scores.csv --by model -o report.json",
@@ -233,6 +272,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     data, preparation = _read(table, filters)
     asked["rng"] = asked.pop("seed")
     asked["by"] = asked["by"] or None
+    asked["drivers"] = asked["drivers"] or None
     asked["law"] = asked["law"] or "auto"
     fits = fit(data, **asked)
     dropped = len((fits.all_rows if _several(fits) else fits.table).dropped)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from .errors import FitError
+from .kernel import best_scale, free_levels
 from .laws import Law, Terms
+from .noise.residual import NormalKernel
 from .sample import Sample
 from .solvers.general import solve_general
-from .solvers.separable import Problem, Solution, solve
+from .solvers.joint import polish
+from .solvers.likelihood import LikelihoodProblem
+from .solvers.separable import Problem, Search, Solution, solve
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "pose", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,6 +44,8 @@ class Estimate:
     lack_of_fit_ss : array (G,)
         Weighted squared distance of the size means from the best curve of the law, whichever way
         it runs (a wrong-way curve is no lack of fit).
+    inflation : array (G,)
+        By how much the variance exceeds what a likelihood says that is not taken for the truth.
     """
 
     law: Law
@@ -47,6 +54,7 @@ class Estimate:
     theta: Floats
     coefficients: Floats
     lack_of_fit_ss: Floats
+    inflation: Floats
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -60,6 +68,7 @@ class Estimate:
             self.theta[rows],
             self.coefficients[rows],
             self.lack_of_fit_ss[rows],
+            self.inflation[rows],
         )
 
     @property
@@ -67,7 +76,8 @@ class Estimate:
         """Where the rising part is held at zero, so that the shape means nothing; ``(G,)``."""
         if not self.law.rising:
             return np.zeros(len(self), dtype=bool)
-        return self.coefficients[:, -1] <= 0.0
+        nothing: Bools = np.all(self.coefficients[:, list(self.law.rises)] <= 0.0, axis=1)
+        return nothing
 
     @property
     def applicable(self) -> Bools:
@@ -121,7 +131,33 @@ class Estimate:
         size_variance = np.minimum(self.lack_of_fit_ss, self.solution.rss) / size_df
         _, p = self.lack_of_fit
         misfit = (p < 0.05) & (size_variance > variance)
-        return np.where(misfit, size_variance, variance), np.where(misfit, size_df, df)
+        variance = np.where(misfit, size_variance, variance * self.inflation)
+        return variance, np.where(misfit, size_df, df)
+
+    @property
+    def run_scale(self) -> Floats:
+        """Scale of one run at the centre of the sizes, where errors are symmetric; ``(G,)``."""
+        sample, df = self.sample, np.maximum(self.residual_df, 1.0)
+        if sample.kernel is None:
+            plain: Floats = np.sqrt(self.total_ss / df)
+            return plain
+        _, _, scale, weight = _at_optimum(self)
+        relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
+        one = np.where(weight > 0, scale / relative, 0.0).max(axis=1)
+        found: Floats = one * np.sqrt(sample.n / df)
+        return found
+
+    @property
+    def information(self) -> Floats:
+        """Weight of each size's mean in the covariance of the parameters, shape ``(G, K)``."""
+        sample = self.sample
+        if sample.kernel is None:
+            return sample.weight
+        y, mean, scale, weight = _at_optimum(self)
+        known = np.where(weight > 0, sample.kernel.information(y, mean, scale, weight), 0.0)
+        unit = (self.total_ss / sample.n)[:, None]
+        total: Floats = unit * known.reshape(sample.runs.shape).sum(axis=2)
+        return total
 
     @property
     def aicc(self) -> Floats:
@@ -161,28 +197,108 @@ class Estimate:
         return total
 
 
-def estimate(law: Law, sample: Sample) -> Estimate:
-    """Fit ``law`` to every curve of ``sample`` by weighted least squares, globally.
+def pose(law: Law, sample: Sample, rising: bool = False) -> Search:
+    """Return the search for the shapes of ``law`` that an error model makes of a sample.
 
-    The curve may only improve with scale (see :attr:`Law.rising`); where the free fit runs the
+    Least squares has a closed form where at most one coefficient is held at zero or above; all
+    else is maximum likelihood.
+    """
+    kernel = sample.kernel
+    if kernel is None and len(law.rises) < 2:
+        data = (sample.z, sample.benefit, sample.weight, sample.frame)
+        return Problem.pose(law, *data, rising=rising)
+    return LikelihoodProblem(
+        law, sample.frame.expand(1), kernel or NormalKernel("identity"), sample.z, sample.runs,
+        sample.relative, sample.pure_ss, rising,
+    )  # fmt: skip
+
+
+def estimate(law: Law, sample: Sample) -> Estimate:
+    """Fit ``law`` to every curve of ``sample``, globally.
+
+    The curve may only improve with scale (see :attr:`Law.rises`); where the free fit runs the
     wrong way it is repeated under that constraint.
     """
     if law.guesses:
+        if sample.kernel is not None:
+            raise FitError(
+                f"law {law.name!r} is a function, which is fitted by least squares only; "
+                "use noise='gaussian'"
+            )
         theta, solution = solve_general(law, sample.z, sample.benefit, sample.weight, sample.frame)
         none = np.zeros((len(sample), 0))
-        return Estimate(law, sample, solution, theta, none, solution.rss)
-    data = (sample.z, sample.benefit, sample.weight, sample.frame)
-    free = Problem.pose(law, *data, rising=False)
+        return Estimate(law, sample, solution, theta, none, solution.rss, np.ones(len(sample)))
+    found = _search(law, sample)
+    if sample.kernel is None:
+        return found
+    found = _sharpened(found, sample)
+    y, mean, scale, weight = _at_optimum(found)
+    kernel = sample.kernel.settled(y, mean, scale, weight)
+    if kernel is not sample.kernel:
+        pure = free_levels(kernel, sample.runs, sample.relative)
+        found = _search(law, replace(sample, kernel=kernel, pure=pure))
+        y, mean, scale, weight = _at_optimum(found)
+    return replace(found, inflation=kernel.inflation(y, mean, scale, weight))
+
+
+def smooth(found: Estimate) -> Estimate:
+    """Return the estimate to make intervals of: one whose objective has a curvature."""
+    kernel = found.sample.kernel
+    first = kernel if kernel is None else kernel.stages()[0]
+    if kernel is first:
+        return found
+    sample = replace(found.sample, kernel=first)
+    return replace(_search(found.law, sample), inflation=found.inflation)
+
+
+def _search(law: Law, sample: Sample) -> Estimate:
+    if sample.kernel is not None:
+        sample = replace(sample, kernel=sample.kernel.stages()[0])
+    free = pose(law, sample)
     solution = solve(free)
     misfit = solution.rss
-    coefficients = free.project(solution.u[:, None, :]).coefficients[:, 0, :]
-    wrong = np.flatnonzero(coefficients[:, -1] < 0) if law.rising else np.zeros(0, dtype=np.intp)
+    coefficients = free.coefficients(solution.u)
+    rises = list(law.rises)
+    wrong = np.flatnonzero((coefficients[:, rises] < 0).any(axis=1))
     if wrong.size:
-        held = replace(free.take(wrong), rising=True)
+        held = free.take(wrong).held(True)
         again = solve(held)
         solution = solution.put(wrong, again)
-        coefficients[wrong] = held.project(again.u[:, None, :]).coefficients[:, 0, :]
+        coefficients[wrong] = held.coefficients(again.u)
     theta = np.stack(free.theta(solution.u), axis=-1) if law.shapes else solution.u
-    if law.rising:
-        theta = np.where(coefficients[:, -1:] <= 0, np.nan, theta)
-    return Estimate(law, sample, solution, theta, coefficients, misfit)
+    if rises:
+        flat = np.all(coefficients[:, rises] <= 0, axis=1, keepdims=True)
+        theta = np.where(flat, np.nan, theta)
+    return Estimate(law, sample, solution, theta, coefficients, misfit, np.ones(len(sample)))
+
+
+def _sharpened(found: Estimate, sample: Sample) -> Estimate:
+    """Return the estimate under the sample's own kernel, by way of those that lead to it."""
+    assert sample.kernel is not None
+    for kernel in sample.kernel.stages()[1:]:
+        stage = replace(sample, kernel=kernel)
+        problem = cast("LikelihoodProblem", pose(found.law, stage))
+        best = polish(problem, found.coefficients, found.solution.u)
+        p = found.law.n_columns
+        u = best.state[:, p:-1]
+        rss = np.maximum(best.model.rss - stage.pure_ss, 0.0)
+        found = replace(
+            found, sample=stage, solution=replace(found.solution, u=u, rss=rss),
+            theta=np.where(np.isnan(found.theta), np.nan, np.stack(problem.theta(u), axis=-1))
+            if found.law.shapes else u,
+            coefficients=best.state[:, :p], lack_of_fit_ss=rss,
+        )  # fmt: skip
+    return found
+
+
+def _at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return runs, means, scales and weights ``(G, n)`` of a likelihood at its optimum."""
+    sample = found.sample
+    mean = np.repeat(found.fitted(), sample.runs.shape[2], axis=1)
+    runs = sample.runs.reshape(len(sample), -1)
+    there = ~np.isnan(runs)
+    y = np.where(there, runs, mean)
+    relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
+    weight = there.astype(float)
+    assert sample.kernel is not None  # only likelihoods come here
+    return y, mean, best_scale(sample.kernel, y, mean, relative, weight), weight

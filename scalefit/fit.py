@@ -21,7 +21,7 @@ from .findings import findings_frame
 from .hypotheses import Evidence
 from .inference import Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
-from .noise import Noise, Variance, get_noise
+from .noise import Noise, Variance, get_noise, usual_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
 from .sample import of_table
@@ -69,6 +69,11 @@ def fit(
     law: str | Law | Iterable[str | Law] = "auto",
     better: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
+    se: str | None = None,
+    sd: str | None = None,
+    n: str | None = None,
+    items: str | None = None,
+    run: str | None = None,
     noise: str | Noise | None = None,
     variance: Variance = "auto",
     by: str | Sequence[str] | None = None,
@@ -87,13 +92,15 @@ def fit(
         One row a run. By convention the columns are ``cells`` (or tokens, params, ...), ``score``
         (or the name of a metric) and ``seed``; a plain ``cells,seed,score`` CSV needs no options.
     score, drivers : str
-        Other names for the score column and for the driver.
+        Other names for the score column and for the driver, or for two drivers.
     law : str, Law, or several
         ``"auto"`` compares all registered laws; see :func:`scalefit.laws`.
     better : {"higher", "lower"}
         Overrides the direction that the metric's name implies.
     bounds : tuple of two numbers or None
         Least and greatest possible score, where the metric's name does not say.
+    se, sd, n, items, run : str
+        Columns of errors, test items and runs; see :func:`scalefit.table.make_table`.
     noise, variance : str
         Error model, and ``"auto"``, ``"constant"`` or ``"power"`` variance; see
         :mod:`scalefit.noise`.
@@ -142,16 +149,14 @@ def fit(
     laws = resolve(law)
     error_model = get_noise(noise, variance)
     table = make_table(
-        data, score=score, drivers=drivers, by=by, better=better, bounds=bounds, on_bad=on_bad
-    )
+        data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
+        se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,
+    )  # fmt: skip
+    sample = of_table(table)
+    error_model = error_model or usual_noise(sample, variance)
     settings = Settings(error_model, inference, level, _seed(rng))
-    found = FitSet(table, fit_table(table, laws, error_model), settings)
+    found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
     return found if table.by else found.only()
-
-
-def fit_table(table: Table, laws: Sequence[Law], noise: Noise) -> Candidates:
-    """Fit every law to every curve of a table."""
-    return candidates(laws, noise.weigh(of_table(table)))
 
 
 def _allowed(option: str, given: str, names: Sequence[str]) -> None:

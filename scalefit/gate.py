@@ -71,6 +71,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         Source of the simulated errors. Curves with the same replicates share them, so that a curve
         has the same p value alone and in company.
     """
+    sample = sample.on_link()
     seed = int(np.random.default_rng(rng).integers(2**62))
     scanned = exponents(sample)
     df = np.maximum(sample.n - 2.0 - sample.variance_df, 1.0)

@@ -2,27 +2,166 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Kernel"]
+__all__ = ["Contribution", "Kernel", "Link", "best_scale", "free_levels", "pseudo_rss"]
 
 Floats = NDArray[np.float64]
+#: Scale on which a run scatters about the curve.
+Link = Literal["identity", "log"]
+#: Newton steps for the levels of :func:`free_levels`; seven are typical.
+_STEPS = 60
+#: Smallest scale, relative to the scores: rounding of a perfect fit.
+TINY_SCALE = 1e-13
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """Minus the log density of each run, and its derivatives; arrays ``(B, n)``.
+
+    Parameters
+    ----------
+    value : array
+        Infinite where the mean is impossible.
+    by_mean, by_mean_twice : array
+        First and second derivative in the mean.
+    by_scale, by_scale_twice, by_both : array
+        Derivatives in the log of the scale, and the mixed one.
+    """
+
+    value: Floats
+    by_mean: Floats
+    by_mean_twice: Floats
+    by_scale: Floats
+    by_scale_twice: Floats
+    by_both: Floats
 
 
 class Kernel(Protocol):
-    """Half the deviance of one run as a function of the mean; arrays broadcast over ``(..., n)``.
+    """Half the deviance of one run, given its mean and its scale.
 
-    Least squares has no kernel: its normal equations are solved in closed form.
+    Least squares has no kernel: its normal equations are solved in closed form. Runs are rows of
+    ``B`` problems with ``n`` runs each.
     """
 
-    def contribution(self, y: Any, mean: Any, scale: Any) -> tuple[Floats, Floats, Floats]:
-        """Return minus the log density of each run, and its two derivatives in the mean.
+    @property
+    def link(self) -> Link:
+        """Scale on which errors are symmetric."""
 
-        The value is infinite where the mean is impossible.
+    def contribution(self, y: Floats, mean: Floats, scale: Floats) -> Contribution:
+        """Return minus the log density of runs ``(B, n)`` and its derivatives."""
+
+    def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return the derivatives of the contribution in the log of the scale alone."""
+
+    def information(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return the curvature of the contribution in the mean to be expected, ``(B, n)``."""
+
+    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return by how much the variance of the estimate exceeds what the likelihood says.
+
+        Shape ``(B,)``; 1 where the density is the truth.
         """
 
-    def scale(self, y: Any, mean: Any, weight: Any) -> Floats:
-        """Return the most likely scale ``(...)``, given the means, for weights ``(..., n)``."""
+    def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
+        """Return the kernel with what else it leaves free estimated, given the means."""
+
+    def stages(self) -> tuple[Kernel, ...]:
+        """Return kernels from one whose minimum is easily found to this one.
+
+        The first has a curvature, and serves for intervals.
+        """
+
+    def quantile(self, level: float, df: Floats) -> Floats:
+        """Return how many scales from its mean a run may lie, with probability ``level``."""
+
+    def take(self, rows: Any) -> Self:
+        """Return the kernel of some of the problems."""
+
+
+def pseudo_rss(value: Floats, n: Floats) -> Floats:
+    """Return ``n exp(2 value / n)`` for ``value`` minus a log likelihood at its best scale.
+
+    For normal errors this is the residual sum of squares up to a constant factor, so that F and t
+    formulas, the information criteria and profile cuts keep their meaning for any likelihood.
+    """
+    with np.errstate(over="ignore"):
+        rss: Floats = n * np.exp(2.0 * value / n)
+    return rss
+
+
+def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats) -> Floats:
+    """Return the most likely scale of each run, given the means; arrays ``(B, n)``."""
+    gap = np.log(y / np.where(mean > 0, mean, y)) if kernel.link == "log" else y - mean
+    n = np.maximum(weight.sum(axis=1), 1.0)
+    start = np.sqrt((weight * (gap / relative) ** 2).sum(axis=1) / n)
+    log_scale = np.log(np.maximum(start, 1e-200))
+    for _ in range(_STEPS):
+        first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)
+        slope, bend = (weight * first).sum(axis=1), (weight * second).sum(axis=1)
+        move = np.clip(-slope / np.maximum(np.abs(bend), 1e-300), -1.0, 1.0)
+        log_scale = np.maximum(log_scale + move, -400.0)
+        if np.all(np.abs(move) < 1e-12):
+            break
+    scale: Floats = np.exp(log_scale)[:, None] * relative
+    return scale
+
+
+def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
+    """Return the pseudo residual sum of squares with a level of its own at each size, ``(G,)``.
+
+    It is to a kernel what the pure error is to least squares: 0 where no size has replicates.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    runs : array (G, K, S)
+        nan where there is none.
+    relative : array (G, K)
+        Relative scale of one run.
+    """
+    n_curves = len(runs)
+    weight = np.where(np.isnan(runs), 0.0, 1.0)
+    count = weight.sum(axis=2)
+    n = count.sum(axis=1)
+    replicated = (count > 1).any(axis=1)
+    result = np.zeros(n_curves)
+    if not replicated.any():
+        return result
+    runs, weight, relative = runs[replicated], weight[replicated], relative[replicated]
+    own = kernel.take(np.flatnonzero(replicated))
+    rows, shape = len(runs), runs.shape
+    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, 1.0), axis=2)
+    y = np.where(np.isnan(runs), centre[:, :, None], runs)
+    flat_y, flat_weight = y.reshape(rows, -1), weight.reshape(rows, -1)
+    wide = np.repeat(relative, shape[2], axis=1)
+    spread = np.abs(y - centre[:, :, None]).reshape(rows, -1).max(axis=1)
+    step_scale = np.where(spread > 0, spread, 1.0)
+    unit = step_scale / np.where(own.link == "log", np.abs(centre).mean(axis=1), 1.0)
+    log_scale = np.log(np.maximum(unit, TINY_SCALE))
+    best, level = np.full(rows, np.inf), centre
+    for _ in range(_STEPS):
+        mean = np.repeat(level, shape[2], axis=1)
+        part = own.contribution(flat_y, mean, np.exp(log_scale)[:, None] * wide)
+        value = (flat_weight * part.value).sum(axis=1)
+        if np.all(np.abs(best - value) <= 1e-12 * (1.0 + np.abs(value))):
+            break
+        best = np.minimum(best, value)
+
+        def of_size(values: Floats) -> Floats:
+            total: Floats = (flat_weight * values).reshape(shape).sum(axis=2)
+            return total
+
+        scale = np.exp(log_scale)[:, None] * wide
+        curvature = of_size(own.information(flat_y, mean, scale, flat_weight))
+        level = level - of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
+        slope = (flat_weight * part.by_scale).sum(axis=1)
+        bend = (flat_weight * part.by_scale_twice).sum(axis=1)
+        move = -slope / np.maximum(np.abs(bend), 1e-300)
+        log_scale = np.maximum(log_scale + np.clip(move, -1.0, 1.0), np.log(TINY_SCALE))
+    result[replicated] = pseudo_rss(best, n[replicated])
+    return result

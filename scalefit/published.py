@@ -98,7 +98,13 @@ def published_saturation(
     if "source" not in frame.attrs:  # rows keep their numbers when the untrained ones go
         frame = frame.reset_index(drop=True)
         frame.attrs = {"source": source}
-    untrained = parse_numbers(frame[columns.driver], counts=True)[0] == 0
+    driver, *others = columns.drivers
+    if others:
+        raise FitError(
+            f"{source}: the published rule is about one size, not {list(columns.drivers)!r}; pass "
+            f"drivers={driver!r}"
+        )
+    untrained = parse_numbers(frame[driver], counts=True)[0] == 0
     codes, untrained_keys = group_rows(frame[untrained], columns.by)
     n_left_out = dict(zip(untrained_keys, np.bincount(codes).tolist(), strict=False))
     trained = frame[~untrained]
@@ -130,11 +136,13 @@ def published_saturation(
 def published_sizes(table: Table, threshold: float = 0.95) -> NDArray[np.float64]:
     """Return the rule's saturation point of every curve of a checked table, in driver units.
 
-    ``nan`` where lower scores are better, for which the rule was not defined.
+    ``nan`` where lower scores are better or a size has two drivers, for which the rule was not
+    defined.
     """
     sizes, scores = (table.rows[name].to_numpy() for name in (table.drivers[0], table.score))
     _, saturation = _apply_rule(sizes, scores, table.group, table.n_groups, threshold)
-    defined = [metric.better == "higher" for metric in table.metrics]
+    one = len(table.drivers) == 1
+    defined = [one and metric.better == "higher" for metric in table.metrics]
     return np.where(defined, saturation, math.nan)
 
 

@@ -143,15 +143,26 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     deviation of a run: the quantile of t, with the error of the variance function averaged over.
     """
     found = inference(estimate, Value(x), level)
-    log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
-    spread = _t_of_uncertain_scale(level, estimate.scale[1], log_error) * run_sd(estimate, x)
-    return Intervals(
-        found.estimate,
-        found.estimate - np.hypot(found.estimate - found.lower, spread),
-        found.estimate + np.hypot(found.upper - found.estimate, spread),
-        level,
-        found.method,
-    )
+    kernel = estimate.sample.kernel
+    df = estimate.scale[1]
+    if kernel is None:
+        log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
+        reach = _t_of_uncertain_scale(level, df, log_error)
+    else:
+        reach = kernel.quantile(level, df)
+    spread = reach * run_sd(estimate, x)
+    if kernel is None or kernel.link == "identity":
+        lower = found.estimate - np.hypot(found.estimate - found.lower, spread)
+        upper = found.estimate + np.hypot(found.upper - found.estimate, spread)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            down, up = (
+                np.abs(np.log(np.maximum(end, 0.0) / found.estimate))
+                for end in (found.lower, found.upper)
+            )
+        lower = found.estimate * np.exp(-np.hypot(down, spread))
+        upper = found.estimate * np.exp(np.hypot(up, spread))
+    return Intervals(found.estimate, lower, upper, level, found.method)
 
 
 def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats:
@@ -177,13 +188,13 @@ def _nearest_z(estimate: Estimate, x: Floats) -> Floats:
 
 
 def run_sd(estimate: Estimate, x: Floats) -> Floats:
-    """Return the standard deviation of one run at sizes ``x``, one per curve of the estimate.
+    """Return the scale of one run at sizes ``x``, one per curve, where errors are symmetric.
 
-    Outside the observed sizes it is held at that of the nearest one.
+    For normal errors it is the standard deviation. Outside the observed sizes it is held at that
+    of the nearest one.
     """
-    z = _nearest_z(estimate, x)
-    variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
-    sd: Floats = np.sqrt(variance * np.exp(estimate.sample.variance_slope * z))
+    half_slope = 0.5 * estimate.sample.variance_slope
+    sd: Floats = estimate.run_scale * np.exp(half_slope * _nearest_z(estimate, x))
     return sd
 
 
@@ -193,7 +204,10 @@ def residuals(estimate: Estimate, x: Floats, y: Floats) -> tuple[Floats, Floats]
     terms = Value(x).terms(many.law, many.shapes(), many.sample.frame, np)
     fitted = many.evaluate(terms)
     sd = run_sd(many, x)
-    return fitted, np.divide(y - fitted, sd, out=np.zeros_like(y), where=sd > 0)
+    kernel = estimate.sample.kernel
+    log = kernel is not None and kernel.link == "log"
+    gap = np.log(y / fitted) if log else y - fitted
+    return fitted, np.divide(gap, sd, out=np.zeros_like(y), where=sd > 0)
 
 
 def curve_text(estimate: Estimate, score: str, driver: str) -> str:

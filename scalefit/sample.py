@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernel import Kernel
+from .kernel import Kernel, free_levels
 from .laws import Frame
 from .table import Table
 
@@ -50,6 +50,8 @@ class Sample:
         Values of the further drivers, of which a "size" is then a combination.
     kernel : Kernel or None
         How unlikely each run is, where the error model is not least squares.
+    pure : array (G,)
+        What the kernel makes of the pure error; see :func:`~scalefit.kernel.free_levels`.
     """
 
     x: Floats
@@ -64,6 +66,7 @@ class Sample:
     runs: Floats
     other: Floats
     kernel: Kernel | None = None
+    pure: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -82,6 +85,36 @@ class Sample:
         """Means oriented "higher is better", shape ``(G, K)``."""
         oriented: Floats = self.frame.sign[:, None] * self.mean
         return oriented
+
+    @property
+    def relative(self) -> Floats:
+        """Relative standard deviation of one run at each size, ``(G, K)``."""
+        inside = self.count > 0
+        found: Floats = np.sqrt(
+            np.divide(self.count, self.weight, out=np.ones_like(self.weight), where=inside)
+        )
+        return found
+
+    @property
+    def magnitude(self) -> Floats:
+        """Largest score on the scale on which errors are symmetric, ``(G,)``."""
+        if self.kernel is not None and self.kernel.link == "log":
+            return np.ones(len(self))
+        found: Floats = np.abs(self.mean).max(axis=1)
+        return found
+
+    def on_link(self) -> Sample:
+        """Return the sample for least squares, on the scale on which errors are symmetric."""
+        if self.kernel is None:
+            return self
+        if self.kernel.link == "identity":
+            return replace(self, kernel=None)
+        logs = np.log(self.runs)
+        known = self.count > 0
+        mean = np.where(known, np.nansum(logs, axis=2) / np.maximum(self.count, 1.0), 0.0)
+        spread = np.nansum((logs - mean[:, :, None]) ** 2, axis=2)
+        frame = replace(self.frame, limit=np.full(len(self), np.nan))
+        return replace(self, mean=mean, spread=spread, frame=frame, kernel=None)
 
     @property
     def n(self) -> Floats:
@@ -104,6 +137,8 @@ class Sample:
     @property
     def pure_ss(self) -> Floats:
         """Weighted sum of squares of replicates about their means (pure error), shape ``(G,)``."""
+        if self.kernel is not None:
+            return self.pure
         one_run = np.divide(
             self.weight, self.count, out=np.zeros_like(self.weight), where=self.count > 0
         )
@@ -129,7 +164,8 @@ class Sample:
             self.variance_df[rows],
             self.runs[rows],
             self.other[rows],
-            self.kernel,
+            self.kernel if self.kernel is None else self.kernel.take(rows),
+            self.pure if self.kernel is None else self.pure[rows],
         )
 
     def without(self, size: NDArray[np.intp]) -> Sample:
@@ -145,14 +181,18 @@ class Sample:
             self.frame.x0, self.frame.sign, self.frame.limit, first,
             np.nanmax(inside, axis=1), second - first,
         )  # fmt: skip
-        return replace(
+        runs = np.where(kept[:, :, None] > 0, self.runs, np.nan)
+        less = replace(
             self,
             count=count,
             spread=self.spread * kept,
             weight=self.weight * kept,
-            runs=np.where(kept[:, :, None] > 0, self.runs, np.nan),
+            runs=runs,
             frame=frame,
         )
+        if less.kernel is None:
+            return less
+        return replace(less, pure=free_levels(less.kernel, runs, less.relative))
 
 
 def of_table(table: Table) -> Sample:

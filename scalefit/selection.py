@@ -98,7 +98,10 @@ class Candidates:
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
-        return Candidates(parts, surviving_laws(parts), chosen)
+        # A law that only another curve of the batch has chosen says nothing about this one.
+        own = np.array([[name in _SPANNING] for name in place])
+        own = own | (np.arange(len(parts))[:, None] == chosen)
+        return Candidates(parts, surviving_laws(parts, own), chosen)
 
     def table(self, row: int) -> pd.DataFrame:
         """Return the candidates of one curve: one row a law, the best AICc first."""
@@ -113,7 +116,7 @@ class Candidates:
                 "law": e.law.name,
                 "n_params": e.law.n_params,
                 "objective": float(e.total_ss[0]),
-                "residual_sd": float(np.sqrt(e.total_ss[0] / max(float(e.residual_df[0]), 1.0))),
+                "residual_sd": float(e.run_scale[0]),
                 "lack_of_fit_p": float(e.lack_of_fit[1][0]),
                 "aicc": float(aicc[i]),
                 "weight": float(weight[i]),
@@ -178,9 +181,9 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     return root, stdtr(df, -root)
 
 
-def surviving_laws(estimates: Sequence[Estimate]) -> Bools:
-    """Return which laws have enough sizes and are not rejected, ``(L, G)``."""
-    applicable = np.stack([e.applicable for e in estimates])
+def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) -> Bools:
+    """Return which of the laws ``among`` have enough sizes and are not rejected, ``(L, G)``."""
+    applicable = np.stack([e.applicable for e in estimates]) & among
     p = np.stack([e.lack_of_fit[1] for e in estimates])
     return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)
 
@@ -191,8 +194,7 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     square = np.stack([e.total_ss for e in estimates]) / df
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
-    scores = estimates[0].sample.mean
-    floor = np.maximum(1e-24 * (scores**2).max(axis=1), 1e-300)  # rounding of a perfect fit
+    floor = np.maximum(1e-24 * estimates[0].sample.magnitude ** 2, 1e-300)  # of a perfect fit
     ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
     tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
     return tail

@@ -6,10 +6,10 @@ import json
 import math
 import os
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .laws import LAWS, get_law
 from .metrics import Metric
-from .noise import Gaussian
+from .noise import NOISES, Noise
 from .sample import Sample, of_table
 from .selection import Candidates, surviving_laws
 from .solvers.separable import Solution
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "versions", "write_whole"]
 
-SCHEMA = "scalefit fit 1"
+SCHEMA = "scalefit fit 2"
 
 
 def versions() -> dict[str, str]:
@@ -59,13 +59,14 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
     content = {
         "schema": SCHEMA,
         "versions": versions(),
-        "settings": asdict(fit.settings),
+        "settings": asdict(fit.settings) | {"noise": _noise(fit.settings.noise)},
         "table": {
             "rows": _columns(table.rows),
             "drivers": table.drivers,
             "score": table.score,
             "by": table.by,
             "seed": table.seed,
+            "roles": table.roles,
             "keys": table.keys,
             "metrics": [asdict(metric) for metric in table.metrics],
             "source": table.source,
@@ -82,6 +83,9 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
                 "theta": e.theta,
                 "coefficients": e.coefficients,
                 "lack_of_fit_ss": e.lack_of_fit_ss,
+                "inflation": e.inflation,
+                "kernel": None if e.sample.kernel is None else asdict(cast("Any", e.sample.kernel)),
+                "pure": e.sample.pure,
                 "solution": {f.name: getattr(e.solution, f.name) for f in fields(Solution)},
             }
             for e in fit.candidates.estimates
@@ -127,6 +131,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         score=part["score"],
         by=tuple(part["by"]),
         seed=part["seed"],
+        roles=dict(part["roles"]),
         keys=tuple(tuple(key) for key in part["keys"]),
         group=np.zeros(len(part["rows"]["index"]), dtype=np.intp),
         metrics=tuple(Metric(**{k: _number(v) for k, v in m.items()}) for m in part["metrics"]),
@@ -137,7 +142,8 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         findings=tuple(Finding(**f) for f in part["findings"]),
         group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
     )
-    noise = Gaussian(**content["settings"].pop("noise"))
+    options = content["settings"].pop("noise")
+    noise = NOISES[options.pop("name")](**options)
     sample = noise.weigh(of_table(table))
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
@@ -171,6 +177,12 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
         }
     )
     q, p = len(law.shapes), law.n_columns
+    if sample.kernel is not None:  # with what the fit found of its free parts
+        free = {
+            k: v if isinstance(v, (str, bool)) else _array(v) for k, v in item["kernel"].items()
+        }
+        kernel = replace(cast("Any", sample.kernel), **free)
+        sample = replace(sample, kernel=kernel, pure=_array(item["pure"]))
     return Estimate(
         law,
         sample,
@@ -182,7 +194,14 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
         _array(item["theta"]).reshape(1, q),
         _array(item["coefficients"]).reshape(1, p),
         _array(item["lack_of_fit_ss"]),
+        _array(item["inflation"]),
     )  # fmt: skip
+
+
+def _noise(noise: Noise) -> dict[str, Any]:
+    if noise.name not in NOISES:
+        raise FitError(f"noise {noise.name!r} is a class of yours and cannot be written to a file")
+    return {"name": noise.name, **asdict(cast("Any", noise))}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from scalefit._checks import (
     drop_findings,
     missing_key_findings,
     params_findings,
+    role_findings,
     size_findings,
     too_few_sizes,
 )
@@ -29,6 +30,7 @@ from scalefit._faults import (
     number_faults,
     refusal,
     repeat_faults,
+    run_faults,
 )
 from scalefit.errors import TableError, nearest
 from scalefit.findings import Finding
@@ -49,16 +51,21 @@ class Table:
     Parameters
     ----------
     rows : pandas.DataFrame
-        The ``by`` columns, the drivers and the score as float, the seed if there is one, and
-        ``_row``, the 1-based data row. The index is the position in the table as given.
+        The ``by`` columns, the drivers, the score and the numbers among ``roles`` as float, seed
+        and run as given if there are any, and ``_row``, the 1-based data row. The index is the
+        position in the table as given.
     drivers : tuple of str
-        Columns of sizes.
+        The column of sizes, or the two of which a size is a combination.
     score : str
         Column of measurements.
     by : tuple of str
         Columns whose values tell the curves apart.
     seed : str or None
         Column that tells replicates apart.
+    roles : dict of str to str
+        The columns asked for beyond these: ``"se"`` (standard error of the score), ``"sd"`` and
+        ``"n"`` (standard deviation and number of the runs whose mean a row is), ``"items"``
+        (number of test items behind a score), ``"run"`` (whose checkpoint a row is).
     keys : tuple of tuple
         The ``by`` values of each curve in order of first appearance, None where missing;
         ``((),)`` without ``by``.
@@ -85,6 +92,7 @@ class Table:
     score: str
     by: tuple[str, ...]
     seed: str | None
+    roles: dict[str, str]
     keys: tuple[Key, ...]
     group: NDArray[np.intp]
     metrics: tuple[Metric, ...]
@@ -131,6 +139,11 @@ def make_table(
     by: Names | None = None,
     better: str | None = None,
     bounds: Bounds | None = None,
+    se: str | None = None,
+    sd: str | None = None,
+    n: str | None = None,
+    items: str | None = None,
+    run: str | None = None,
     on_bad: OnBad = "raise",
 ) -> Table:
     """Check a table of scores and settle what each column means.
@@ -145,13 +158,22 @@ def make_table(
     score : str, optional
         The column to fit.
     drivers : str or sequence of str, optional
-        The column of sizes; one for now.
+        The column of sizes; two for a law of both, such as ``["params", "tokens"]``.
     by : str or sequence of str, optional
         One curve for each combination of values in these columns.
     better : {"higher", "lower"}, optional
         The direction of improvement, where the metric's name does not say it.
     bounds : (float or None, float or None), optional
         The values the metric can take, where its name does not say it.
+    se : str, optional
+        The column of the standard error of each row's score.
+    sd, n : str, optional
+        Where each row is the mean of ``n`` runs: the columns of their standard deviation, which
+        may be empty for a single run, and of their number.
+    items : str, optional
+        The column of the number of test items over which each score is a mean.
+    run : str, optional
+        The column that names the run of each row, where a run has rows at several sizes.
     on_bad : {"raise", "drop"}
         Whether rows that cannot be used are refused, or left out and counted.
 
@@ -179,20 +201,22 @@ def make_table(
             f'on_bad={on_bad!r} is not known; it is "raise" or "drop"'
             + nearest(str(on_bad), ("raise", "drop"))
         )
+    roles = {"se": se, "sd": sd, "n": n, "items": items, "run": run}
     if isinstance(data, Table):
-        if (score, drivers, by, better, bounds, on_bad) != (None,) * 5 + ("raise",):
+        stated = (score, drivers, by, better, bounds, *roles.values())
+        if any(option is not None for option in stated) or on_bad != "raise":
             raise TableError(
                 f"{data.source}: this table is already made; pass its data to set options"
             )
         return data
     frame = as_frame(data)
     source = str(frame.attrs.get("source", "DataFrame"))
-    columns = find_columns(frame, source, score=score, drivers=drivers, by=by)
+    columns = find_columns(frame, source, score=score, drivers=drivers, by=by, roles=roles)
     given = make_draft(frame, source, columns)
-    about = params_findings(given, told=drivers is not None)
+    about = [*params_findings(given, told=drivers is not None), *role_findings(given)]
     metrics, about_metrics = _metrics(given, better, bounds)
 
-    faults = [*number_faults(given), *bound_faults(given, metrics)]
+    faults = [*number_faults(given), *run_faults(given), *bound_faults(given, metrics)]
     kept = _without(faults, len(frame))
     repeats = repeat_faults(given, kept)
     faults += repeats
@@ -223,10 +247,11 @@ def make_table(
     read_here = not isinstance(data, pd.DataFrame) and "sha256" in frame.attrs
     return Table(
         rows=_rows(draft, positions),
-        drivers=(columns.driver,),
+        drivers=columns.drivers,
         score=columns.score,
         by=columns.by,
         seed=columns.seed,
+        roles=columns.roles,
         keys=draft.keys,
         group=draft.group,
         metrics=tuple(metrics),
@@ -303,14 +328,14 @@ def _metrics(
     names = _metric_names(draft)
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     which = np.array([number[name] for name in names], dtype=np.intp)[draft.group]
-    usable = (draft.sizes > 0) & ~np.isnan(draft.scores)
+    usable = (draft.sizes > 0).all(axis=1) & ~np.isnan(draft.scores)
     resolved = {}
     for name, i in number.items():
         mine = usable & (which == i)
         resolved[name] = resolve(
             name,
             draft.scores[mine],
-            draft.sizes[mine],
+            np.exp(np.log(draft.sizes[mine]).mean(axis=1)),  # two drivers count alike in a trend
             draft.group[mine],
             better=better,
             bounds=bounds,
@@ -348,14 +373,14 @@ def _without(faults: Sequence[Fault], n: int) -> NDArray[np.bool_]:
 def _rows(draft: Draft, positions: NDArray[np.intp]) -> pd.DataFrame:
     columns = draft.columns
     values: dict[str, Any] = {name: draft.frame[name].array for name in columns.by}
-    values |= {columns.driver: draft.sizes, columns.score: draft.scores}
-    if columns.seed is not None:
-        values[columns.seed] = draft.frame[columns.seed].array
+    values |= draft.numbers
+    values |= {name: draft.frame[name].array for name in columns.replicates}
     return pd.DataFrame({**values, ROW: draft.rows}, index=positions)
 
 
 def _sha256(draft: Draft) -> str:
     digest = hashlib.sha256(repr((draft.columns, draft.keys)).encode())
-    for values in (draft.sizes, draft.scores, draft.group):
+    replicate = pd.factorize(draft.replicate)[0]
+    for values in (*draft.numbers.values(), draft.group, replicate):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -125,6 +125,32 @@ def test_options_reach_the_fit(run):
     assert "bounds=(0.0, 1.0)" in content["code"]
 
 
+def test_drivers_are_one_name_or_two():
+    def drivers(*words):
+        return cli.commands["fit"].make_context("fit", ["t.csv", *words]).params["drivers"]
+
+    assert drivers() == []
+    assert drivers("--cells", "tokens") == ["tokens"]
+    assert drivers("--drivers", "params, tokens") == ["params", "tokens"]
+    assert drivers("--drivers", "params", "--drivers", "tokens") == ["params", "tokens"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--se", "f1_se"), "se='f1_se'"),
+        (("--sd", "f1_se", "--n", "k"), "sd='f1_se',\n    n='k'"),
+        (("--items", "k", "--run", "job"), "items='k',\n    run='job'"),
+    ],
+)
+def test_columns_of_errors_items_and_runs_are_named(run, folder, options, code):
+    runs(f1_se=0.005, k=3, job=range(15)).to_csv(folder / "errors.csv", index=False)
+    content = json.loads(run("fit", "errors.csv", *options, "--json").stdout)
+    assert code in content["code"]
+    wrong = run("fit", "errors.csv", "--se", "f1_es", code=2)
+    assert "no column 'f1_es' (given as se=)" in wrong.stderr
+
+
 @pytest.mark.parametrize("value", ["128", "128.0"])
 def test_filter_keeps_rows_and_says_how_many(run, value):
     result = run("saturation", "several.csv", "--by", "model", "--filter", f"width={value}")

@@ -23,20 +23,38 @@ BAD = [
     ("accuracy", [50.0, 60.0, 70.0, 850.0], {}, ["outside [0, 100]", "row 4 (850.0)"]),
     ("accuracy", [0.2, 0.5, 0.6, 0.7], {"bounds": (0.25, 1)}, ["outside [0.25, 1]", "row 1 (0.2)"]),
     ("accuracy", [0.5, True, 0.6, "x"], {}, ["row 2 (True)", "row 4 ('x')"]),
+    ("e", [0.1, 0.2, None, 0.1], {"se": "e"}, ["'e', missing: row 3 (nan)"]),
+    ("e", [0.1, 0.2, 0, 0.1], {"se": "e"},
+     ["'e', not positive, as a standard error is: row 3 (0.0)", "outweigh"]),
+    ("e", [0.1, -0.2, 0.1, 0.1], {"se": "e"}, ["'e', not positive", "row 2 (-0.2)"]),
+    ("e", [0.1, np.inf, 0.1, 0.1], {"se": "e"}, ["'e', infinite: row 2 (inf)"]),
+    ("e", ["0.1", "0,2", "0.1", "0.1"], {"se": "e"}, ["'e', a decimal comma", "row 2 ('0,2')"]),
+    ("s", [0.1, 0.0, -0.1, 0.1], {"sd": "s", "n": "three"},
+     ["'s', negative, as no standard deviation is: row 3 (-0.1)"]),
+    ("s", [0.1, None, 0.1, 0.1], {"sd": "s", "n": "three"}, ["'s', missing: row 2 (nan)"]),
+    ("s", ["0.1", "", "0.1", "-"], {"sd": "s", "n": "last_alone"}, ["'s', missing: row 2 ('')"]),
+    ("k", [2, 3, 0, 1], {"sd": "small", "n": "k"},
+     ["'k', not a whole number of runs from 1: row 3 (0)"]),
+    ("k", [2, 2.5, 3, 1], {"sd": "small", "n": "k"}, ["row 2 (2.5)"]),
+    ("k", [2, None, 3, 1], {"sd": "small", "n": "k"}, ["'k', missing: row 2"]),
+    ("q", [9, 9, 9.5, 9], {"items": "q"}, ["'q', not a whole number of test items", "row 3 (9.5)"]),
+    ("q", ["1k", "many", "1k", "1k"], {"items": "q"}, ["'q', not a number: row 2 ('many')"]),
+    ("job", ["a", None, "a", "b"], {"run": "job"}, ["'job', missing: row 2 (", "Name the run"]),
 ]  # fmt: skip
+BESIDE = {"three": 3, "last_alone": [3, 3, 3, 1], "small": 0.01}
 
 
 @pytest.mark.parametrize("column, values, options, words", BAD)
 def test_bad_rows_are_refused_by_name(tmp_path, column, values, options, words):
     with pytest.raises(TableError) as caught:
-        make_table(runs(**{column: values}), **options)
+        make_table(runs(**{**BESIDE, column: values}), **options)
     for word in [*words, "DataFrame", 'on_bad="drop"']:
         assert word in str(caught.value)
 
 
 @pytest.mark.parametrize("column, values, options, words", BAD)
 def test_bad_rows_are_dropped_and_counted(column, values, options, words):
-    frame = runs(**{column: values})
+    frame = runs(**{**BESIDE, column: values})
     table = make_table(frame, on_bad="drop", **options)
     n_bad = table.dropped["row"].nunique()
     assert n_bad >= 1
@@ -46,6 +64,15 @@ def test_bad_rows_are_dropped_and_counted(column, values, options, words):
     (note,) = [finding for finding in table.findings if finding.code == "rows_dropped"]
     assert note.severity == "note"
     assert note.message.startswith(f"{n_bad} of 4 rows")
+
+
+def test_a_single_run_needs_no_spread():
+    frame = runs(s=["0.1", None, "na", 0], k=[2, 1, 1, 3])
+    table = make_table(frame, sd="s", n="k")
+    np.testing.assert_array_equal(table.rows["s"], [0.1, np.nan, np.nan, 0.0])
+    assert len(table.dropped) == 0
+    with pytest.raises(TableError, match="'s', not a number: row 2"):
+        make_table(frame.assign(s=["0.1", "x", "0.1", "0"]), sd="s", n="k")
 
 
 def test_all_faults_come_in_one_message():

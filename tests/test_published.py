@@ -111,6 +111,16 @@ def test_bad_rows_keep_their_numbers():
     assert published_saturation(runs, on_bad="drop")["n_runs"].item() == 2
 
 
+def test_the_rule_knows_one_driver():
+    frame = {"params": [1, 1, 2, 2], "tokens": [1, 2, 1, 2], "accuracy": [0.5, 0.6, 0.7, 0.8]}
+    both = ["params", "tokens"]
+    with pytest.raises(
+        FitError, match=r"one size, not \['params', 'tokens'\]; pass drivers='params'"
+    ):
+        published_saturation(frame, drivers=both)
+    assert np.isnan(published_sizes(make_table(frame, drivers=both))).all()
+
+
 @given(shuffled(run_tables()))
 def test_row_order_does_not_matter(tables):
     first, second = (

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "scalefit"
 #: Room: level and modules. A module imports from its own room and from lower levels only, so that
 #: two rooms on one level never see each other. A package counts with all that is inside it.
 ROOMS = {
-    "ground": (0, "errors findings _format _numbers kernel"),
+    "ground": (0, "errors findings _format _numbers kernel scoring"),
     "table": (1, "metrics reading _columns _draft _faults _checks table published datasets"),
     "laws": (1, "laws"),
     "data": (2, "sample noise"),
@@ -35,9 +35,10 @@ ROOMS = {
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses",
     ),
-    "telling": (6, "words storage _drawing plots"),
+    "telling": (6, "words storage _drawing plots backtest_plot"),
     "face": (7, "fit"),
     "report": (8, "report"),
+    "studies": (8, "backtest holdout"),
     "package": (9, ""),
     "command line": (10, "cli _options _terminal __main__"),
 }
@@ -45,6 +46,7 @@ ROOMS = {
 ALLOWED = {
     ("_drawing", "fit"),
     ("plots", "fit"),
+    ("backtest_plot", "backtest"),
     ("words", "fit"),
     ("storage", "fit"),
     ("storage", ""),

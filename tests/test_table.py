@@ -1,6 +1,9 @@
+import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,11 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scalefit as sf
 from scalefit import datasets
 from scalefit.errors import ScalefitError, TableError
+from scalefit.sample import of_table
 from scalefit.table import Table, make_table
 
 from .strategies import DENADEL_CURVE, SCORES, SIZES, run_tables, runs, shuffled
+
+SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
 
 def codes(findings):
@@ -75,8 +82,8 @@ def test_cells_come_before_other_sizes_and_params():
         (runs(), {"by": ["model"]}, ["'model' (given as by=)", "'cells', 'accuracy'"]),
         (runs(), {"by": "cells", "drivers": "cells"}, ["'cells'", "one part"]),
         (runs(), {"by": ["accuracy", "accuracy"]}, ["by= twice"]),
-        (runs(params=SIZES), {}, ["'cells' and 'params'", "by='params'", "drivers='params'"]),
-        (runs(params=SIZES), {"drivers": ["cells", "params"]}, ["one driver at a time", "by="]),
+        (runs(params=SIZES), {}, ["'cells' and 'params'", "by='params'", "drivers='params'",
+                                  "drivers=['params', 'cells'] for a law of both"]),
         ({"a": SIZES, "score": SCORES}, {}, ["'a', 'score'", "drivers="]),
         ({"tokens": SIZES, "samples": SIZES, "score": SCORES}, {}, ["'tokens', 'samples'"]),
         ({"cells": SIZES, "b": SCORES}, {}, ["'cells', 'b'", "score="]),
@@ -298,6 +305,340 @@ def test_dropping_a_broken_row_is_the_same_as_not_having_it(table, data):
     assert one.keys == two.keys
     assert one.sha256 == two.sha256
     assert one.dropped["row"].tolist() == [broken + 1]
+
+
+# Two drivers --------------------------------------------------------------------------------
+
+SWEEP = {"params": [10, 10, 100, 100], "tokens": [1e3, 1e4, 1e3, 1e4], "loss": [4.1, 3.6, 3.7, 3.1]}
+BOTH = ["params", "tokens"]
+
+
+def sweep(**columns):
+    return pd.DataFrame({**SWEEP, **columns})
+
+
+@pytest.mark.parametrize("drivers", [BOTH, BOTH[::-1]])
+def test_two_drivers_in_the_order_given(drivers):
+    table = make_table(sweep(params=["10", "10", "0.1k", "0.1k"]), drivers=drivers)
+    assert table.drivers == tuple(drivers)
+    assert list(table.rows) == [*drivers, "loss", "_row"]
+    assert table.rows["params"].tolist() == [10.0, 10.0, 100.0, 100.0]
+    assert table.rows["params"].dtype == table.rows["tokens"].dtype == float
+    assert table.findings == () == table.group_findings[0]
+
+
+def test_two_drivers_reach_the_sample_as_combinations():
+    frame = pd.concat([sweep(seed=0), sweep(seed=1, loss=[4.0, 3.5, 3.8, 3.2])])
+    sample = of_table(make_table(frame, drivers=BOTH))
+    assert sample.x.tolist() == [[10, 10, 100, 100]]
+    assert sample.other[:, :, 0].tolist() == [[1e3, 1e4, 1e3, 1e4]]
+    assert sample.count.tolist() == [[2, 2, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    "columns, options, words",
+    [
+        ({"flop": [1, 2, 3, 4]}, {"drivers": [*BOTH, "flop"]},
+         ["drivers=['params', 'tokens', 'flop']", "one driver or two", "put the others in by="]),
+        ({}, {"drivers": ["tokens", "tokens"]}, ["'tokens' is given as drivers= twice"]),
+        ({}, {"drivers": ["params", "token"]}, ["no column 'token'", "did you mean 'tokens'"]),
+        ({"params": 10}, {"drivers": BOTH}, ["column 'params' has too few sizes",
+         "4 rows, all at 10", "add runs at other sizes, or pass drivers='tokens'"]),
+        ({"tokens": 7}, {"drivers": BOTH}, ["column 'tokens'", "or pass drivers='params'"]),
+        ({"task": [1, 1, 2, 2]}, {"drivers": BOTH, "by": "task"},
+         ["column 'params'", "none of the 2 curves", "than by=['task'], or pass drivers='tokens'"]),
+        ({"tokens": [1, 2, 0, 4]}, {"drivers": BOTH}, ["column 'tokens', zero", "row 3 (0)"]),
+        ({"params": [1, 2, -3, 4]}, {"drivers": BOTH}, ["column 'params', negative", "row 3 (-3)"]),
+        ({"tokens": [True] * 4}, {"drivers": BOTH}, ["'tokens'", "the driver is a number"]),
+    ],
+)  # fmt: skip
+def test_drivers_that_cannot_be_used_are_refused_with_a_mend(columns, options, words):
+    with pytest.raises(TableError) as caught:
+        make_table(sweep(**columns), **options)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_row_without_one_driver_is_dropped_and_counted():
+    frame = pd.concat([sweep(), sweep(tokens=[None, 2e3, 2e4, -1])], ignore_index=True)
+    table = make_table(frame, drivers=BOTH, on_bad="drop")
+    assert table.rows["_row"].tolist() == [1, 2, 3, 4, 6, 7]
+    assert table.dropped[["row", "column"]].to_numpy().tolist() == [[5, "tokens"], [8, "tokens"]]
+
+
+def test_rows_repeat_at_a_combination_only():
+    same = sweep(seed=0, loss=3.0)
+    table = make_table(same, drivers=BOTH)
+    assert len(table.rows) == 4
+    assert table.group_findings == ((),)
+    with pytest.raises(TableError, match=r"same params, tokens, seed and loss: row 5 .*row 2"):
+        make_table(pd.concat([same, same.iloc[[1]]]), drivers=BOTH)
+
+
+def test_findings_speak_of_combinations():
+    frame = pd.concat([sweep(), sweep(loss=[4.2, 3.6, 3.5, 3.0])], ignore_index=True)
+    seeds = [0] * 4 + [1] * 4
+    ((mixed,),) = make_table(frame.assign(seed=0).drop(index=5), drivers=BOTH).group_findings
+    assert mixed.message == "Rows share 'params', 'tokens' and 'seed' but differ in 'loss'."
+    assert mixed.evidence == "rows 5, 6, 7"
+    ((same,),) = make_table(frame.assign(seed=seeds), drivers=BOTH).group_findings
+    assert (same.code, same.evidence) == ("identical_replicates", "params x tokens 10 x 10000")
+    (pooled,) = make_table(frame.assign(seed=seeds, cells=range(1, 9)), drivers=BOTH).findings
+    assert pooled.message.startswith("Rows at one value of 'params' and 'tokens' differ in 'cells'")
+
+
+def test_shares_are_warned_of_for_each_driver():
+    table = make_table(sweep(tokens=[0.1, 1, 0.1, 1]), drivers=BOTH)
+    assert codes(table.findings) == ["sizes_are_shares"]
+    assert "'tokens'" in table.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "tokens, evidence",
+    [
+        ([200, 2000, 20_000, 200_000], "squared correlation of logs 1"),
+        ([199, 2001, 20_000, 200_001], "squared correlation of logs 0.99999"),
+        ([7, 7, 7, 7], "one stays the same"),
+        ([200, 2000, 20_000, 190_000], None),
+        ([200, 2000, 20_000, 20_000], None),
+    ],
+)
+def test_drivers_that_do_not_vary_independently_are_warned_of(tokens, evidence):
+    apart = sweep(curve="b")
+    together = pd.DataFrame({"params": [10, 100, 1000, 10_000], "tokens": tokens, "curve": "a",
+                             "loss": [4.0, 3.5, 3.2, 3.0]})  # fmt: skip
+    table = make_table(pd.concat([together, apart]), drivers=BOTH, by="curve")
+    found, none = table.group_findings
+    assert none == ()
+    assert codes(found) == ([] if evidence is None else ["drivers_together"])
+    assert all(finding.evidence.startswith(evidence) for finding in found)
+
+
+def test_the_direction_of_an_unknown_metric_follows_both_drivers():
+    sizes = np.array([(p, d) for p in (1e3, 1e4, 1e5) for d in (1e5, 1e6, 1e7)])
+    vigour = np.log(sizes).sum(axis=1) + [0.1, -0.1, 0.05] * 3
+    frame = {"params": sizes[:, 0], "tokens": sizes[:, 1]}
+    for sign, better in ((1, "higher"), (-1, "lower")):
+        table = make_table({**frame, "vigour": sign * vigour}, drivers=BOTH, score="vigour")
+        assert table.metrics[0].better == better
+        assert codes(table.findings) == ["direction_from_trend"]
+
+
+# Errors, test items and runs ------------------------------------------------------------------
+
+
+def test_roles_are_kept_as_numbers_and_runs_as_given():
+    frame = runs(spread=["0.02", "1%", None, 0.01], k=["3", 2, 1, "4"],
+                 q=["1,000", "1k", 1000, 1e3], job=["a", "b", 3, "d"])  # fmt: skip
+    table = make_table(frame, sd="spread", n="k", items="q", run="job")
+    assert table.roles == {"sd": "spread", "n": "k", "items": "q", "run": "job"}
+    assert list(table.rows) == ["cells", "accuracy", "spread", "k", "q", "job", "_row"]
+    np.testing.assert_array_equal(table.rows["spread"], [0.02, 0.01, np.nan, 0.01])
+    assert table.rows["k"].tolist() == [3.0, 2.0, 1.0, 4.0]
+    assert table.rows["q"].tolist() == [1000.0] * 4
+    assert table.rows["job"].tolist() == ["a", "b", 3, "d"]
+    assert table.rows["k"].dtype == table.rows["q"].dtype == float
+    assert table.findings == ()
+
+
+def test_without_roles_a_table_has_none():
+    table = make_table(runs(stderr=0.1))
+    assert table.roles == {}
+    assert list(table.rows) == ["cells", "accuracy", "_row"]
+
+
+def test_curves_keep_their_roles():
+    frame = runs(model=list("aabb"), stderr=[0.1, 0.2, 0.3, 0.4])
+    part = make_table(frame, by="model", se="stderr").take([1])
+    assert part.roles == {"se": "stderr"}
+    assert part.rows["stderr"].tolist() == [0.3, 0.4]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"se": "stder"}, ["no column 'stder' (given as se=)", "did you mean 'stderr'"]),
+        ({"sd": "std"}, ["sd='std' needs n=", "pass n= with the column of the number of runs"]),
+        ({"n": "k"}, ["n='k' needs sd=", "pass sd= with the column of the standard deviation"]),
+        ({"se": "stderr", "sd": "std", "n": "k"}, ["se='stderr' and sd='std'", "sd= with n="]),
+        ({"se": "stderr", "n": "k"}, ["se='stderr' and n='k'", "pass se=, or sd= with n="]),
+        ({"se": "cells", "drivers": "cells"}, ["'cells' is given as drivers= and se="]),
+        ({"run": "k", "items": "k"}, ["'k' is given as items= and run=", "plays one part"]),
+        ({"by": "job", "run": "job"}, ["'job' is given as by= and run="]),
+        ({"se": "flag"}, ["'flag' holds true and false", "the standard error is a number"]),
+        ({"items": "flag"}, ["'flag'", "the number of test items is a number"]),
+    ],
+)
+def test_roles_that_cannot_be_used_are_refused_with_a_mend(options, words):
+    frame = runs(stderr=0.01, std=0.02, k=3, job=list("abcd"), flag=True)
+    with pytest.raises(TableError) as caught:
+        make_table(frame, **options)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_made_table_takes_no_roles():
+    with pytest.raises(TableError, match="already made"):
+        make_table(make_table(runs(stderr=0.1)), se="stderr")
+
+
+def test_a_named_role_is_not_taken_for_the_score_the_seed_or_the_metric():
+    frame = pd.DataFrame({"cells": SIZES, "err": 0.01, "acc": SCORES, "seed": 0, "metric": "x"})
+    table = make_table(frame, se="err", run="seed")
+    assert (table.score, table.seed, table.roles["run"]) == ("acc", None, "seed")
+    assert make_table(frame, se="err", run="metric").metrics[0].name == "acc"
+
+
+@pytest.mark.parametrize(
+    "name, code, mend",
+    [
+        ("stderr", "se_not_used", "pass se='stderr'."),
+        ("Std. Err.", "se_not_used", "pass se='Std. Err.'."),
+        ("standard_error", "se_not_used", "pass se='standard_error'."),
+        ("accuracy_SE", "se_not_used", "pass se='accuracy_SE'."),
+        ("sd", "sd_not_used", "pass sd='sd' and n=the column of their number."),
+        ("std_accuracy", "sd_not_used", "pass sd='std_accuracy' and n="),
+        ("n_items", "items_not_used", "pass items='n_items'."),
+        ("test_size", "items_not_used", "pass items='test_size'."),
+        ("run", "run_not_used", "pass run='run'."),
+        ("Run ID", "run_not_used", "pass run='Run ID'."),
+    ],
+)
+def test_columns_that_look_like_a_role_are_noted(name, code, mend):
+    frame = runs(**{name: [1, 2, 3, 4]})
+    (note,) = make_table(frame).findings
+    assert (note.code, note.severity) == (code, "note")
+    assert repr(name) in note.message
+    assert mend in note.mend
+
+
+def test_notes_name_both_columns_of_a_mean_of_runs():
+    (note,) = make_table(runs(std=0.1, n_runs=3)).findings
+    assert "sd='std' and n='n_runs'" in note.mend
+
+
+@pytest.mark.parametrize(
+    "columns, options",
+    [
+        ({"stderr": 0.1}, {"se": "stderr"}),
+        ({"stderr": 0.1, "std": 0.2}, {"se": "stderr"}),
+        ({"stderr": 0.1, "std": 0.2, "k": 3}, {"sd": "std", "n": "k"}),
+        ({"run": list("aabb")}, {"by": "run"}),
+        ({"run": list("abcd"), "run_id": list("abcd")}, {"run": "run_id"}),
+        ({"n": 5}, {}),
+        ({"loss_std": 5}, {}),
+        ({"seed": 5}, {}),
+    ],
+)
+def test_what_is_used_or_says_nothing_is_not_noted(columns, options):
+    assert make_table(runs(**columns), **options).findings == ()
+
+
+def checkpoints(**columns):
+    return pd.DataFrame(
+        {"cells": [10, 100, 10, 100], "run": list("aabb"), "seed": 0,
+         "score": [0.1, 0.3, 0.1, 0.3], **columns}
+    )  # fmt: skip
+
+
+def test_rows_of_different_runs_are_not_repeats():
+    with pytest.raises(TableError, match="repeating an earlier row: same cells, seed and score"):
+        make_table(checkpoints())
+    table = make_table(checkpoints(), run="run")
+    assert len(table.rows) == 4
+    assert "mixed_rows" not in codes(table.group_findings[0])
+    assert table.rows["run"].tolist() == list("aabb")
+
+
+@pytest.mark.parametrize("seed", [0, None, [0, 0, 1, 1]])
+def test_one_run_twice_at_one_size_is_a_repeat(seed):
+    frame = checkpoints(seed=seed)
+    frame = pd.concat([frame, frame.iloc[[1]]])
+    with pytest.raises(TableError, match=r"same cells, seed, run and score: row 5 .*as in row 2"):
+        make_table(frame, run="run")
+    assert make_table(frame, run="run", on_bad="drop").dropped["row"].tolist() == [5]
+
+
+def test_one_run_with_two_scores_at_one_size_is_warned_of():
+    frame = checkpoints(run="a", score=[0.1, 0.3, 0.2, 0.4])
+    ((mixed,),) = make_table(frame, run="run").group_findings
+    assert mixed.message == "Rows share 'cells', 'seed' and 'run' but differ in 'score'."
+    ((alone,),) = make_table(frame.drop(columns="seed"), run="run").group_findings
+    assert alone.message == "Rows share 'cells' and 'run' but differ in 'score'."
+
+
+def test_the_hash_follows_the_roles():
+    frame = runs(stderr=[0.1, 0.2, 0.3, 0.4], run=list("aabb"))
+    other = frame.assign(stderr=0.1)
+    hashes = [
+        make_table(frame).sha256,
+        make_table(frame, se="stderr").sha256,
+        make_table(other, se="stderr").sha256,
+        make_table(frame, run="run").sha256,
+        make_table(frame.assign(run=list("abab")), run="run").sha256,
+    ]
+    assert len(set(hashes)) == 5
+    assert make_table(other).sha256 == hashes[0]
+
+
+def test_a_saved_fit_keeps_drivers_and_roles(tmp_path):
+    columns = {"spread": [0.1, None, 0.2, 0.1], "k": [2, 1, 3, 2], "job": ["a", 7, "c", "ü"]}
+    table = make_table(sweep(**columns), drivers=BOTH, sd="spread", n="k", run="job")
+    one = sf.fit(sweep(), drivers="params", law="constant", variance="constant")
+    replace(one, table=table).save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json").table
+    assert (again.drivers, again.roles) == (table.drivers, table.roles)
+    pd.testing.assert_frame_equal(again.rows, table.rows, check_exact=True)
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_drivers_and_roles_of_other_libraries(library):
+    module = pytest.importorskip(library, reason="tables of other libraries are optional")
+    make = module.DataFrame if library == "polars" else module.table
+    columns = {"spread": [0.1, None, 0.2, 0.1], "k": [2, 1, 3, 2], "run": list("abcd")}
+    table = make_table(make({**SWEEP, **columns}), drivers=BOTH, sd="spread", n="k", run="run")
+    same = make_table(sweep(**columns), drivers=BOTH, sd="spread", n="k", run="run")
+    pd.testing.assert_frame_equal(table.rows, same.rows)
+    assert (table.sha256, table.roles) == (same.sha256, same.roles)
+
+
+# Real tables ----------------------------------------------------------------------------------
+
+
+def shared(name):
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"the data are not here: {path}")
+    return path
+
+
+def test_the_chinchilla_points_have_two_drivers():
+    path = shared("chinchilla_points.csv")
+    with pytest.raises(TableError, match=r"drivers=\['params', 'tokens'\] for a law of both"):
+        make_table(path)
+    table = make_table(path, drivers=BOTH)
+    assert (table.drivers, table.score, len(table.rows)) == (tuple(BOTH), "loss", 245)
+    assert table.findings == () == table.group_findings[0]
+    assert of_table(table).n_sizes.tolist() == [245]
+
+
+def test_overtrained_models_have_two_drivers_unless_the_ratio_is_fixed():
+    path = shared("lm_overtraining_dev.csv")
+    table = make_table(path, drivers=BOTH, score="loss", by="eval_set")
+    assert (table.n_groups, len(table.rows), len(table.dropped)) == (8, 272, 0)
+    assert set(table.group_findings) == {()}
+    fixed = make_table(path, drivers=BOTH, score="loss", by=["eval_set", "tokens_per_param"])
+    assert {tuple(codes(found)) for found in fixed.group_findings} == {("drivers_together",)}
+
+
+def test_classical_curves_lose_their_controls_by_name():
+    path = shared("classical_curves_dev.csv")
+    options = {"drivers": "x", "score": "y", "by": "dataset", "better": "higher"}
+    with pytest.raises(TableError, match=r"6 of 42 rows.*\n.*'x', zero.*row 19 \(0\.0\)"):
+        make_table(path, **options)
+    table = make_table(path, on_bad="drop", **options)
+    assert np.bincount(table.group).tolist() == [12, 6, 18]
+    assert table.dropped["row"].tolist() == [19, 20, 21, 22, 23, 24]
 
 
 # Promises of the module ----------------------------------------------------------------------

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..estimands import Beyond, Estimand
-from ..estimate import Estimate
-from ..solvers.separable import Problem
+from ..estimate import Estimate, pose, smooth
+from ..solvers.separable import Search
 from .constrained import constrained_ends
+from .followed import followed_ends
 from .interval import Intervals, check_level
 from .valley import valley
 
@@ -41,7 +42,7 @@ _BLOCK = 400_000
 class _Scan:
     """Everything needed to evaluate the two ends of the compatible values at any shape."""
 
-    problem: Problem
+    problem: Search
     estimand: Estimand
     cut: Floats
     rising: bool
@@ -51,39 +52,10 @@ class _Scan:
 
         Where no coefficients are compatible the lower end is inf and the upper one -inf.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            return self._ends(u)
-
-    def _ends(self, u: Floats) -> tuple[Floats, Floats]:
-        law = self.problem.law
         theta = self.problem.theta(u)
-        fit = self.problem.project(u, passes=1 if u.shape[-1] > 1 else 2)
-        terms = self.estimand.terms(law, theta, self.problem.frame, np)
-        turned = fit.orthogonal(terms.weights)
-        slack = self.cut[:, None] - fit.rss
-        centre = np.zeros(slack.shape) + terms.offset
-        spread = np.zeros(slack.shape)
-        for j, weight in enumerate(turned):
-            centre = centre + weight * fit.scores[..., j]
-            spread = spread + weight * weight / fit.norms[..., j]
-        half = np.sqrt(spread * np.maximum(slack, 0.0))
-        lower = np.where(slack >= 0, centre - half, np.inf)
-        upper = np.where(slack >= 0, centre + half, -np.inf)
-        if self.rising:
-            last, norm, score = turned[-1], fit.norms[..., -1], fit.scores[..., -1]
-            # With the last coefficient at zero: the ends of the same target on that edge.
-            edge_slack = self.cut[:, None] - fit.rss_edge
-            edge_spread = np.maximum(spread - last * last / norm, 0.0)
-            edge_half = np.sqrt(edge_spread * np.maximum(edge_slack, 0.0))
-            edge = centre - last * score
-            reach = np.sqrt(np.maximum(slack, 0.0) / np.where(spread > 0, spread, np.inf))
-            shift = reach * last / norm
-            low_edge = np.where(edge_slack >= 0, edge - edge_half, np.inf)
-            high_edge = np.where(edge_slack >= 0, edge + edge_half, -np.inf)
-            lower = np.where(score - shift < 0, low_edge, lower)
-            upper = np.where(score + shift < 0, high_edge, upper)
-        nothing = np.isnan(lower) | np.isnan(upper)
-        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
+            terms = self.estimand.terms(self.problem.law, theta, self.problem.frame, np)
+            return self.problem.ends(u, terms, self.cut, self.rising)
 
 
 def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
@@ -112,9 +84,13 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     label = f"profile likelihood, given {estimate.law.name}"
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     value = estimate.evaluate(terms)
+    estimate = smooth(estimate)
     variance, df = estimate.scale
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
+    if estimate.law.n_drivers > 1:
+        lower, upper = followed_ends(estimate, estimand, cut)
+        return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
         return Intervals(value, lower, upper, level, label)
@@ -136,7 +112,7 @@ def _hull(
 ) -> tuple[Floats, Floats]:
     """Return the lowest lower and the highest upper end over all compatible shapes."""
     law, sample = estimate.law, estimate.sample
-    problem = Problem.pose(law, sample.z, sample.benefit, sample.weight, sample.frame, rising=False)
+    problem = pose(law, sample)
     scan = _Scan(problem, estimand, cut, law.rising)
     low, high = problem.bounds()
     q = low.shape[1]

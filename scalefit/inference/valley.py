@@ -7,13 +7,10 @@ is found, and the compatible width around it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..solvers.linear import screen
-from ..solvers.separable import Problem
+from ..solvers.separable import Search
 
 __all__ = ["valley"]
 
@@ -29,13 +26,13 @@ _STRIP = np.array([-1.05, -1.0, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.0, 1.05]
 
 
 def valley(
-    problem: Problem, u: Floats, along: Floats, cut: Floats, rising: bool
+    problem: Search, u: Floats, along: Floats, cut: Floats, rising: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Return points on the strip, their spacing, and the strip's direction at each.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Search
         G curves and a law with two shapes.
     u : array (G, 2)
         The optimum.
@@ -52,15 +49,14 @@ def valley(
     slope : array (G, M)
         Change of the second shape per unit of the first along the strip.
     """
-    held = replace(problem, rising=rising)
+    held = problem.held(rising)
     low, high = problem.bounds()
     width = high - low
 
     def misfit(first: Floats, second: Floats) -> Floats:
         """Return the misfit for shapes ``(G, A, B)``."""
         flat = np.stack(np.broadcast_arrays(first, second), axis=-1).reshape(len(u), -1, 2)
-        target, weight = held.y[:, None, :], held.weight[:, None, :]
-        rss = screen(held.columns(flat), target, weight, rising=rising)
+        rss = held.screen(flat)
         return rss.reshape(np.broadcast_shapes(first.shape, second.shape))
 
     across = low[:, None, 1] + np.linspace(0.0, 1.0, _ACROSS) * width[:, None, 1]

@@ -61,11 +61,12 @@ def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
         pull.append(np.imag(target) / _STEP)
     jacobian = np.stack(columns, axis=-1)
     gradient = np.stack([np.broadcast_to(p, (len(estimate),)) for p in pull], axis=-1)
-    length = np.sqrt(np.einsum("gk,gkp->gp", sample.weight, jacobian**2))
+    weight = estimate.information
+    length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(gradient).all(axis=1)
     length = np.where(length > 0, length, 1.0)
     scaled = jacobian / length[:, None, :]
-    information = np.einsum("gkp,gk,gkq->gpq", scaled, sample.weight, scaled)
+    information = np.einsum("gkp,gk,gkq->gpq", scaled, weight, scaled)
     usable &= np.linalg.cond(information) < 1e14
     information[~usable] = np.eye(information.shape[-1])
     lever = np.where(usable[:, None], gradient / length, 0.0)

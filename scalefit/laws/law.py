@@ -257,6 +257,8 @@ class Law:
         Name of the law of which this one is a special case; empty if none.
     rising : bool
         Whether the last coefficient must not be negative for the curve to improve with scale.
+    n_drivers : int
+        Number of drivers; with two, log sizes have a last axis of that length.
     guesses : tuple
         Only for laws that are not searched by a scan: ``((name, start value), ...)``.
     """
@@ -283,11 +285,17 @@ class Law:
     nested_in: str = ""
     rising: bool = True
     guesses: tuple[tuple[str, float], ...] = ()
+    n_drivers: int = 1
 
     @property
     def n_params(self) -> int:
         """Number of free parameters of the mean."""
         return self.n_columns + (len(self.guesses) if self.guesses else len(self.shapes))
+
+    @property
+    def rises(self) -> tuple[int, ...]:
+        """Columns whose coefficients must not be negative for the curve to improve with scale."""
+        return tuple(range(min(1, self.n_columns - 1), self.n_columns)) if self.rising else ()
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called ``name``; LawError if the law has none."""

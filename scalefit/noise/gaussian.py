@@ -12,7 +12,7 @@ from scipy.special import digamma, polygamma
 from ..errors import ScalefitError
 from ..sample import Sample
 
-__all__ = ["Gaussian", "Variance", "variance_slope"]
+__all__ = ["Gaussian", "Variance", "variance_slope", "vary"]
 
 Floats = NDArray[np.float64]
 Variance = Literal["auto", "constant", "power"]
@@ -63,22 +63,30 @@ class Gaussian:
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with its weights set by this error model."""
-        if self.variance == "constant":
-            return sample
-        slope, error, known = variance_slope(sample.count, sample.spread, sample.z)
-        if self.variance == "power" and not known.all():
-            raise ScalefitError(
-                "variance='power' needs replicates at three sizes or more in every curve; "
-                f"{int((~known).sum())} of {len(sample)} curves lack them; use variance='auto'"
-            )
-        weight = sample.count * np.exp(-slope[:, None] * sample.z)
-        return replace(
-            sample,
-            weight=weight,
-            variance_slope=slope,
-            variance_slope_error=error,
-            variance_df=known.astype(float),
+        return vary(sample, self.variance)
+
+
+def vary(sample: Sample, variance: Variance) -> Sample:
+    """Return the sample with a variance function in its weights, where it has replicates.
+
+    With several drivers the variance is taken as constant.
+    """
+    if variance == "constant" or sample.frame.other:
+        return sample
+    flat = sample.on_link()
+    slope, error, known = variance_slope(flat.count, flat.spread, flat.z)
+    if variance == "power" and not known.all():
+        raise ScalefitError(
+            "variance='power' needs replicates at three sizes or more in every curve; "
+            f"{int((~known).sum())} of {len(sample)} curves lack them; use variance='auto'"
         )
+    return replace(
+        sample,
+        weight=sample.count * np.exp(-slope[:, None] * sample.z),
+        variance_slope=slope,
+        variance_slope_error=error,
+        variance_df=known.astype(float),
+    )
 
 
 def variance_slope(

@@ -110,7 +110,9 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     """
     table = fits.all_rows if isinstance(fits, FitSet) else fits.table
     settings = fits.settings
-    options: dict[str, Any] = {"score": table.score, "drivers": table.drivers[0]}
+    one = len(table.drivers) == 1
+    drivers = table.drivers[0] if one else list(table.drivers)
+    options: dict[str, Any] = {"score": table.score, "drivers": drivers, **table.roles}
     laws = tuple(estimate.law for estimate in fits.candidates.estimates)
     if laws != LAWS:
         options["law"] = [law.name for law in laws]

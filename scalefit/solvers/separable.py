@@ -11,15 +11,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..laws.law import Frame, Law
+from ..laws.law import Frame, Law, Terms
 from .linear import Projection, project, screen
+from .shapes import box, shapes_at
 
-__all__ = ["Problem", "Solution", "solve"]
+__all__ = ["Problem", "Search", "Solution", "solve"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -29,6 +30,57 @@ _BLOCK = 150_000
 #: Enough for the curved ridge of a two-shape law on data without noise; most starts take six.
 _NEWTON_STEPS = 400
 _DIFFERENCE = 1e-5
+
+
+class Search(Protocol):
+    """What :func:`solve` needs of a problem: an objective in the shapes alone."""
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame, of shape ``(G, 1)``."""
+
+    @property
+    def z(self) -> Floats:
+        """Log sizes, ``(G, K)`` or ``(G, K, D)``."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Any) -> Self:
+        """Return the problem of some of the curves."""
+
+    def held(self, rising: bool) -> Self:
+        """Return the problem with or without the curves held to rise."""
+
+    def in_spreads(self) -> tuple[Self, Floats]:
+        """Return the problem in units of the scores' spread, and these units."""
+
+    def spread(self) -> Floats:
+        """Return what gradients are measured against, ``(G,)``."""
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the box of the search coordinates ``u``, two arrays of shape ``(G, q)``."""
+
+    def theta(self, u: Floats) -> tuple[Floats, ...]:
+        """Return the shape parameters at search coordinates ``u`` of shape ``(..., q)``."""
+
+    def screen(self, u: Floats) -> Floats:
+        """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
+
+    def rss(self, u: Floats) -> Floats:
+        """Return the objective at ``u`` of shape ``(G, M, q)`` with all digits."""
+
+    def objective(self, u: Floats) -> tuple[Floats, Floats]:
+        """Return the objective and its gradient at ``u`` of shape ``(G, q)``."""
+
+    def coefficients(self, u: Floats) -> Floats:
+        """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
+
+    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
+        """Return the least and the greatest target compatible with the data, given the shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +101,14 @@ class Problem:
     """
 
     law: Law
+    frame: Frame
     z: Floats
     y: Floats
     weight: Floats
-    frame: Frame
     rising: bool
+
+    def __len__(self) -> int:
+        return len(self.z)
 
     @classmethod
     def pose(
@@ -61,39 +116,109 @@ class Problem:
     ) -> Problem:
         """Return the problem of fitting scores ``y``, with a frame of shape ``(G,)``."""
         wide = frame.expand(1)
-        return cls(law, z, y - law.offset(z, (), wide, np), weight, wide, rising)
+        return cls(law, wide, z, y - law.offset(z, (), wide, np), weight, rising)
 
     def take(self, rows: Any) -> Problem:
         """Return the problem of some of the curves."""
         frame = self.frame.map(lambda v: v[rows])
-        return Problem(self.law, self.z[rows], self.y[rows], self.weight[rows], frame, self.rising)
+        return Problem(self.law, frame, self.z[rows], self.y[rows], self.weight[rows], self.rising)
+
+    def held(self, rising: bool) -> Problem:
+        """Return the problem with or without the curves held to rise."""
+        return replace(self, rising=rising)
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the box of the search coordinates ``u``, two arrays of shape ``(G, q)``."""
-        pairs = [
-            tuple(shape.coordinate.to_u(np.asarray(bound)) for bound in shape.bounds(self.frame))
-            for shape in self.law.shapes
-        ]
-        empty = np.zeros((len(self.z), 0))
-        lower = np.concatenate([empty, *(low for low, _ in pairs)], axis=-1)
-        upper = np.concatenate([empty, *(high for _, high in pairs)], axis=-1)
-        return lower, upper
+        return box(self.law, self.frame)
 
     def theta(self, u: Floats) -> tuple[Floats, ...]:
         """Return the shape parameters at search coordinates ``u`` of shape ``(..., q)``."""
-        return tuple(
-            shape.coordinate.to_theta(u[..., j]) for j, shape in enumerate(self.law.shapes)
-        )
+        return shapes_at(self.law, u)
 
     def columns(self, u: Floats) -> tuple[Any, ...]:
         """Return the law's columns at ``u`` of shape ``(G, M, q)``: scalars or ``(G, M, K)``."""
         theta = tuple(t[..., None] for t in self.theta(u))
-        return self.law.columns(self.z[:, None, :], theta, self.frame.expand(1), np)
+        return self.law.columns(self.z[:, None], theta, self.frame.expand(1), np)
 
     def project(self, u: Floats, *, passes: int = 2) -> Projection:
         """Return the linear fits at ``u`` of shape ``(G, M, q)`` for all curves and M shapes."""
         target, weight = self.y[:, None, :], self.weight[:, None, :]
         return project(self.columns(u), target, weight, rising=self.rising, passes=passes)
+
+    def screen(self, u: Floats) -> Floats:
+        """Return the residual sums of squares at ``u`` ``(G, M, q)``, with half the digits."""
+        target, weight = self.y[:, None, :], self.weight[:, None, :]
+        found: Floats = screen(self.columns(u), target, weight, rising=self.rising)
+        return found
+
+    def rss(self, u: Floats) -> Floats:
+        """Return the residual sums of squares at ``u`` of shape ``(G, M, q)``."""
+        found: Floats = self.project(u).rss
+        return found
+
+    def coefficients(self, u: Floats) -> Floats:
+        """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
+        found: Floats = self.project(u[:, None, :]).coefficients[:, 0, :]
+        return found
+
+    def in_spreads(self) -> tuple[Problem, Floats]:
+        """Return the problem in units of the scores' spread, so that tolerances have a meaning."""
+        total = np.maximum(self.weight.sum(axis=-1, keepdims=True), 1e-300)
+        centre = np.sum(self.weight * self.y, axis=-1, keepdims=True) / total
+        spread = np.sqrt(np.sum(self.weight * (self.y - centre) ** 2, axis=-1) / total[:, 0])
+        scale = np.where(spread > 0, spread, 1.0)
+        return replace(self, y=self.y / scale[:, None]), scale
+
+    def spread(self) -> Floats:
+        """Return what gradients are measured against, ``(G,)``."""
+        total: Floats = np.maximum(self.weight.sum(axis=-1), 1e-300)
+        return total
+
+    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
+        """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
+
+        Parameters
+        ----------
+        u : array (G, M, q)
+            Shapes.
+        terms : Terms
+            The target, oriented as the user's scores, at these shapes.
+        cut : array (G,)
+            Misfit up to which values are compatible with the data.
+        rising : bool
+            Whether the curve is held to rise.
+
+        Returns
+        -------
+        lower, upper : arrays (G, M)
+            Where no coefficients are compatible the lower end is inf and the upper one -inf.
+        """
+        fit = self.project(u, passes=1 if u.shape[-1] > 1 else 2)
+        turned = fit.orthogonal(terms.weights)
+        slack = cut[:, None] - fit.rss
+        centre = np.zeros(slack.shape) + terms.offset
+        spread = np.zeros(slack.shape)
+        for j, weight in enumerate(turned):
+            centre = centre + weight * fit.scores[..., j]
+            spread = spread + weight * weight / fit.norms[..., j]
+        half = np.sqrt(spread * np.maximum(slack, 0.0))
+        lower = np.where(slack >= 0, centre - half, np.inf)
+        upper = np.where(slack >= 0, centre + half, -np.inf)
+        if rising:
+            last, norm, score = turned[-1], fit.norms[..., -1], fit.scores[..., -1]
+            # With the last coefficient at zero: the ends of the same target on that edge.
+            edge_slack = cut[:, None] - fit.rss_edge
+            edge_spread = np.maximum(spread - last * last / norm, 0.0)
+            edge_half = np.sqrt(edge_spread * np.maximum(edge_slack, 0.0))
+            edge = centre - last * score
+            reach = np.sqrt(np.maximum(slack, 0.0) / np.where(spread > 0, spread, np.inf))
+            shift = reach * last / norm
+            low_edge = np.where(edge_slack >= 0, edge - edge_half, np.inf)
+            high_edge = np.where(edge_slack >= 0, edge + edge_half, -np.inf)
+            lower = np.where(score - shift < 0, low_edge, lower)
+            upper = np.where(score + shift < 0, high_edge, upper)
+        nothing = np.isnan(lower) | np.isnan(upper)
+        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
 
     def objective(self, u: Floats) -> tuple[Floats, Floats]:
         """Return the residual sum of squares and its gradient at ``u`` of shape ``(G, q)``."""
@@ -156,19 +281,19 @@ class Solution:
         return Solution(*parts)
 
 
-def solve(problem: Problem) -> Solution:
+def solve(problem: Search) -> Solution:
     """Return the global least-squares optimum of every curve of ``problem``."""
-    n_curves = len(problem.z)
+    n_curves = len(problem)
     q = len(problem.law.shapes)
     if q == 0:
         none = np.zeros((n_curves, 0))
-        rss = problem.project(np.zeros((n_curves, 1, 0))).rss[:, 0]
+        rss = problem.rss(np.zeros((n_curves, 1, 0)))[:, 0]
         ones = np.ones(n_curves, dtype=np.intp)
         return Solution(
             none, rss, np.zeros((n_curves, 0, 0)), np.zeros(n_curves), ones,
             np.full(n_curves, np.inf), np.zeros((n_curves, 0), dtype=np.intp),
         )  # fmt: skip
-    scaled, scale = _unit_spread(problem)
+    scaled, scale = problem.in_spreads()
     lower, upper = scaled.bounds()
     curve, start, width = _scan(scaled, lower, upper)
     started = scaled.take(curve)
@@ -178,43 +303,31 @@ def solve(problem: Problem) -> Solution:
     curvature = _curvature(scaled.objective, u, gradient, upper)
     at_bound = np.where(u <= lower, -1, 0) + np.where(u >= upper, 1, 0)
     gradient = np.where(at_bound * gradient < 0, 0.0, gradient)
-    spread = np.maximum(scaled.weight.sum(axis=-1), 1e-300)
     return Solution(
         u,
         rss * scale**2,
         curvature * scale[:, None, None] ** 2,
-        np.abs(gradient).max(axis=-1) / spread,
+        np.abs(gradient).max(axis=-1) / scaled.spread(),
         n_basins,
         runner_up,
         at_bound,
     )
 
 
-def _unit_spread(problem: Problem) -> tuple[Problem, Floats]:
-    """Return the problem in units of the scores' spread, so that tolerances have a meaning."""
-    total = np.maximum(problem.weight.sum(axis=-1, keepdims=True), 1e-300)
-    centre = np.sum(problem.weight * problem.y, axis=-1, keepdims=True) / total
-    spread = np.sqrt(np.sum(problem.weight * (problem.y - centre) ** 2, axis=-1) / total[:, 0])
-    scale = np.where(spread > 0, spread, 1.0)
-    return replace(problem, y=problem.y / scale[:, None]), scale
-
-
-def _scan(problem: Problem, lower: Floats, upper: Floats) -> tuple[Ints, Floats, Floats]:
+def _scan(problem: Search, lower: Floats, upper: Floats) -> tuple[Ints, Floats, Floats]:
     """Scan the box; return curve, position and grid spacing of every local minimum found."""
     counts = tuple(shape.points for shape in problem.law.shapes)
     unit = np.stack(
         np.meshgrid(*(np.linspace(0.0, 1.0, c) for c in counts), indexing="ij"), axis=-1
     )
     flat = unit.reshape(-1, len(counts))
-    n_curves, n_sizes = problem.z.shape
-    step = max(1, _BLOCK // (len(flat) * n_sizes))
+    n_curves = len(problem)
+    step = max(1, _BLOCK // (len(flat) * problem.z.shape[1]))
     rss = np.empty((n_curves, len(flat)))
     for first in range(0, n_curves, step):
         rows = slice(first, first + step)
         u = lower[rows, None, :] + flat * (upper - lower)[rows, None, :]
-        part = problem.take(rows)
-        target, weight = part.y[:, None, :], part.weight[:, None, :]
-        rss[rows] = screen(part.columns(u), target, weight, rising=part.rising)
+        rss[rows] = problem.take(rows).screen(u)
     rss = np.where(np.isfinite(rss), rss, np.inf)
     curve, cell = np.nonzero(_local_minima(rss.reshape(n_curves, *counts)).reshape(n_curves, -1))
     width = (upper - lower) / (np.array(counts) - 1)
@@ -255,7 +368,7 @@ def _curvature(
 
 
 def _polish(
-    problem: Problem, u: Floats, lower: Floats, upper: Floats, width: Floats
+    problem: Search, u: Floats, lower: Floats, upper: Floats, width: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Follow every start down to its local minimum by Newton steps inside the box.
 

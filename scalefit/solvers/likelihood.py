@@ -1,0 +1,201 @@
+"""Maximum likelihood given the shapes: the linear coefficients and the scale by Newton's method.
+
+What least squares solves in closed form takes a few Newton steps here, for all curves and all
+shapes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernel import Kernel
+from ..laws.law import Frame, Law, Terms
+from .newton import FINE, ROUGH, Optimum, Rows, ends_given, hold, minimise, start, subsets
+from .shapes import box, shapes_at
+
+__all__ = ["LikelihoodProblem"]
+
+Floats = NDArray[np.float64]
+#: Elements of one work array.
+_BLOCK = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodProblem:
+    """G curves to be fitted by one law under a likelihood.
+
+    Parameters
+    ----------
+    law, frame : Law, Frame
+        As in :class:`~scalefit.solvers.separable.Problem`; the frame is of shape ``(G, 1)``.
+    kernel : Kernel
+    z : array (G, K) or (G, K, D)
+        Log sizes.
+    runs : array (G, K, S)
+        Scores in the user's units, nan where there is none.
+    relative : array (G, K)
+        Relative scale of one run.
+    pure : array (G,)
+        Part of the objective that no curve can remove, which is left out.
+    rising : bool
+        Whether the coefficients that make the curve rise are held at zero or above.
+    """
+
+    law: Law
+    frame: Frame
+    kernel: Kernel
+    z: Floats
+    runs: Floats
+    relative: Floats
+    pure: Floats
+    rising: bool
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def take(self, rows: Any) -> LikelihoodProblem:
+        """Return the problem of some of the curves."""
+        return LikelihoodProblem(
+            self.law, self.frame.map(lambda v: v[rows]), self.kernel.take(rows), self.z[rows],
+            self.runs[rows], self.relative[rows], self.pure[rows], self.rising,
+        )  # fmt: skip
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the box of the search coordinates ``u``, two arrays of shape ``(G, q)``."""
+        return box(self.law, self.frame)
+
+    def theta(self, u: Floats) -> tuple[Floats, ...]:
+        """Return the shape parameters at search coordinates ``u`` of shape ``(..., q)``."""
+        return shapes_at(self.law, u)
+
+    def held(self, rising: bool) -> LikelihoodProblem:
+        """Return the problem with or without the curves held to rise."""
+        return replace(self, rising=rising)
+
+    def in_spreads(self) -> tuple[LikelihoodProblem, Floats]:
+        """Return the problem itself: its objective needs no unit."""
+        return self, np.ones(len(self))
+
+    def spread(self) -> Floats:
+        """Return what gradients are measured against, ``(G,)``."""
+        anywhere = self.screen(np.zeros((len(self), 1, len(self.law.shapes))))[:, 0]
+        return np.maximum(self.pure + anywhere, 1e-300)
+
+    @property
+    def n(self) -> Floats:
+        """Number of runs, ``(G,)``."""
+        total: Floats = (~np.isnan(self.runs)).sum(axis=(1, 2)).astype(float)
+        return total
+
+    def rows(self, u: Floats) -> Rows:
+        """Return the problems at ``u`` of shape ``(G, M, q)``, one row a curve and shape."""
+        n_curves, many, _ = u.shape
+        theta = tuple(t[..., None] for t in self.theta(u))
+        frame = self.frame.expand(1)
+        z = self.z[:, None]
+        shape = (n_curves, many, self.z.shape[1])
+        sign = np.reshape(self.frame.sign, (-1, 1, 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            columns = [
+                np.broadcast_to(sign * c, shape) for c in self.law.columns(z, theta, frame, np)
+            ]
+            offset = np.broadcast_to(sign * self.law.offset(z, theta, frame, np), shape)
+        wide = self.runs.shape[2]
+        curve = np.repeat(np.arange(n_curves), many)
+        runs = self.runs.reshape(n_curves, -1)
+        there = ~np.isnan(runs)
+        centre = np.nanmedian(np.where(there.any(axis=1, keepdims=True), runs, 1.0), axis=1)
+        y = np.where(there, runs, centre[:, None])
+
+        def per_run(values: Floats) -> Floats:
+            flat: Floats = np.repeat(values.reshape(n_curves * many, -1), wide, axis=1)
+            return flat
+
+        block = np.stack([per_run(c) for c in columns], axis=1)
+        # A column that is not finite at a padded or far size must not poison the others.
+        block = np.where(np.isfinite(block), block, 0.0)
+        return Rows(
+            self.kernel.take(curve), y[curve], there[curve].astype(float),
+            np.repeat(self.relative, wide, axis=1)[curve], block, per_run(offset),
+        )  # fmt: skip
+
+    def _fit(self, rows: Rows, steps: int) -> Optimum:
+        found = minimise(rows, start(rows), steps)
+        if not self.rising:
+            return found
+        wrong = np.flatnonzero((found.state[:, list(self.law.rises)] < 0).any(axis=1))
+        if wrong.size:
+            hold(found, wrong, rows.take(wrong), self.law.rises, steps)
+        return found
+
+    def _blocks(self, u: Floats) -> Iterator[slice]:
+        """Return blocks of the shapes ``u`` ``(G, M, q)`` that fit a core's memory."""
+        step = max(1, _BLOCK // max(1, self.runs[0].size * len(u)))
+        return (slice(i, i + step) for i in range(0, u.shape[1], step))
+
+    def _misfit(self, u: Floats, steps: int) -> Floats:
+        parts = []
+        for block in self._blocks(u):
+            rss = self._fit(self.rows(u[:, block]), steps).model.rss
+            parts.append(rss.reshape(len(u), -1))
+        return np.maximum(np.concatenate(parts, axis=1) - self.pure[:, None], 0.0)
+
+    def screen(self, u: Floats) -> Floats:
+        """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
+        return self._misfit(u, ROUGH)
+
+    def coefficients(self, u: Floats) -> Floats:
+        """Return the coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
+        return self._fit(self.rows(u[:, None, :]), FINE).state[:, :-1]
+
+    def rss(self, u: Floats) -> Floats:
+        """Return the objective at ``u`` of shape ``(G, M, q)`` with all digits."""
+        return self._misfit(u, FINE)
+
+    def objective(self, u: Floats) -> tuple[Floats, Floats]:
+        """Return the objective and its gradient at ``u`` of shape ``(G, q)``."""
+        rows = self.rows(u[:, None, :])
+        found = self._fit(rows, FINE)
+        total = found.model.rss
+        scale = np.exp(found.state[:, -1:]) * rows.relative
+        part = rows.kernel.contribution(rows.y, rows.mean(found.state[:, :-1]), scale)
+        pull = (rows.weight * part.by_mean).reshape(self.runs.shape).sum(axis=2)
+        pull = pull * np.reshape(self.frame.sign, (-1, 1))
+        theta = tuple(t[..., None] for t in self.theta(u))
+        gradient = np.empty_like(u)
+        for k, slopes in enumerate(self.law.gradient(self.z, theta, self.frame)):
+            along = np.zeros(len(u))
+            for j, slope in enumerate(slopes):
+                if np.ndim(slope):  # a scalar is a column that does not depend on this shape
+                    along = along + found.state[:, j] * np.add.reduce(pull * slope, axis=-1)
+            gradient[:, k] = along * self.law.shapes[k].coordinate.slope(u[..., k])
+        gradient = gradient * (2.0 * total / self.n)[:, None]
+        return np.maximum(total - self.pure, 0.0), np.where(np.isfinite(gradient), gradient, 0.0)
+
+    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
+        """Return the least and greatest target compatible with the data at ``u`` ``(G, M, q)``.
+
+        As :meth:`scalefit.solvers.separable.Problem.ends`; the edge of the compatible set is
+        approached by repeated quadratic models of the likelihood.
+        """
+        shape = u.shape[:2]
+        weights = np.stack([np.broadcast_to(w, shape) for w in terms.weights], axis=-1)
+        offset = np.broadcast_to(np.asarray(terms.offset, dtype=float), shape)
+        lower, upper = np.full(shape, np.inf), np.full(shape, -np.inf)
+        free = self.held(False)
+        for block in self._blocks(u):
+            rows = free.rows(u[:, block])
+            size = lower[:, block].shape
+            limit = np.repeat(cut + self.pure, size[1])
+            wanted = weights[:, block].reshape(-1, weights.shape[2])
+            for dropped in subsets(self.law.rises) if rising else [()]:
+                ends = ends_given(rows, wanted, limit, dropped, self.law.rises if rising else ())
+                low, high = (end.reshape(size) + offset[:, block] for end in ends)
+                lower[:, block] = np.fmin(lower[:, block], low)
+                upper[:, block] = np.fmax(upper[:, block], high)
+        return lower, upper

@@ -1,0 +1,379 @@
+"""Newton's method for linear coefficients under a likelihood: B problems with their shapes given.
+
+The objective is ``n exp(2 L / n)`` for ``L`` minus the log likelihood at the best scale: the
+residual sum of squares for normal errors, and its likeness for others.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernel import TINY_SCALE, Kernel, pseudo_rss
+from .linear import project
+
+__all__ = [
+    "FINE",
+    "ROUGH",
+    "Model",
+    "Modelled",
+    "Optimum",
+    "Rows",
+    "edge",
+    "ends_given",
+    "hold",
+    "minimise",
+    "start",
+    "subsets",
+]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+#: Newton steps: while basins are looked for, and for a finished fit.
+ROUGH, FINE = 6, 60
+#: Steps along the edge of the compatible set; four are typical.
+_EDGE_STEPS = 15
+#: Newton steps for the scale; two are typical.
+_SCALE_STEPS = 40
+
+
+class Modelled(Protocol):
+    """Problems whose objective is modelled by a parabola about any state."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+
+    def take(self, rows: Any) -> Self:
+        """Return those of some of the problems."""
+
+    def model(self, state: Floats) -> Model:
+        """Return the objective about ``state[:, :-1]``, with the best log scale put in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """B problems with n runs at K sizes each, all shapes given.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    y, weight, relative : arrays (B, n)
+        Runs, how often each counts, and their relative scale.
+    columns : array (B, p, n)
+        Of the mean in the user's units: the sign is in them.
+    offset : array (B, n)
+    """
+
+    kernel: Kernel
+    y: Floats
+    weight: Floats
+    relative: Floats
+    columns: Floats
+    offset: Floats
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return int(self.columns.shape[1])
+
+    @property
+    def n(self) -> Floats:
+        """Number of runs, ``(B,)``."""
+        n: Floats = np.maximum(self.weight.sum(axis=1), 1.0)
+        return n
+
+    def take(self, rows: Any) -> Rows:
+        """Return those of some of the problems."""
+        return Rows(
+            self.kernel.take(rows), self.y[rows], self.weight[rows], self.relative[rows],
+            self.columns[rows], self.offset[rows],
+        )  # fmt: skip
+
+    def without(self, dropped: tuple[int, ...]) -> Rows:
+        """Return the problems with some columns left out."""
+        kept = [j for j in range(self.columns.shape[1]) if j not in dropped]
+        return replace(self, columns=self.columns[:, kept])
+
+    def mean(self, coefficients: Floats) -> Floats:
+        """Return the means ``(B, n)``."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            total: Floats = self.offset + np.einsum("bp,bpn->bn", coefficients, self.columns)
+        return total
+
+    def model(self, state: Floats) -> Model:
+        """Return the objective about coefficients ``state[:, :-1]``, at the best scale.
+
+        The log scale ``state[:, -1]`` is brought to its best value in place.
+        """
+        mean = self.mean(state[:, :-1])
+        with np.errstate(all="ignore"):
+            self._settle_scale(mean, state)
+            scale = np.exp(state[:, -1:]) * self.relative
+            part = self.kernel.contribution(self.y, mean, scale)
+            value = np.where(self.weight > 0, self.weight * part.value, 0.0).sum(axis=1)
+            rss = pseudo_rss(value, self.n)
+            along = self.columns * self.weight[:, None, :]
+            slope = np.einsum("bpn,bn->bp", along, part.by_mean)
+            bend = (along * part.by_mean_twice[:, None, :]) @ self.columns.transpose(0, 2, 1)
+            mixed = np.einsum("bpn,bn->bp", along, part.by_both)
+            stiff = (self.weight * part.by_scale_twice).sum(axis=1)
+            bend = bend - mixed[:, :, None] * mixed[:, None, :] / stiff[:, None, None]
+            # From minus the log likelihood to n exp(2 value / n), quadratic for normal errors.
+            unit = (2.0 * rss / self.n)[:, None]
+            tilt = (2.0 / self.n)[:, None, None] * slope[:, :, None] * slope[:, None, :]
+            gradient, hessian = unit * slope, unit[:, :, None] * (bend + tilt)
+        bad = ~np.isfinite(rss) | ~np.isfinite(hessian).all(axis=(1, 2))
+        rss = np.where(bad, np.inf, rss)
+        gradient[bad], hessian[bad] = 0.0, np.eye(slope.shape[1])
+        return Model(rss, gradient, hessian)
+
+    def _settle_scale(self, mean: Floats, state: Floats) -> None:
+        least = np.log(TINY_SCALE) + np.log(_unit(self))
+        for _ in range(_SCALE_STEPS):
+            scale = np.exp(state[:, -1:]) * self.relative
+            first, second = self.kernel.by_scale(self.y, mean, scale)
+            slope = (self.weight * first).sum(axis=1)
+            stiff = (self.weight * second).sum(axis=1)
+            move = np.clip(-slope / np.maximum(np.abs(stiff), 1e-300), -2.0, 2.0)
+            move = np.where(np.isfinite(move), move, 0.0)
+            state[:, -1] = np.maximum(state[:, -1] + move, least)
+            if np.all((np.abs(move) < 1e-9) | (state[:, -1] <= least)):
+                break
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The objective ``(B,)``, its gradient and its Hessian in the coefficients."""
+
+    rss: Floats
+    gradient: Floats
+    hessian: Floats
+
+    def put(self, rows: Any, other: Model) -> None:
+        """Replace those of some of the problems."""
+        self.rss[rows], self.gradient[rows] = other.rss, other.gradient
+        self.hessian[rows] = other.hessian
+
+    def take(self, rows: Any) -> Model:
+        """Return those of some of the problems."""
+        return Model(self.rss[rows], self.gradient[rows], self.hessian[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The best coefficients and log scale ``(B, p + 1)``, and the objective about them."""
+
+    state: Floats
+    model: Model
+
+    def take(self, rows: Any) -> Optimum:
+        """Return those of some of the problems."""
+        return Optimum(self.state[rows], self.model.take(rows))
+
+
+def _positive(hessian: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return scaling, eigenvalues made positive, and eigenvectors of scaled Hessians."""
+    size = np.sqrt(np.abs(np.einsum("bpp->bp", hessian)))
+    size = np.where(size > 0, size, 1.0)
+    scaled = hessian / (size[:, :, None] * size[:, None, :])
+    values, vectors = np.linalg.eigh(scaled)
+    values = np.abs(values)
+    return size, np.maximum(values, 1e-13 * values.max(axis=1, keepdims=True)), vectors
+
+
+def _solve(parts: tuple[Floats, Floats, Floats], right: Floats, damping: Floats | float) -> Floats:
+    size, values, vectors = parts
+    turned = np.einsum("bij,bi->bj", vectors, right / size)
+    turned = turned / (values + np.reshape(damping, (-1, 1)))
+    solved: Floats = np.einsum("bij,bj->bi", vectors, turned) / size
+    return solved
+
+
+def minimise(problem: Modelled, state: Floats, steps: int) -> Optimum:
+    """Follow every problem down to its minimum by damped Newton steps."""
+    state = state.copy()
+    model = problem.model(state)
+    found = Optimum(state, model)
+    if problem.size == 0:
+        return found
+    damping = np.zeros(len(state))
+    rows = np.arange(len(state))
+    part = problem
+    for _ in range(steps):
+        gradient = model.gradient[rows]
+        step = -_solve(_positive(model.hessian[rows]), gradient, damping[rows])
+        promise = -np.einsum("bp,bp->b", step, gradient) / np.maximum(model.rss[rows], 1e-300)
+        trial = state[rows]
+        trial[:, :-1] += step
+        new = part.model(trial)
+        # Differences drown in rounding near the minimum, where Newton is safe anyway.
+        better = new.rss < model.rss[rows]
+        better |= (promise < 1e-9) & (new.rss <= model.rss[rows] * (1.0 + 1e-12))
+        taken = rows[better]
+        state[taken] = trial[better]
+        model.put(taken, new.take(better))
+        damping[rows] = np.where(better, 0.1 * damping[rows], 4.0 * damping[rows] + 0.03)
+        damping[damping < 1e-3] = 0.0
+        # Convergence is quadratic: what is left after such a step is below rounding.
+        done = (promise < 1e-11) | (damping[rows] > 1e8)
+        if done.any():
+            rows = rows[~done]
+            if not rows.size:
+                break
+            part = problem.take(rows)
+    return found
+
+
+def _unit(problem: Rows) -> Floats:
+    """Return the size of the scores on the scale of the residuals, ``(B,)``."""
+    if problem.kernel.link == "log":
+        return np.ones(len(problem.y))
+    size: Floats = np.abs(problem.y).max(axis=1)
+    return np.maximum(size, 1e-280)
+
+
+def start(problem: Rows) -> Floats:
+    """Return coefficients by weighted least squares, and the scale of its residuals."""
+    weight = problem.weight / problem.relative**2
+    if problem.kernel.link == "log":
+        weight = weight / problem.y**2
+    columns = [problem.columns[:, j] for j in range(problem.columns.shape[1])]
+    fit = project(columns, problem.y - problem.offset, weight, rising=False)
+    n = np.maximum(problem.weight.sum(axis=1), 1.0)
+    scale = np.sqrt(np.maximum(fit.rss / n, 0.0))
+    mean = problem.mean(fit.coefficients)
+    state = np.concatenate([fit.coefficients, np.zeros((len(scale), 1))], axis=1)
+    used = problem.weight > 0
+    if problem.kernel.link == "log" and len(columns):
+        # A loss that is not positive somewhere is no start: shrink it towards a constant one.
+        low = np.where(used, mean, np.inf).min(axis=1)
+        middle = np.where(used, problem.y, 0.0).sum(axis=1) / n
+        bad = low <= 0.02 * middle
+        if bad.any():
+            centre = project(
+                columns, np.broadcast_to(middle[:, None], problem.y.shape) - problem.offset, weight,
+                rising=False,
+            ).coefficients  # fmt: skip
+            flat = np.where(used, problem.mean(centre), np.inf).min(axis=1)
+            share = np.clip((flat - 0.02 * middle) / np.maximum(flat - low, 1e-300), 0.0, 1.0)
+            mix = (0.9 * share)[:, None]
+            blend = centre + mix * (fit.coefficients - centre)
+            state[:, :-1] = np.where(bad[:, None], blend, state[:, :-1])
+            scale = np.where(bad, np.maximum(scale, 0.3), scale)
+    state[:, -1] = np.log(np.maximum(scale, 1e-200))
+    return state
+
+
+def ends_given(
+    rows: Rows, weights: Floats, limit: Floats, dropped: tuple[int, ...], rises: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Return the ends ``(B,)`` of a target with some columns held at zero.
+
+    Ends at which a rising coefficient is negative belong to another choice of columns.
+    """
+    kept = [j for j in range(weights.shape[1]) if j not in dropped]
+    lower, upper = np.full(len(limit), np.inf), np.full(len(limit), -np.inf)
+    part = rows.without(dropped)
+    # Most shapes are out of the question, which a rough fit shows.
+    rough = minimise(part, start(part), ROUGH // 2)
+    near = np.flatnonzero(rough.model.rss <= 2.0 * limit)
+    if not near.size:
+        return lower, upper
+    best = minimise(part.take(near), rough.state[near], FINE)
+    inside = np.flatnonzero(best.model.rss <= limit[near])
+    some = near[inside]
+    if not some.size:
+        return lower, upper
+    part, best = part.take(some), best.take(inside)
+    free = [i for i, j in enumerate(kept) if j in rises]
+    for side, ends in ((-1.0, lower), (1.0, upper)):
+        target, state = edge(part, best, weights[some][:, kept], limit[some], side)
+        ends[some] = np.where((state[:, free] < 0).any(axis=1), -side * np.inf, target)
+    return lower, upper
+
+
+def subsets(columns: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return every set of columns that may be held at zero, the empty one first."""
+    sizes = range(len(columns) + 1)
+    return [part for size in sizes for part in itertools.combinations(columns, size)]
+
+
+def hold(found: Optimum, where: Ints, rows: Rows, rises: tuple[int, ...], steps: int) -> None:
+    """Put the best optimum with some rising columns at zero and none below into ``found``."""
+    least = np.full(len(where), np.inf)
+    for dropped in subsets(rises)[1:]:
+        kept = [j for j in range(found.state.shape[1]) if j not in dropped]
+        part = rows.without(dropped)
+        other = minimise(part, start(part), steps)
+        state = np.zeros((len(where), found.state.shape[1]))
+        state[:, kept] = other.state
+        better = (other.model.rss < least) & ~(state[:, list(rises)] < 0).any(axis=1)
+        least = np.where(better, other.model.rss, least)
+        found.state[where[better]] = state[better]
+        found.model.rss[where[better]] = other.model.rss[better]
+
+
+def edge(
+    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: float
+) -> tuple[Floats, Floats]:
+    """Return the extreme target on the edge of the compatible set, and the state there.
+
+    Newton's method on the conditions of the constrained extremum: each step goes to the end of
+    the ellipsoid that models the objective at the last one (Venzon & Moolgavkar 1988,
+    doi:10.2307/2347496). For normal errors the first step is exact.
+    """
+    if weights.shape[1] == 0:
+        return np.zeros(len(limit)), best.state
+    pull = side * weights
+    moving = (weights != 0).any(axis=1)
+    pull = np.where(moving[:, None], pull, 1.0)
+    room = limit - best.model.rss
+    state = best.state.copy()
+    model = best.model.take(np.arange(len(state)))
+    left = np.arange(len(state))  # the rows that have not settled
+    part = rows
+    for _ in range(_EDGE_STEPS):
+        now, wall = model.take(left), limit[left]
+        parts = _positive(now.hessian)
+        to_bottom = -_solve(parts, now.gradient, 0.0)
+        along = _solve(parts, pull[left], 0.0)
+        depth = -0.5 * np.einsum("bp,bp->b", to_bottom, now.gradient)
+        slack = np.maximum(wall - now.rss + depth, 0.0)
+        length = np.einsum("bp,bp->b", along, pull[left])
+        reach = np.sqrt(2.0 * slack / np.where(length > 0, length, np.inf))
+        trial = state[left]
+        trial[:, :-1] += to_bottom + reach[:, None] * along
+        new = part.model(trial)
+        for _ in range(8):  # beyond the domain, or far above the edge: half way back
+            too_far = np.flatnonzero(~(new.rss <= wall + room[left]))
+            if not too_far.size:
+                break
+            back = 0.5 * (trial[too_far] + state[left[too_far]])
+            new.put(too_far, part.take(too_far).model(back))
+            trial[too_far] = back
+        # Target and misfit are stationary along the edge: an error of 1e-3 there is 1e-6 of them.
+        moved = np.abs(trial - state[left])[:, :-1].max(axis=1)
+        whole = np.abs(trial - best.state[left])[:, :-1].max(axis=1)
+        settled = (moved <= 1e-3 * whole) & (np.abs(new.rss - wall) <= 1e-6 * room[left])
+        state[left] = trial
+        model.put(left, new)
+        left = left[~settled]
+        if not left.size:
+            break
+        part = rows.take(left)
+    # Where the steps did not settle on the edge, stay inside it.
+    for _ in range(40):
+        over = np.flatnonzero(~(model.rss <= limit + 1e-6 * room))
+        if not over.size:
+            break
+        state[over] = best.state[over] + 0.8 * (state[over] - best.state[over])
+        back = state[over]
+        model.put(over, rows.take(over).model(back))
+    target: Floats = np.einsum("bp,bp->b", weights, state[:, :-1])
+    return target, state
