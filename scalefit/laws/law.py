@@ -5,8 +5,8 @@ Every law is written in the working form
     sign * mean(x) = offset(z; theta) + sum_j coefficient_j * column_j(z; theta),  z = log(x / x0),
 
 so that the score is always oriented "higher is better", the coefficients have a closed-form
-solution, and only the one or two shape parameters ``theta`` need a search (variable projection,
-Golub & Pereyra 1973, doi:10.1137/0710036). The field's parameters (asymptote, exponent, ...) are
+solution, and only the few shape parameters ``theta`` need a search (variable projection, Golub &
+Pereyra 1973, doi:10.1137/0710036). The field's parameters (asymptote, exponent, ...) are
 read off the working form by :class:`Terms`, again linear in the coefficients, which is what makes
 profile likelihood intervals for them exact.
 """
@@ -165,7 +165,8 @@ class Shape:
     bounds : callable
         ``bounds(frame) -> (lower, upper)`` in units of the parameter.
     points : int
-        Points of the global scan.
+        Points of the global scan; of a law with more than two shapes, whose scan is no grid, their
+        product is the number of points.
     coordinate : Coordinate
         Coordinate of the scan and of the polish.
     open_above, open_below : tuple of bool
@@ -227,7 +228,7 @@ class Law:
     n_columns : int
         Number of linear coefficients.
     shapes : tuple of Shape
-        The nonlinear parameters, at most two.
+        The nonlinear parameters.
     columns : callable
         ``columns(z, theta, frame, xp)``: the columns of the working form. Written once, with
         arithmetic and ``xp.exp``, ``xp.log``, ``xp.expm1``, ``xp.where`` only, so that numpy and
@@ -248,7 +249,7 @@ class Law:
         by size and oriented "higher is better".
     working : callable
         ``working(frame)``: the working form as an expression in x, x0, c, b, best and the names of
-        the shape parameters.
+        the shape parameters; ``b1`` is the second of three coefficients.
     offset : callable
         The part without a coefficient. In laws with ``shapes`` it must not depend on ``theta``.
     loss_formula : str
@@ -259,6 +260,11 @@ class Law:
         Whether the last coefficient must not be negative for the curve to improve with scale.
     guesses : tuple
         Only for laws that are not searched by a scan: ``((name, start value), ...)``.
+    min_sizes, min_decades : int, float
+        Gate of a law that few tables can bear: distinct sizes and powers of ten that it needs.
+    last_break : int
+        Index of the shape that is the log size of the last break; -1 if the law has none. A
+        forecast needs three sizes beyond it.
     """
 
     name: str
@@ -283,6 +289,9 @@ class Law:
     nested_in: str = ""
     rising: bool = True
     guesses: tuple[tuple[str, float], ...] = ()
+    min_sizes: int = 0
+    min_decades: float = 0.0
+    last_break: int = -1
 
     @property
     def n_params(self) -> int:
