@@ -1,6 +1,6 @@
 """Power law whose exponent changes smoothly at one or more breaks.
 
-    mean(x) = asymptote -/+ coefficient x^-c0 prod_i (1 + (x / d_i)^(1 / f_i))^(-c_i f_i)
+    mean(x) = asymptote -/+ coefficient x^-c0 prod_i (1 + (x / d_i)^(1 / f))^(-c_i f)
 
 The broken neural scaling law of Caballero et al. 2023 (arXiv:2210.14891), with ``exponent`` c0 far
 below the first break, ``late_exponent`` c0 + c1 beyond it, and so on. Here no exponent is negative,
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bend import sigmoid, softplus
-from .law import ASINH, LOG, Frame, Law, Parameter, Shape, Terms
+from .law import FINE_ASINH, LOG, Frame, Law, Parameter, Shape, Terms
 from .saturating_power import SATURATING_POWER, largest_exponent
 
 __all__ = ["BROKEN_POWER", "broken_power"]
@@ -44,12 +44,19 @@ def _exponent_bounds(frame: Frame) -> tuple[Array, Array]:
     return 1e-3 / _span(frame), largest_exponent(frame)
 
 
+def _break_bounds(frame: Frame) -> tuple[Array, Array]:
+    # A break in the outer tenths of the sizes would have one or two of them to rest on.
+    margin = 0.1 * (frame.z_max - frame.z_min)
+    return frame.z_min + margin, frame.z_max - margin
+
+
 class _Breaks:
     """The formulas for a number of breaks.
 
     Shapes are the exponents from the first to the last, the log size of the last break, with two
     breaks the share of the way from the smallest size to it at which the first one lies, and the
-    smoothness of each break.
+    smoothness. It is the same for both breaks, without which the exponent between them could run
+    out of the range of its neighbours, and no table tells two from one.
     """
 
     def __init__(self, n_breaks: int) -> None:
@@ -62,14 +69,10 @@ class _Breaks:
             return [last]
         return [frame.z_min + theta[self.n + 2] * (last - frame.z_min), last]
 
-    def widths(self, theta: tuple[Array, ...]) -> tuple[Array, ...]:
-        return theta[-self.n :]
-
     def path(self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
         """Return the log of the distance from the asymptote at x0 over that at log size ``z``."""
-        total = theta[0] * z
-        places = zip(self.breaks(theta, frame), self.widths(theta), strict=True)
-        for i, (place, width) in enumerate(places):
+        total, width = theta[0] * z, theta[-1]
+        for i, place in enumerate(self.breaks(theta, frame)):
             rise = softplus((z - place) / width, xp) - softplus(-place / width, xp)
             total = total + (theta[i + 1] - theta[i]) * width * rise
         return total
@@ -83,9 +86,8 @@ class _Breaks:
         self, z: Array, theta: tuple[Array, ...], frame: Frame
     ) -> tuple[tuple[Array, ...], ...]:
         per_exponent = [z] + [0.0] * self.n
-        per_break, per_width = [], []
-        places = zip(self.breaks(theta, frame), self.widths(theta), strict=True)
-        for i, (place, width) in enumerate(places):
+        per_break, per_width, width = [], 0.0, theta[-1]
+        for i, place in enumerate(self.breaks(theta, frame)):
             change = theta[i + 1] - theta[i]
             here, there = (z - place) / width, -place / width
             rise = softplus(here, np) - softplus(there, np)
@@ -93,19 +95,18 @@ class _Breaks:
             per_exponent[i] = per_exponent[i] - width * rise
             per_exponent[i + 1] = per_exponent[i + 1] + width * rise
             per_break.append(-change * (near - far))
-            per_width.append(change * (rise - near * here + far * there))
+            per_width = per_width + change * (rise - near * here + far * there)
         if self.n == 2:
             share, last = theta[self.n + 2], theta[self.n + 1]
             first, second = per_break
             per_break = [second + share * first, (last - frame.z_min) * first]
         left = np.exp(-self.path(z, theta, frame, np))
-        return tuple((0.0, left * slope) for slope in (*per_exponent, *per_break, *per_width))
+        return tuple((0.0, left * slope) for slope in (*per_exponent, *per_break, per_width))
 
     def at_one(self, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
         """Return the log of the coefficient ``b`` over the distance from the asymptote at x0."""
-        total = theta[0] * xp.log(frame.x0)
-        places = zip(self.breaks(theta, frame), self.widths(theta), strict=True)
-        for i, (place, width) in enumerate(places):
+        total, width = theta[0] * xp.log(frame.x0), theta[-1]
+        for i, place in enumerate(self.breaks(theta, frame)):
             total = total + (theta[i + 1] - theta[i]) * width * softplus(-place / width, xp)
         return total
 
@@ -124,7 +125,7 @@ class _Breaks:
         theta = tuple(values[name] for name in self.exponents) + (places[-1],)
         if self.n == 2:
             theta += ((places[0] - frame.z_min) / (places[1] - frame.z_min),)
-        theta += tuple(values["smoothness" + mark] for mark in self.marks)
+        theta += (values["smoothness"],)
         height = values["coefficient"] * xp.exp(-self.at_one(theta, frame, xp))
         return (frame.sign * values["asymptote"] - height, height), theta
 
@@ -156,9 +157,8 @@ class _Breaks:
         lower, upper = _exponent_bounds(frame)
         exponent = np.clip(SATURATING_POWER.start(z, y, frame)[0], lower, upper)
         shares = (np.full_like(exponent, 0.5),) * (self.n - 1)
-        widths = (0.1 * _span(frame),) * self.n
         last = 0.5 * (frame.z_min + frame.z_max)
-        return (exponent,) * (self.n + 1) + (last, *shares, *widths)
+        return (exponent,) * (self.n + 1) + (last, *shares, 0.1 * _span(frame))
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -170,18 +170,22 @@ class _Breaks:
             "",
             lambda frame: (0.0 * frame.first_gap, 5.0 + 0.0 * frame.first_gap),
             points,
-            coordinate=ASINH,
+            coordinate=FINE_ASINH,
         )
-        width = Shape(
-            "", lambda frame: (0.02 * _span(frame), 0.5 * _span(frame)), points, coordinate=LOG
+        share = Shape(
+            "share", lambda frame: (0.1 + 0.0 * frame.z_min, 0.9 + 0.0 * frame.z_min), points
         )
-        share = Shape("", lambda frame: (0.0 * frame.z_min, 1.0 + 0.0 * frame.z_min), points)
         return (
-            Shape("exponent", _exponent_bounds, points, ASINH, open_below=(False, True)),
+            Shape("exponent", _exponent_bounds, points, FINE_ASINH, open_below=(False, True)),
             *(replace(later, name=name) for name in self.exponents[1:]),
-            Shape("log_break", lambda frame: (frame.z_min, frame.z_max), points),
-            *(replace(share, name="share") for _ in range(self.n - 1)),
-            *(replace(width, name="smoothness" + mark) for mark in self.marks),
+            Shape("log_break", _break_bounds, points),
+            *(share,) * (self.n - 1),
+            Shape(
+                "smoothness",
+                lambda frame: (0.02 * _span(frame), 0.5 * _span(frame)),
+                points,
+                coordinate=LOG,
+            ),
         )
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -218,20 +222,15 @@ class _Breaks:
             found.append(
                 Parameter("break_size" + mark, meaning, "size", of_shapes(i, size=True), shape=own)
             )
-        for i, mark in enumerate(self.marks):
-            index = len(self.shapes(1)) - self.n + i
-            meaning = "how gradual the break is, in e-folds of the driver"
-            found.append(
-                Parameter(
-                    "smoothness" + mark, meaning, "exponent", of_shapes(index), shape=index
-                )
-            )
+        meaning = "how gradual a break is, in e-folds of the driver"
+        own = len(self.shapes(1)) - 1
+        found.append(Parameter("smoothness", meaning, "exponent", of_shapes(own), shape=own))
         return tuple(found)
 
     def working(self, frame: Frame) -> str:
-        bends = []
-        for i, mark in enumerate(self.marks):
-            width, place = "smoothness" + mark, "log_break"
+        bends, width = [], "smoothness"
+        for i in range(self.n):
+            place = "log_break"
             if i < self.n - 1:
                 low = f"{float(np.ravel(frame.z_min)[0]):.10g}"
                 place = f"({low} + share * (log_break - {low}))"
@@ -247,11 +246,10 @@ def broken_power(
     """Return the broken power law with one or two breaks."""
     breaks = _Breaks(n_breaks)
     names = [f"break_size{mark}" for mark in breaks.marks]
-    widths = [f"smoothness{mark}" for mark in breaks.marks]
     changes = zip(breaks.exponents[1:], breaks.exponents, strict=False)
     factors = "".join(
-        f" (1 + (x / {size})^(1 / {width}))^(-({later} - {earlier}) {width})"
-        for size, width, (later, earlier) in zip(names, widths, changes, strict=True)
+        f" (1 + (x / {size})^(1 / smoothness))^(-({later} - {earlier}) smoothness)"
+        for size, (later, earlier) in zip(names, changes, strict=True)
     )
     return Law(
         name=name,
@@ -277,5 +275,5 @@ def broken_power(
 
 
 BROKEN_POWER = broken_power(
-    "broken_power", "power law with a break", 1, points=8, min_sizes=10, min_decades=3.0
+    "broken_power", "power law with a break", 1, points=12, min_sizes=10, min_decades=3.0
 )

@@ -25,6 +25,7 @@ from ..errors import LawError
 
 __all__ = [
     "ASINH",
+    "FINE_ASINH",
     "IDENTITY",
     "LOG",
     "Coordinate",
@@ -151,6 +152,10 @@ LOG = Coordinate(np.exp, np.log, np.exp)
 #: Linear near zero, logarithmic far from it: dense where exponents are slow.
 ASINH = Coordinate(
     lambda u: 0.15 * np.sinh(u), lambda t: np.arcsinh(t / 0.15), lambda u: 0.15 * np.cosh(u)
+)
+#: The same with more room near zero: where several exponents may be slow at once.
+FINE_ASINH = Coordinate(
+    lambda u: 0.01 * np.sinh(u), lambda t: np.arcsinh(t / 0.01), lambda u: 0.01 * np.cosh(u)
 )
 
 

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 #: Local minima of a scan without a grid that are followed, the lowest ones.
-_FOLLOWED = 24
+_FOLLOWED = 32
 
 
 def scan(
@@ -77,10 +77,11 @@ def _grid_minima(values: Floats) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=8)
 def _filling(count: int, q: int) -> tuple[Floats, Ints]:
-    """Return ``count`` points that fill the unit cube evenly, and the nearest ones of each."""
+    """Return at least ``count`` points that fill the unit cube evenly, and the nearest ones of each."""
     from scipy.spatial import cKDTree
     from scipy.stats.qmc import Sobol
 
-    points = Sobol(q, scramble=False).random_base2(int(np.log2(count)))
+    # Sobol points are even in powers of two.
+    points = Sobol(q, scramble=False).random_base2(int(np.ceil(np.log2(count))))
     nearest = cKDTree(points).query(points, k=2 * q + 1)[1][:, 1:]
     return points, nearest.astype(np.intp)

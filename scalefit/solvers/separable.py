@@ -260,7 +260,7 @@ def _polish(
         held = held_low | held_high
         step = _newton_step(curvature, slope, held)
         longest = np.abs(step).max(axis=-1)
-        step *= np.minimum(1.0, radius[rows] / np.maximum(longest, 1e-300))[:, None]
+        step *= (radius[rows] / np.maximum(longest, radius[rows]))[:, None]
         trial = np.clip(at + step, low, high)
         trial = np.where(held_low, low, np.where(held_high, high, trial))
         trial_value, trial_slope = part.objective(trial)
