@@ -7,7 +7,9 @@ compatible with the data form an interval with closed-form ends,
 
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
-1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends.
+1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends; with more
+than two shapes a swarm of them looks for both. An end of a forecast that rests on a break with
+fewer than three sizes beyond it is open.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from ..estimate import Estimate
 from ..solvers.separable import Problem
 from .constrained import constrained_ends
 from .interval import Intervals, check_level
+from .support import refuse, unsupported
+from .swarm import farthest
 from .valley import valley
 
 __all__ = ["profile"]
@@ -51,10 +55,14 @@ class _Scan:
 
         Where no coefficients are compatible the lower end is inf and the upper one -inf.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            return self._ends(u)
+        return self.look(u)[:2]
 
-    def _ends(self, u: Floats) -> tuple[Floats, Floats]:
+    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
+            return self._look(u)
+
+    def _look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
         law = self.problem.law
         theta = self.problem.theta(u)
         fit = self.problem.project(u, passes=1 if u.shape[-1] > 1 else 2)
@@ -83,7 +91,8 @@ class _Scan:
             lower = np.where(score - shift < 0, low_edge, lower)
             upper = np.where(score + shift < 0, high_edge, upper)
         nothing = np.isnan(lower) | np.isnan(upper)
-        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
+        misfit = np.where(self.rising & (fit.scores[..., -1] <= 0), fit.rss_edge, fit.rss)
+        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper), misfit
 
 
 def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
@@ -120,7 +129,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         return Intervals(value, lower, upper, level, label)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     q = len(estimate.law.shapes)
-    points = 2500 if q == 2 else _GLOBAL + _LOCAL
+    points = 2500 if q >= 2 else _GLOBAL + _LOCAL
     step = max(1, _BLOCK // (points * estimate.sample.x.shape[1]))
     for first in range(0, len(estimate), step):
         rows = slice(first, first + step)
@@ -128,7 +137,8 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         lower[rows], upper[rows] = _hull(
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
-    return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    return refuse(found, estimate, estimand)
 
 
 def _hull(
@@ -141,6 +151,10 @@ def _hull(
     low, high = problem.bounds()
     q = low.shape[1]
     axes = _axes(estimate.solution.curvature, allowance, high - low)
+    beyond = estimand.beyond(law, sample.frame)
+    if q > 2:
+        centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
+        return _open_ends(scan, beyond, centres, lower, upper)
     if q == 2:
         along = np.abs(axes[:, 0, :]).sum(axis=1)
         u, spacing, slope = valley(problem, estimate.solution.u, along, cut, law.rising)
@@ -168,13 +182,20 @@ def _hull(
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]
         centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
         radius = radius * shrink
-    return _open_ends(scan, estimand.beyond(law, sample.frame), centres, lower, upper)
+    return _open_ends(scan, beyond, centres, lower, upper)
 
 
 def _open_ends(
     scan: _Scan, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, Floats]:
-    """Open the interval where its end lies on a bound of the shapes beyond which it would move."""
+    """Open the interval where its end lies on a bound of the shapes beyond which it would move.
+
+    And where the end of a forecast rests on a break that too few sizes lie beyond.
+    """
+    for side, value in ((0, lower), (1, upper)):
+        shapes = scan.problem.theta(centres[:, side])
+        bare = unsupported(scan.problem.law, shapes, scan.problem.z, scan.problem.weight)
+        value[bare & beyond.above] = -np.inf if side == 0 else np.inf
     low, high = scan.problem.bounds()
     width = high - low
     for j, shape in enumerate(scan.problem.law.shapes):

@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 from ..estimands import Estimand
 from ..estimate import Estimate
 from .interval import Intervals, check_level
+from .support import refuse
 
 __all__ = ["standard_error", "wald"]
 
@@ -34,7 +35,10 @@ def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals
     _, df = estimate.scale
     half = np.where(np.isfinite(error), stdtrit(df, 0.5 + 0.5 * level) * error, np.inf)
     finite = np.where(np.isfinite(value), value, 0.0)
-    return Intervals(value, finite - half, finite + half, level, f"Wald, given {estimate.law.name}")
+    label = f"Wald, given {estimate.law.name}"
+    return refuse(
+        Intervals(value, finite - half, finite + half, level, label), estimate, estimand
+    )
 
 
 def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
