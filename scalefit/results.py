@@ -17,7 +17,14 @@ from .estimate import Estimate
 from .inference import Inference, Intervals, standard_error, within
 from .metrics import Metric
 
-__all__ = ["curve_text", "gate_text", "parameter_table", "prediction_table", "residuals", "sizes_from"]
+__all__ = [
+    "curve_text",
+    "gate_text",
+    "parameter_table",
+    "prediction_table",
+    "residuals",
+    "sizes_from",
+]
 
 Floats = NDArray[np.float64]
 

@@ -44,6 +44,7 @@ def refuse(intervals: Intervals, estimate: Estimate, estimand: Estimand) -> Inte
     law, sample = estimate.law, estimate.sample
     bare = unsupported(law, estimate.shapes(), sample.z, sample.weight)
     none = ~estimate.within_gate | (estimand.beyond(law, sample.frame).above & bare)
+    none |= np.isnan(intervals.estimate) & ~estimate.flat  # the law has no answer
     return replace(
         intervals,
         estimate=np.where(none, np.nan, intervals.estimate),

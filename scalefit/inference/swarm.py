@@ -21,7 +21,9 @@ Look = Callable[[Floats], tuple[Floats, Floats, Floats]]
 
 #: Shapes looked at first: all over the box, and in the neighbourhood that the curvature suggests.
 _WIDE, _NEAR = 2048, 512
-_MEMBERS, _ROUNDS = 48, 200
+_MEMBERS, _ROUNDS = 64, 250
+#: Members that the others are drawn to.
+_LEADERS = 8
 
 
 def farthest(
@@ -65,22 +67,30 @@ def farthest(
     first = np.clip(first, low[:, None, :], high[:, None, :])[:, None]
     far, misfit = goals(first)
     misfit = np.broadcast_to(misfit, far.shape)
-    best = np.lexsort((misfit, -far), axis=-1)[:, :, :_MEMBERS]
+    # Half of the members have gone far already, half fit well in any part of the box.
+    far_first = np.lexsort((misfit, -far), axis=-1)[:, :, : _MEMBERS // 2]
+    fit_first = np.argsort(misfit[:, :, -_WIDE:], axis=-1)[:, :, : _MEMBERS // 2]
+    best = np.concatenate([far_first, fit_first + misfit.shape[-1] - _WIDE], axis=2)
     members = np.take_along_axis(np.broadcast_to(first, (*far.shape, q)), best[..., None], axis=2)
     far, misfit = (np.take_along_axis(values, best, axis=2) for values in (far, misfit))
     box = low[:, None, None, :], high[:, None, None, :]
-    for _ in range(_ROUNDS):
+    snap, onto = np.divmod(np.arange(_MEMBERS), 2)
+    snapped = snap[:, None] == np.arange(q)
+    for turn in range(_ROUNDS):
         one, two, mate = (rng.permutation(_MEMBERS) for _ in range(3))
         stride = rng.uniform(0.3, 1.0, (_MEMBERS, 1))
-        # Towards one of the best, or from where it is, by the difference of two others.
-        leader = np.take_along_axis(
-            members, far.argmax(axis=2)[:, :, None, None].repeat(q, axis=3), axis=2
-        )
-        pull = np.where(rng.random((_MEMBERS, 1)) < 0.5, stride, 0.0)
-        moved = members + pull * (leader - members)
-        moved = moved + stride * (members[:, :, one] - members[:, :, two])
-        kept = rng.random((_MEMBERS, q)) < 0.1
-        moved = np.clip(np.where(kept, members[:, :, mate], moved), *box)
+        order = np.argsort(-far, axis=2)
+        if turn % 8:  # towards one of the best, or from where it is, by two others' difference
+            chosen = order[:, :, rng.integers(0, _LEADERS, _MEMBERS)]
+            leader = np.take_along_axis(members, chosen[..., None], axis=2)
+            pull = np.where(rng.random((_MEMBERS, 1)) < 0.5, stride, 0.0)
+            moved = members + pull * (leader - members)
+            moved = moved + stride * (members[:, :, one] - members[:, :, two])
+            kept = rng.random((_MEMBERS, q)) < 0.1
+            moved = np.clip(np.where(kept, members[:, :, mate], moved), *box)
+        else:  # the best one with each shape on its bounds, where ends often are
+            leader = np.take_along_axis(members, order[:, :, :1, None], axis=2)
+            moved = np.where(snapped, np.where(onto[:, None], box[1], box[0]), leader)
         new_far, new_misfit = goals(moved)
         better = (new_far > far) | ((new_far == far) & (new_misfit < misfit))
         members = np.where(better[..., None], moved, members)

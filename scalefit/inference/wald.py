@@ -36,9 +36,7 @@ def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals
     half = np.where(np.isfinite(error), stdtrit(df, 0.5 + 0.5 * level) * error, np.inf)
     finite = np.where(np.isfinite(value), value, 0.0)
     label = f"Wald, given {estimate.law.name}"
-    return refuse(
-        Intervals(value, finite - half, finite + half, level, label), estimate, estimand
-    )
+    return refuse(Intervals(value, finite - half, finite + half, level, label), estimate, estimand)
 
 
 def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:

@@ -122,10 +122,9 @@ class _Breaks:
         self, values: Mapping[str, Array], frame: Frame, xp: ModuleType
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         places = [xp.log(values["break_size" + mark] / frame.x0) for mark in self.marks]
-        theta = tuple(values[name] for name in self.exponents) + (places[-1],)
-        if self.n == 2:
-            theta += ((places[0] - frame.z_min) / (places[1] - frame.z_min),)
-        theta += (values["smoothness"],)
+        shares = [(place - frame.z_min) / (places[-1] - frame.z_min) for place in places[:-1]]
+        exponents = (values[name] for name in self.exponents)
+        theta = (*exponents, places[-1], *shares, values["smoothness"])
         height = values["coefficient"] * xp.exp(-self.at_one(theta, frame, xp))
         return (frame.sign * values["asymptote"] - height, height), theta
 
@@ -165,28 +164,27 @@ class _Breaks:
         """Endings that tell the breaks' parameters apart."""
         return ("_1", "_2") if self.n == 2 else ("",)
 
-    def shapes(self, points: int) -> tuple[Shape, ...]:
+    def shapes(self, points: tuple[int, ...]) -> tuple[Shape, ...]:
         later = Shape(
             "",
             lambda frame: (0.0 * frame.first_gap, 5.0 + 0.0 * frame.first_gap),
-            points,
+            0,
             coordinate=FINE_ASINH,
         )
-        share = Shape(
-            "share", lambda frame: (0.1 + 0.0 * frame.z_min, 0.9 + 0.0 * frame.z_min), points
-        )
-        return (
-            Shape("exponent", _exponent_bounds, points, FINE_ASINH, open_below=(False, True)),
+        share = Shape("share", lambda frame: (0.1 + 0.0 * frame.z_min, 0.9 + 0.0 * frame.z_min), 0)
+        found = (
+            Shape("exponent", _exponent_bounds, 0, FINE_ASINH, open_below=(False, True)),
             *(replace(later, name=name) for name in self.exponents[1:]),
-            Shape("log_break", _break_bounds, points),
+            Shape("log_break", _break_bounds, 0),
             *(share,) * (self.n - 1),
             Shape(
                 "smoothness",
                 lambda frame: (0.02 * _span(frame), 0.5 * _span(frame)),
-                points,
+                0,
                 coordinate=LOG,
             ),
         )
+        return tuple(replace(s, points=n) for s, n in zip(found, points, strict=True))
 
     def parameters(self) -> tuple[Parameter, ...]:
         def of_shapes(index: int, size: bool = False) -> Any:
@@ -223,7 +221,7 @@ class _Breaks:
                 Parameter("break_size" + mark, meaning, "size", of_shapes(i, size=True), shape=own)
             )
         meaning = "how gradual a break is, in e-folds of the driver"
-        own = len(self.shapes(1)) - 1
+        own = 2 * self.n + 1
         found.append(Parameter("smoothness", meaning, "exponent", of_shapes(own), shape=own))
         return tuple(found)
 
@@ -241,9 +239,14 @@ class _Breaks:
 
 
 def broken_power(
-    name: str, title: str, n_breaks: int, points: int, min_sizes: int, min_decades: float
+    name: str,
+    title: str,
+    n_breaks: int,
+    points: tuple[int, ...],
+    min_sizes: int,
+    min_decades: float,
 ) -> Law:
-    """Return the broken power law with one or two breaks."""
+    """Return the broken power law with one or two breaks, scanned by ``points`` per shape."""
     breaks = _Breaks(n_breaks)
     names = [f"break_size{mark}" for mark in breaks.marks]
     changes = zip(breaks.exponents[1:], breaks.exponents, strict=False)
@@ -275,5 +278,10 @@ def broken_power(
 
 
 BROKEN_POWER = broken_power(
-    "broken_power", "power law with a break", 1, points=12, min_sizes=10, min_decades=3.0
+    "broken_power",
+    "power law with a break",
+    n_breaks=1,
+    points=(16, 16, 16, 8),
+    min_sizes=10,
+    min_decades=3.0,
 )

@@ -14,5 +14,10 @@ from .broken_power import broken_power
 __all__ = ["BROKEN_POWER_2"]
 
 BROKEN_POWER_2 = broken_power(
-    "broken_power_2", "power law with two breaks", 2, points=6, min_sizes=14, min_decades=4.0
+    "broken_power_2",
+    "power law with two breaks",
+    n_breaks=2,
+    points=(8, 8, 8, 8, 4, 4),
+    min_sizes=14,
+    min_decades=4.0,
 )

@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .law import Frame, Law, Parameter, Shape, Terms
 
@@ -88,8 +87,7 @@ BROKEN_STICK = Law(
     ),
     invert=_invert,
     limit=lambda theta, frame, xp: Terms((frame.sign * 1.0, 0.0, frame.sign * np.inf)),
-    # A share of the gain depends on the slopes, not on the shape alone: it is never reached.
-    reach=lambda share, z_from, z_to, theta, frame: np.nan + 0.0 * z_from,
+    reach=None,  # it depends on the slopes
     start=lambda z, y, frame: (0.5 * (frame.z_min + frame.z_max),),
     working=lambda frame: (
         "c + b1 * (log(x / x0) - log_break) * (log(x / x0) < log_break)"

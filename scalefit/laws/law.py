@@ -171,7 +171,7 @@ class Shape:
         ``bounds(frame) -> (lower, upper)`` in units of the parameter.
     points : int
         Points of the global scan; of a law with more than two shapes, whose scan is no grid, their
-        product is the number of points.
+        product, a power of two, is the number of points.
     coordinate : Coordinate
         Coordinate of the scan and of the polish.
     open_above, open_below : tuple of bool
@@ -248,7 +248,8 @@ class Law:
         ``limit(theta, frame, xp) -> Terms``: the mean as the driver grows without end.
     reach : callable
         ``reach(share, z_from, z_to, theta, frame)``: the log size at which the curve has made
-        ``share`` of its way between two log sizes (``z_to`` may be infinite).
+        ``share`` of its way between two log sizes (``z_to`` may be infinite); None if that does not
+        follow from the shapes alone.
     start : callable
         ``start(z, y, frame) -> theta`` in closed form from size means of shape ``(G, K)``, sorted
         by size and oriented "higher is better".
@@ -286,7 +287,7 @@ class Law:
         [Mapping[str, Array], Frame, ModuleType], tuple[tuple[Array, ...], tuple[Array, ...]]
     ]
     limit: Callable[[tuple[Array, ...], Frame, ModuleType], Terms]
-    reach: Callable[[Array, Array, Array, tuple[Array, ...], Frame], Array]
+    reach: Callable[[Array, Array, Array, tuple[Array, ...], Frame], Array] | None
     start: Callable[[Floats, Floats, Frame], tuple[Floats, ...]]
     working: Callable[[Frame], str]
     offset: Callable[[Array, tuple[Array, ...], Frame, ModuleType], Array] = _no_offset

@@ -103,8 +103,8 @@ M4 = Law(
             _exponent_bounds,
             points=16,
             coordinate=LOG,
-            open_above=(True, False),
-            open_below=(True, False),
+            open_above=(True, True),
+            open_below=(True, True),
         ),
         Shape(
             "middle",

@@ -18,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .law import ASINH, Frame, Law, Parameter, Shape, Terms
-from .saturating_power import SATURATING_POWER, box_cox, box_cox_slope, largest_exponent
+from .saturating_power import (
+    SATURATING_POWER,
+    box_cox,
+    box_cox_reach,
+    box_cox_slope,
+    largest_exponent,
+)
 
 __all__ = ["SHIFTED_POWER"]
 
@@ -72,7 +78,7 @@ def _reach(
 ) -> Array:
     shift = _shift(theta, frame, np)
     v_to = np.where(np.isinf(z_to), z_to, _moved(np.where(np.isinf(z_to), 0.0, z_to), shift, np))
-    v = SATURATING_POWER.reach(share, _moved(z_from, shift, np), v_to, theta, frame)
+    v = box_cox_reach(share, _moved(z_from, shift, np), v_to, theta, frame)
     return np.log1p((1.0 + shift) * np.expm1(v))
 
 

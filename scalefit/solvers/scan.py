@@ -1,4 +1,4 @@
-"""Where the local minima of a misfit may be: a grid for up to two shapes, else points that fill a box.
+"""Where a misfit may have its minima: on a grid for up to two shapes, else on points all over.
 
 A grid of three or more shapes would spend its points on corners. They are spread by a Sobol
 sequence instead (Sobol 1967, doi:10.1016/0041-5553(67)90144-9), and a point is a local minimum if
@@ -23,9 +23,7 @@ Ints = NDArray[np.intp]
 _FOLLOWED = 32
 
 
-def scan(
-    misfit: Callable[[Floats], Floats], counts: tuple[int, ...]
-) -> tuple[Ints, Floats]:
+def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[Ints, Floats]:
     """Return the curve and the position in the unit cube of every local minimum found.
 
     Parameters
@@ -77,11 +75,10 @@ def _grid_minima(values: Floats) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=8)
 def _filling(count: int, q: int) -> tuple[Floats, Ints]:
-    """Return at least ``count`` points that fill the unit cube evenly, and the nearest ones of each."""
+    """Return ``count`` points (a power of two) that fill the unit cube, and each one's nearest."""
     from scipy.spatial import cKDTree
     from scipy.stats.qmc import Sobol
 
-    # Sobol points are even in powers of two.
-    points = Sobol(q, scramble=False).random_base2(int(np.ceil(np.log2(count))))
-    nearest = cKDTree(points).query(points, k=2 * q + 1)[1][:, 1:]
-    return points, nearest.astype(np.intp)
+    points = Sobol(q, scramble=False).random_base2(count.bit_length() - 1)
+    _, nearest = cKDTree(points).query(points, k=2 * q + 1)
+    return points, np.asarray(nearest, dtype=np.intp)[:, 1:]
