@@ -59,7 +59,15 @@ def _gradient(z: Array, theta: tuple[Array, ...], frame: Frame) -> tuple[tuple[A
 
 
 def _exponent_bounds(frame: Frame) -> tuple[Array, Array]:
-    return HILL.shapes[0].bounds(frame)
+    # Half as steep and half as far out as a Hill curve may be: an asymmetry of 0.1 makes the rise
+    # ten times steeper, and the share of the way made must not vanish at every size.
+    low, high = HILL.shapes[0].bounds(frame)
+    return low, 0.5 * high
+
+
+def _middle_bounds(frame: Frame) -> tuple[Array, Array]:
+    low, high = HILL.shapes[1].bounds(frame)
+    return 0.5 * (low + frame.z_min), 0.5 * (high + frame.z_max)
 
 
 def _invert(
@@ -108,7 +116,7 @@ M4 = Law(
         ),
         Shape(
             "middle",
-            HILL.shapes[1].bounds,
+            _middle_bounds,
             points=16,
             open_above=(False, True),
             open_below=(True, False),

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 #: Local minima of a scan without a grid that are followed, the lowest ones.
-_FOLLOWED = 32
+_FOLLOWED = 96
 
 
 def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[Ints, Floats]:
