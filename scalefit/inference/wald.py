@@ -46,7 +46,7 @@ def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
     doi:10.1137/S003614459631241X), so they are exact.
     """
     law, sample = estimate.law, estimate.sample
-    theta = np.where(np.isnan(estimate.theta), 0.0, estimate.theta)
+    theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
     wide, narrow = sample.frame.expand(1), sample.frame
     shapes = tuple(t[:, None] for t in theta.T)
     columns = [
