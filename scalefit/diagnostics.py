@@ -13,7 +13,7 @@ from .estimands import Parameter
 from .estimate import Estimate
 from .findings import Finding
 from .inference import profile
-from .results import residuals
+from .results import gate_text, residuals
 from .saturation import MIN_DECADES, MIN_DF, Assessment
 from .selection import MIN_SIZES, Candidates
 from .table import Table
@@ -138,7 +138,12 @@ def _law(case: _Case) -> Iterator[Finding]:
     p = float(case.assessment.lack_of_fit[1][0])
     enough = sample.n_sizes[0] >= MIN_SIZES
     spanning = case.candidates.spanning()
-    if enough and not spanning.surviving.any():
+    if not chosen.within_gate[0]:
+        yield Finding(
+            "below_gate", "refuse", f"{chosen.law.name} asks for more than these sizes can tell",
+            gate_text(chosen), "let law='auto' choose, or add sizes",
+        )  # fmt: skip
+    elif enough and not spanning.surviving.any():
         yield Finding(
             "no_law_fits", "refuse", "no law fits the sizes' means", f"lack of fit p = {p:.2g}",
             "look at the plot: a break, a mixture of curves, or a wrong grouping",

@@ -227,6 +227,8 @@ class SizeReaching(_SameForAll):
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the size as terms without weights: it depends on the shape only."""
         none = (0.0,) * law.n_columns
+        if law.reach is None:
+            return Terms(none, np.nan + 0.0 * frame.z_max)
         end = frame.z_max if self.of == "observed" else np.inf + 0.0 * frame.z_max
         with np.errstate(all="ignore"):
             z = law.reach(self.share, frame.z_min, end, theta, frame)

@@ -80,13 +80,21 @@ class Estimate:
         return nothing
 
     @property
+    def within_gate(self) -> Bools:
+        """Where the sizes are as many and as wide as the law asks for; ``(G,)``."""
+        sample, law = self.sample, self.law
+        wide = sample.decades >= law.min_decades * (1 - 1e-12)
+        within: Bools = (sample.n_sizes >= law.min_sizes) & wide
+        return within
+
+    @property
     def applicable(self) -> Bools:
         """Where the law has fewer parameters than the curve has sizes, and residual d.f. are left.
 
-        Shape ``(G,)``.
+        And where the sizes pass the law's own gate. Shape ``(G,)``.
         """
         few = self.sample.n_sizes > self.law.n_params
-        return (few | (self.law.n_params == 1)) & (self.residual_df >= 1)
+        return (few | (self.law.n_params == 1)) & (self.residual_df >= 1) & self.within_gate
 
     @property
     def total_ss(self) -> Floats:

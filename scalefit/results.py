@@ -17,7 +17,14 @@ from .estimate import Estimate
 from .inference import Inference, Intervals, standard_error, within
 from .metrics import Metric
 
-__all__ = ["curve_text", "parameter_table", "prediction_table", "residuals", "sizes_from"]
+__all__ = [
+    "curve_text",
+    "gate_text",
+    "parameter_table",
+    "prediction_table",
+    "residuals",
+    "sizes_from",
+]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +60,18 @@ def parameter_table(
     return table
 
 
+def gate_text(estimate: Estimate) -> str:
+    """Return what the law of a single curve needs, and what there is."""
+    law, sample = estimate.law, estimate.sample
+    needs = f"{law.min_sizes} distinct sizes"
+    if law.min_decades:
+        needs += f" over {law.min_decades:g} decades"
+    return (
+        f"{law.name} needs {needs}; there are {int(sample.n_sizes[0])} over "
+        f"{float(sample.decades[0]):.2g}"
+    )
+
+
 def _known_range(found: Intervals, metric: Metric) -> Intervals:
     """Cut closed ends to the metric's range, and open ones too where the range is finite."""
     cut = within(found, metric.lower, metric.upper)
@@ -64,6 +83,8 @@ def _known_range(found: Intervals, metric: Metric) -> Intervals:
 
 def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: float) -> str:
     if np.isinf(lower) and np.isinf(upper):
+        if not estimate.within_gate[0]:
+            return f"not identified: {gate_text(estimate)}"
         reason = "the curve is flat" if estimate.flat[0] else "open on both sides"
         return f"not identified: {reason}"
     if not np.isfinite(value):
@@ -221,6 +242,7 @@ def curve_text(estimate: Estimate, score: str, driver: str) -> str:
     names = {
         "c": sign * estimate.coefficients[0, 0] if estimate.coefficients.shape[1] else np.nan,
         "b": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] else np.nan,
+        "b1": sign * estimate.coefficients[0, 1] if estimate.coefficients.shape[1] > 2 else np.nan,
         "x0": float(frame.x0[0]),
         "best": float(frame.limit[0]),
     }

@@ -227,11 +227,14 @@ def _refusals(spanning: Candidates) -> NDArray[Any]:
     main = spanning.estimate_of("saturating_power")
     fits = spanning.surviving.any(axis=0)
     kept = spanning.surviving[spanning.chosen, np.arange(len(spanning))]
+    gates = np.stack([e.within_gate for e in spanning.estimates])
+    allowed = gates[spanning.chosen, np.arange(len(spanning))]
     return np.select(
         [
             sample.n_sizes < MIN_SIZES,
             sample.decades < MIN_DECADES * (1 - 1e-12),
             sample.n - main.law.n_params < MIN_DF,
+            ~allowed,
             ~fits,
             ~kept,
         ],
@@ -239,6 +242,7 @@ def _refusals(spanning: Candidates) -> NDArray[Any]:
             "a verdict needs at least 4 distinct sizes",
             "the sizes span less than one decade",
             "fewer than 3 runs more than parameters",
+            "the law that was asked for needs more sizes, or a wider range of them",
             "no law fits these sizes (lack of fit p < 0.01 for all)",
             "the law that was asked for does not fit these sizes, others do",
         ],
@@ -293,7 +297,7 @@ def _leave_sizes_out(
     width = gain.upper - gain.lower
     for i in np.unique(candidates.chosen):
         law = candidates.estimates[i].law
-        enough = sample.n_sizes - 1 > max(law.n_params, MIN_SIZES - 1)
+        enough = sample.n_sizes - 1 > max(law.n_params, MIN_SIZES - 1, law.min_sizes - 1)
         rows = np.flatnonzero((candidates.chosen == i) & enough)
         if not rows.size:
             continue

@@ -18,7 +18,7 @@ from scipy.special import fdtrc, stdtr
 
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
-from .laws import LAWS, Law, get_law
+from .laws import AUTO, Law, get_law
 from .sample import Sample
 
 __all__ = [
@@ -39,7 +39,7 @@ REJECT = 0.01
 #: Distinct sizes that a forecast needs.
 MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
-_SPANNING = tuple(law.name for law in LAWS if not law.nested_in)
+_SPANNING = tuple(law.name for law in AUTO if not law.nested_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,8 @@ def _accelerating(estimates: Sequence[Estimate], names: list[str], main: int) ->
 
 def _status(item: Estimate, survives: bool) -> str:
     if not item.applicable[0]:
-        return "too few sizes"
+        narrow = item.sample.n_sizes[0] >= item.law.min_sizes and not item.within_gate[0]
+        return "too narrow" if narrow else "too few sizes"
     if not survives:
         return "rejected"
     if item.flat[0]:

@@ -13,7 +13,7 @@ from scalefit.errors import FitError
 from scalefit.estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
 from scalefit.estimate import estimate
 from scalefit.inference import INFERENCES, get_inference, profile, union, wald
-from scalefit.laws import LAWS, Law, get_law
+from scalefit.laws import AUTO, LAWS, Law, get_law
 from scalefit.noise import Gaussian
 from scalefit.sample import by_size
 from scalefit.solvers.separable import Problem
@@ -193,7 +193,7 @@ def test_batch_gives_what_each_curve_gives_alone():
         rng = np.random.default_rng(seed)
         y.append(0.9 - 0.3 * (X / 1e5) ** -0.5 + 0.01 * rng.standard_normal(X.size))
     together = Gaussian().weigh(by_size(x, np.concatenate(y), group, np.ones(5), np.ones(5)))
-    for law in LAWS:
+    for law in AUTO:
         whole = profile(estimate(law, together), Gain(10), 0.95)
         for g, part in enumerate(parts):
             alone = profile(estimate(law, part), Gain(10), 0.95)

@@ -7,7 +7,9 @@ compatible with the data form an interval with closed-form ends,
 
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
-1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends.
+1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends; with more
+than two shapes a swarm of them looks for both. An end of a forecast that rests on a break with
+fewer than three sizes beyond it is open.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from ..solvers.separable import Search
 from .constrained import constrained_ends
 from .followed import followed_ends
 from .interval import Intervals, check_level
+from .support import refuse, unsupported
+from .swarm import farthest
 from .valley import valley
 
 __all__ = ["profile"]
@@ -56,6 +60,10 @@ class _Scan:
         with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
             terms = self.estimand.terms(self.problem.law, theta, self.problem.frame, np)
             return self.problem.ends(u, terms, self.cut, self.rising)
+
+    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
+        return *self.ends(u), self.problem.held(self.rising).rss(u)
 
 
 def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
@@ -96,7 +104,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         return Intervals(value, lower, upper, level, label)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     q = len(estimate.law.shapes)
-    points = 2500 if q == 2 else _GLOBAL + _LOCAL
+    points = 2500 if q >= 2 else _GLOBAL + _LOCAL
     step = max(1, _BLOCK // (points * estimate.sample.x.shape[1]))
     for first in range(0, len(estimate), step):
         rows = slice(first, first + step)
@@ -104,7 +112,8 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         lower[rows], upper[rows] = _hull(
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
-    return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    return refuse(found, estimate, estimand)
 
 
 def _hull(
@@ -117,6 +126,10 @@ def _hull(
     low, high = problem.bounds()
     q = low.shape[1]
     axes = _axes(estimate.solution.curvature, allowance, high - low)
+    beyond = estimand.beyond(law, sample.frame)
+    if q > 2:
+        centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
+        return _open_ends(scan, beyond, centres, lower, upper)
     if q == 2:
         along = np.abs(axes[:, 0, :]).sum(axis=1)
         u, spacing, slope = valley(problem, estimate.solution.u, along, cut, law.rising)
@@ -144,13 +157,20 @@ def _hull(
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]
         centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
         radius = radius * shrink
-    return _open_ends(scan, estimand.beyond(law, sample.frame), centres, lower, upper)
+    return _open_ends(scan, beyond, centres, lower, upper)
 
 
 def _open_ends(
     scan: _Scan, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, Floats]:
-    """Open the interval where its end lies on a bound of the shapes beyond which it would move."""
+    """Open the interval where its end lies on a bound of the shapes beyond which it would move.
+
+    And where the end of a forecast rests on a break that too few sizes lie beyond.
+    """
+    for side, value in ((0, lower), (1, upper)):
+        shapes = scan.problem.theta(centres[:, side])
+        bare = unsupported(scan.problem.law, shapes, scan.problem.z, scan.problem.weight)
+        value[bare & beyond.above] = -np.inf if side == 0 else np.inf
     low, high = scan.problem.bounds()
     width = high - low
     for j, shape in enumerate(scan.problem.law.shapes):

@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 from ..estimands import Estimand
 from ..estimate import Estimate
 from .interval import Intervals, check_level
+from .support import refuse
 
 __all__ = ["standard_error", "wald"]
 
@@ -34,7 +35,8 @@ def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals
     _, df = estimate.scale
     half = np.where(np.isfinite(error), stdtrit(df, 0.5 + 0.5 * level) * error, np.inf)
     finite = np.where(np.isfinite(value), value, 0.0)
-    return Intervals(value, finite - half, finite + half, level, f"Wald, given {estimate.law.name}")
+    label = f"Wald, given {estimate.law.name}"
+    return refuse(Intervals(value, finite - half, finite + half, level, label), estimate, estimand)
 
 
 def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
@@ -44,7 +46,7 @@ def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
     doi:10.1137/S003614459631241X), so they are exact.
     """
     law, sample = estimate.law, estimate.sample
-    theta = np.where(np.isnan(estimate.theta), 0.0, estimate.theta)
+    theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
     wide, narrow = sample.frame.expand(1), sample.frame
     shapes = tuple(t[:, None] for t in theta.T)
     columns = [

@@ -7,18 +7,39 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..errors import LawError, nearest
+from .broken_power import BROKEN_POWER
+from .broken_power_2 import BROKEN_POWER_2
+from .broken_stick import BROKEN_STICK
 from .constant import CONSTANT
 from .exponential import EXPONENTIAL
 from .hill import HILL
 from .law import Frame, Law, Parameter, Shape, Terms
 from .log_linear import LOG_LINEAR
+from .m4 import M4
 from .power import POWER
 from .saturating_power import SATURATING_POWER
+from .shifted_power import SHIFTED_POWER
 
-__all__ = ["LAWS", "Frame", "Law", "Parameter", "Shape", "Terms", "get_law", "laws", "resolve"]
+__all__ = [
+    "AUTO",
+    "LAWS",
+    "Frame",
+    "Law",
+    "Parameter",
+    "Shape",
+    "Terms",
+    "get_law",
+    "laws",
+    "resolve",
+]
 
-#: Every registered law, simplest first. ``law="auto"`` compares them all.
-LAWS: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EXPONENTIAL)
+#: The laws that ``law="auto"`` compares, simplest first.
+AUTO: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EXPONENTIAL)
+#: Every registered law: those and the ones that are fitted only if asked for by name, since few
+#: tables can bear them.
+LAWS: tuple[Law, ...] = (
+    *AUTO, SHIFTED_POWER, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
+)  # fmt: skip
 
 
 def get_law(name: str) -> Law:
@@ -39,9 +60,9 @@ def get_law(name: str) -> Law:
 
 
 def resolve(law: str | Law | Iterable[str | Law]) -> tuple[Law, ...]:
-    """Return the candidate laws that a user's ``law=`` asks for; ``"auto"`` means all."""
+    """Return the candidate laws that a user's ``law=`` asks for; ``"auto"`` means :data:`AUTO`."""
     if isinstance(law, str):
-        return LAWS if law == "auto" else (get_law(law),)
+        return AUTO if law == "auto" else (get_law(law),)
     if isinstance(law, Law):
         return (law,)
     try:
@@ -71,6 +92,8 @@ def laws() -> pd.DataFrame:
             "n_params": law.n_params,
             "parameters": ", ".join(p.name for p in law.parameters),
             "wrong_when": law.wrong_when,
+            "min_sizes": max(law.min_sizes, law.n_params + 1),
+            "min_decades": law.min_decades,
             "source": law.source,
         }
         for law in LAWS

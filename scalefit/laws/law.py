@@ -5,8 +5,8 @@ Every law is written in the working form
     sign * mean(x) = offset(z; theta) + sum_j coefficient_j * column_j(z; theta),  z = log(x / x0),
 
 so that the score is always oriented "higher is better", the coefficients have a closed-form
-solution, and only the one or two shape parameters ``theta`` need a search (variable projection,
-Golub & Pereyra 1973, doi:10.1137/0710036). The field's parameters (asymptote, exponent, ...) are
+solution, and only the few shape parameters ``theta`` need a search (variable projection, Golub &
+Pereyra 1973, doi:10.1137/0710036). The field's parameters (asymptote, exponent, ...) are
 read off the working form by :class:`Terms`, again linear in the coefficients, which is what makes
 profile likelihood intervals for them exact.
 """
@@ -25,6 +25,7 @@ from ..errors import LawError
 
 __all__ = [
     "ASINH",
+    "FINE_ASINH",
     "IDENTITY",
     "LOG",
     "Coordinate",
@@ -152,6 +153,10 @@ LOG = Coordinate(np.exp, np.log, np.exp)
 ASINH = Coordinate(
     lambda u: 0.15 * np.sinh(u), lambda t: np.arcsinh(t / 0.15), lambda u: 0.15 * np.cosh(u)
 )
+#: The same with more room near zero: where several exponents may be slow at once.
+FINE_ASINH = Coordinate(
+    lambda u: 0.01 * np.sinh(u), lambda t: np.arcsinh(t / 0.01), lambda u: 0.01 * np.cosh(u)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,8 @@ class Shape:
     bounds : callable
         ``bounds(frame) -> (lower, upper)`` in units of the parameter.
     points : int
-        Points of the global scan.
+        Points of the global scan; of a law with more than two shapes, whose scan is no grid, their
+        product, a power of two, is the number of points.
     coordinate : Coordinate
         Coordinate of the scan and of the polish.
     open_above, open_below : tuple of bool
@@ -227,7 +233,7 @@ class Law:
     n_columns : int
         Number of linear coefficients.
     shapes : tuple of Shape
-        The nonlinear parameters, at most two.
+        The nonlinear parameters.
     columns : callable
         ``columns(z, theta, frame, xp)``: the columns of the working form. Written once, with
         arithmetic and ``xp.exp``, ``xp.log``, ``xp.expm1``, ``xp.where`` only, so that numpy and
@@ -242,13 +248,14 @@ class Law:
         ``limit(theta, frame, xp) -> Terms``: the mean as the driver grows without end.
     reach : callable
         ``reach(share, z_from, z_to, theta, frame)``: the log size at which the curve has made
-        ``share`` of its way between two log sizes (``z_to`` may be infinite).
+        ``share`` of its way between two log sizes (``z_to`` may be infinite); None if that does not
+        follow from the shapes alone.
     start : callable
         ``start(z, y, frame) -> theta`` in closed form from size means of shape ``(G, K)``, sorted
         by size and oriented "higher is better".
     working : callable
         ``working(frame)``: the working form as an expression in x, x0, c, b, best and the names of
-        the shape parameters.
+        the shape parameters; ``b1`` is the second of three coefficients.
     offset : callable
         The part without a coefficient. In laws with ``shapes`` it must not depend on ``theta``.
     loss_formula : str
@@ -261,6 +268,11 @@ class Law:
         Number of drivers; with two, log sizes have a last axis of that length.
     guesses : tuple
         Only for laws that are not searched by a scan: ``((name, start value), ...)``.
+    min_sizes, min_decades : int, float
+        Gate of a law that few tables can bear: distinct sizes and powers of ten that it needs.
+    last_break : int
+        Index of the shape that is the log size of the last break; -1 if the law has none. A
+        forecast needs three sizes beyond it.
     """
 
     name: str
@@ -277,7 +289,7 @@ class Law:
         [Mapping[str, Array], Frame, ModuleType], tuple[tuple[Array, ...], tuple[Array, ...]]
     ]
     limit: Callable[[tuple[Array, ...], Frame, ModuleType], Terms]
-    reach: Callable[[Array, Array, Array, tuple[Array, ...], Frame], Array]
+    reach: Callable[[Array, Array, Array, tuple[Array, ...], Frame], Array] | None
     start: Callable[[Floats, Floats, Frame], tuple[Floats, ...]]
     working: Callable[[Frame], str]
     offset: Callable[[Array, tuple[Array, ...], Frame, ModuleType], Array] = _no_offset
@@ -286,6 +298,9 @@ class Law:
     rising: bool = True
     guesses: tuple[tuple[str, float], ...] = ()
     n_drivers: int = 1
+    min_sizes: int = 0
+    min_decades: float = 0.0
+    last_break: int = -1
 
     @property
     def n_params(self) -> int:

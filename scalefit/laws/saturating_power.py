@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .law import ASINH, Frame, Law, Parameter, Shape, Terms
 
-__all__ = ["SATURATING_POWER", "box_cox", "box_cox_slope", "largest_exponent"]
+__all__ = ["SATURATING_POWER", "box_cox", "box_cox_reach", "box_cox_slope", "largest_exponent"]
 
 Array = Any
 #: Below this an exponent is the log law to the last bit.
@@ -96,9 +96,10 @@ def _invert(
     return (frame.sign * values["asymptote"] - height, a * height), (a,)
 
 
-def _reach(
+def box_cox_reach(
     share: Array, z_from: Array, z_to: Array, theta: tuple[Array, ...], frame: Frame
 ) -> Array:
+    """Return the log size at which a share of the way between two log sizes is made."""
     a = theta[0]
     span = box_cox(z_to - z_from, a, np)
     flat = np.abs(a) < _TINY
@@ -158,7 +159,7 @@ SATURATING_POWER = Law(
     ),
     invert=_invert,
     limit=_asymptote,
-    reach=_reach,
+    reach=box_cox_reach,
     start=_start,
     loss_formula="asymptote + coefficient x^-exponent",
     working=lambda frame: "c + b * (1 - (x / x0)**-exponent) / exponent",

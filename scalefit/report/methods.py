@@ -7,7 +7,7 @@ from typing import Any
 
 from .._format import number
 from ..fit import Fit, FitSet
-from ..laws import LAWS
+from ..laws import AUTO
 from ..saturation import MIN_DECADES, MIN_DF, ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
@@ -114,7 +114,7 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     drivers = table.drivers[0] if one else list(table.drivers)
     options: dict[str, Any] = {"score": table.score, "drivers": drivers, **table.roles}
     laws = tuple(estimate.law for estimate in fits.candidates.estimates)
-    if laws != LAWS:
+    if laws != AUTO:
         options["law"] = [law.name for law in laws]
     if any(metric.origin.startswith("better=") for metric in table.metrics):
         options["better"] = table.metrics[0].better

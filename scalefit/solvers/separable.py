@@ -1,14 +1,13 @@
-"""Variable projection over one or two shape parameters: scan all, polish every basin, certify.
+"""Variable projection over the shape parameters: scan all, polish every basin, certify.
 
 Given its shape parameters a law is linear, so the residual sum of squares becomes a function of
-one or two numbers only (Golub & Pereyra 1973, doi:10.1137/0710036). It is scanned over the whole
+few numbers only (Golub & Pereyra 1973, doi:10.1137/0710036). It is scanned over the whole
 box of admissible shapes, every local minimum of the scan is polished by a safeguarded Newton
 method, and the best is returned with what was seen on the way. One curve is a batch of one.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, Self
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..laws.law import Frame, Law, Terms
 from .linear import Projection, project, screen
+from .scan import scan
 from .shapes import box, shapes_at
 
 __all__ = ["Problem", "Search", "Solution", "solve"]
@@ -90,7 +90,7 @@ class Problem:
     Parameters
     ----------
     law : Law
-        A law whose mean is linear given at most two shape parameters.
+        A law whose mean is linear given its shape parameters.
     z, y, weight : arrays (G, K)
         Log sizes; scores oriented "higher is better", less the law's offset; weights, of which 0
         leaves a point out.
@@ -317,37 +317,20 @@ def solve(problem: Search) -> Solution:
 def _scan(problem: Search, lower: Floats, upper: Floats) -> tuple[Ints, Floats, Floats]:
     """Scan the box; return curve, position and grid spacing of every local minimum found."""
     counts = tuple(shape.points for shape in problem.law.shapes)
-    unit = np.stack(
-        np.meshgrid(*(np.linspace(0.0, 1.0, c) for c in counts), indexing="ij"), axis=-1
-    )
-    flat = unit.reshape(-1, len(counts))
-    n_curves = len(problem)
-    step = max(1, _BLOCK // (len(flat) * problem.z.shape[1]))
-    rss = np.empty((n_curves, len(flat)))
-    for first in range(0, n_curves, step):
-        rows = slice(first, first + step)
-        u = lower[rows, None, :] + flat * (upper - lower)[rows, None, :]
-        rss[rows] = problem.take(rows).screen(u)
-    rss = np.where(np.isfinite(rss), rss, np.inf)
-    curve, cell = np.nonzero(_local_minima(rss.reshape(n_curves, *counts)).reshape(n_curves, -1))
+    n_curves, n_sizes = len(problem), problem.z.shape[1]
+
+    def misfit(positions: Floats) -> Floats:
+        step = max(1, _BLOCK // (len(positions) * n_sizes))
+        rss = np.empty((n_curves, len(positions)))
+        for first in range(0, n_curves, step):
+            rows = slice(first, first + step)
+            u = lower[rows, None, :] + positions * (upper - lower)[rows, None, :]
+            rss[rows] = problem.take(rows).screen(u)
+        return np.where(np.isfinite(rss), rss, np.inf)
+
+    curve, position = scan(misfit, counts)
     width = (upper - lower) / (np.array(counts) - 1)
-    return curve, lower[curve] + flat[cell] * (upper - lower)[curve], width[curve]
-
-
-def _local_minima(values: Floats) -> NDArray[np.bool_]:
-    """Mark cells no higher than any neighbour, ties going to the last cell of a plateau."""
-    q = values.ndim - 1
-    padded = np.pad(values, [(0, 0)] + [(1, 1)] * q, constant_values=np.inf)
-    lowest = np.ones(values.shape, dtype=bool)
-    for shift in itertools.product((-1, 0, 1), repeat=q):
-        if not any(shift):
-            continue
-        window = tuple(
-            slice(1 + s, 1 + s + n) for s, n in zip(shift, values.shape[1:], strict=True)
-        )
-        neighbour = padded[(slice(None), *window)]
-        lowest &= values < neighbour if shift > (0,) * q else values <= neighbour
-    return lowest
+    return curve, lower[curve] + position * (upper - lower)[curve], width[curve]
 
 
 def _curvature(
@@ -390,7 +373,7 @@ def _polish(
         held = held_low | held_high
         step = _newton_step(curvature, slope, held)
         longest = np.abs(step).max(axis=-1)
-        step *= np.minimum(1.0, radius[rows] / np.maximum(longest, 1e-300))[:, None]
+        step *= (radius[rows] / np.maximum(longest, radius[rows]))[:, None]
         trial = np.clip(at + step, low, high)
         trial = np.where(held_low, low, np.where(held_high, high, trial))
         trial_value, trial_slope = part.objective(trial)

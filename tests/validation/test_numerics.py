@@ -11,7 +11,7 @@ import pytest
 import scalefit as sf
 from scalefit.certificate import certify
 from scalefit.estimate import estimate
-from scalefit.laws import LAWS, get_law
+from scalefit.laws import AUTO, get_law
 from scalefit.noise import Gaussian
 from scalefit.sample import by_size
 
@@ -43,7 +43,7 @@ def one_law_sample(law, rng, n_curves, noise=0.0):
     return by_size(x.ravel(), y.ravel(), group, ones, ones), np.stack([*theta, ones])[:-1].T
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", AUTO, ids=lambda law: law.name)
 def test_n1_noise_free_recovery(law):
     sample, theta = one_law_sample(law, np.random.default_rng(11), 200)
     found = estimate(law, sample)
@@ -86,7 +86,7 @@ def random_tables(rng, n_curves):
 @pytest.mark.parametrize("n_curves", [60, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_n6_two_solvers_agree(n_curves):
     sample = random_tables(np.random.default_rng(12), n_curves)
-    for law in LAWS:
+    for law in AUTO:
         found = estimate(law, sample)
         assert np.isfinite(found.solution.rss).all()
         assert np.isfinite(found.coefficients).all()
@@ -135,7 +135,7 @@ def test_n7_invariance(seed):
     np.testing.assert_allclose(stretched[2], size, rtol=1e-8)
 
 
-@pytest.mark.parametrize("law", [law.name for law in LAWS])
+@pytest.mark.parametrize("law", [law.name for law in AUTO])
 @pytest.mark.parametrize("better", ["higher", "lower"])
 def test_r1_printed_curve_predicts_as_well(law, better):
     rng = np.random.default_rng(5)
