@@ -1,4 +1,4 @@
-"""Rows V1, V2, V3, V5: how often the shipped verdict is wrong, and how often it decides."""
+"""Rows V1 to V5: how often the shipped verdict is wrong, and how often it decides."""
 
 from __future__ import annotations
 
@@ -71,6 +71,65 @@ def test_v3_power(design: Design, exponent, sigma, right, bar, replicates):
     verdict, _ = verdicts(truth.mean(design.sizes, design), design, sigma, replicates, 900)
     label = f"V3 {design.name} a {exponent} sigma {sigma}: {right}"
     check(*rate(verdict == right), bar, 1.0, replicates, label)
+
+
+def sigmoid(place):
+    """A logistic curve in log size with its middle at ``place`` of the log range."""
+
+    def mean(x, design):
+        middle = np.log(design.sizes[0]) + place * np.log(10) * design.decades
+        return 0.6 + 0.3 / (1 + np.exp(-1.5 * (np.log(x) - middle)))
+
+    return mean
+
+
+def exponential_rise(x, design):
+    return 0.9 - 0.3 * np.exp(-x / (3 * design.sizes[0]))
+
+
+def michaelis_menten(x, design):
+    return 0.9 * x / (x + 2 * design.sizes[0])
+
+
+def broken(before, after):
+    """A log law whose slope per decade changes at the middle of the log range."""
+
+    def mean(x, design):
+        t = np.log10(x / design.sizes[0]) - 0.5 * design.decades
+        return 0.7 + np.where(t < 0, before * t, after * t)
+
+    return mean
+
+
+MISSPECIFIED = {
+    "exponential": exponential_rise,
+    "sigmoid mid": sigmoid(0.5),
+    "sigmoid late": sigmoid(0.75),
+    "Michaelis-Menten": michaelis_menten,
+    "broken, flat after": broken(0.15, 0.0),
+    "broken, slower after": broken(0.12, 0.03),
+    "broken, faster after": broken(0.02, 0.12),
+}
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("truth", MISSPECIFIED)
+def test_v4_firm_verdicts_on_other_truths(truth, replicates):
+    """A firm verdict is wrong if the truth's own gain lies on the other side of the margin."""
+    mean = MISSPECIFIED[truth]
+    cells = [(d, s) for d in (SMALL, LARGE) for s in (0.005, 0.01, 0.02)]
+    for k, (design, sigma) in enumerate(cells):
+        y = mean(design.sizes, design)
+        ends = mean(design.sizes[-1] * np.array([1.0, 10.0]), design)
+        gain, over = ends[1] - ends[0], y[-1] - y[0]
+        verdict, strength = verdicts(y, design, sigma, replicates, 600 + k)
+        wrong = (verdict == "saturated") & (gain > 0.01)
+        wrong |= (verdict == "still_scaling") & (gain < 0.01)
+        wrong |= (verdict == "no_scaling") & (over > 0.01)
+        label = f"V4 {truth}, {design.name} sigma {sigma}, gain {gain:.4f}"
+        print(f"{label}: decided {np.mean(verdict != 'inconclusive'):.3f}, "
+              f"wrong {np.mean(wrong):.4f}")  # fmt: skip
+        check(*rate(wrong & (strength == "firm")), 0.0, 0.05, replicates, label)
 
 
 @pytest.mark.parametrize("replicates", REPLICATES)
