@@ -1,21 +1,21 @@
 """Profile ends for a law without a linear part: refit with the target pinned, and find the cut.
 
 All ends of all curves are sought at once. From the optimum outwards the target is pinned at farther
-and farther values, the parameters being fitted again from where they were, until the cut is crossed;
-then the crossing is found on the signed root of the excess misfit, which is nearly linear in the
+and farther values, the parameters being fitted again from where they were, until the cut is
+crossed; then the crossing is found on the root of the excess misfit, which is nearly linear in the
 target (Bates & Watts 1988, section 6.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..estimands import Estimand
 from ..estimate import Estimate
-from ..solvers.descent import descend, sum_of_squares
+from ..solvers.descent import Residual, descend, jacobian, sum_of_squares
 from ..solvers.general import misfit
 
 __all__ = ["constrained_ends"]
@@ -27,10 +27,12 @@ Rows = NDArray[np.intp]
 _STIFFNESS = 1e4
 #: An end more than about 1e4 first half-widths away is called open.
 _GROWTH, _STEPS = 1.6, 20
-#: Relative offset of a refit: the misfit is then good to its square.
+#: Relative offset of a refit, whose misfit is then good to its square, and its most steps.
 _OFFSET, _REFIT = 1e-6, 60
-#: Refits between the last value inside and the first outside, and how near the cut they come.
+#: Most refits between the last value inside and the first outside, and how near the cut they come.
 _CUTS, _NEAR = 40, 1e-7
+#: A root of the excess misfit beyond this only says "far outside".
+_FAR = 10.0
 
 
 def constrained_ends(estimate: Estimate, estimand: Estimand, cut: Floats) -> tuple[Floats, Floats]:
@@ -41,43 +43,116 @@ def constrained_ends(estimate: Estimate, estimand: Estimand, cut: Floats) -> tup
     n_curves = len(estimate)
     row = np.tile(np.arange(n_curves), 2)
     side = np.repeat([-1.0, 1.0], n_curves)
-    ends = _ends(estimate.take(row), estimand.take(row), cut[row], side)
-    return ends[:n_curves], ends[n_curves:]
+    walk = _Walk.from_optimum(estimate.take(row), estimand.take(row), cut[row])
+    lower, upper = np.split(walk.ends(side), 2)
+    return lower, upper
 
 
-def _ends(estimate: Estimate, estimand: Estimand, cut: Floats, side: Floats) -> Floats:
-    """Return the end on the given ``side`` (-1 or 1) for every curve, all ``(B,)``."""
-    law, sample, best = estimate.law, estimate.sample, estimate.theta
-    gaps = misfit(law, sample.z, sample.benefit, sample.weight, sample.frame)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """B curves, each with a target; all arrays ``(B,)`` but the parameters ``best`` ``(B, q)``.
 
-    def target(theta: Floats, rows: Rows) -> Floats:
-        frame = sample.frame.map(lambda value: value[rows])
+    Parameters
+    ----------
+    gaps : Residual
+        Residuals of the curves.
+    best : array (B, q)
+        The optimum.
+    centre, unit : array
+        The target there, and its half width to first order.
+    floor, slack : array
+        The sum of squares there, and how far the cut lies above it.
+    """
+
+    estimate: Estimate
+    estimand: Estimand
+    gaps: Residual
+    best: Floats
+    centre: Floats
+    unit: Floats
+    floor: Floats
+    slack: Floats
+
+    @classmethod
+    def from_optimum(cls, estimate: Estimate, estimand: Estimand, cut: Floats) -> _Walk:
+        sample, best = estimate.sample, estimate.theta
+        gaps = misfit(estimate.law, sample.z, sample.benefit, sample.weight, sample.frame)
+        rows = np.arange(len(best))
+        floor = sum_of_squares(gaps(best, rows))
+        slack = np.maximum(cut - floor, 0.0)
+        start = cls(estimate, estimand, gaps, best, floor, floor, floor, slack)
+        slope = jacobian(lambda at, rows: start.target(at, rows)[:, None], best, rows)[:, 0, :]
+        slopes = jacobian(gaps, best, rows)
+        length = np.sqrt(np.sum(slopes**2, axis=1))
+        length = np.where(length > 0, length, 1.0)
+        _, singular, right = np.linalg.svd(slopes / length[:, None, :], full_matrices=False)
+        known = singular > 1e-12 * singular[:, :1]
+        lever = np.einsum("bpq,bq->bp", right, slope / length) / np.where(known, singular, np.inf)
+        unit = np.sqrt(slack * np.sum(lever**2, axis=1))
+        return cls(estimate, estimand, gaps, best, start.target(best, rows), unit, floor, slack)
+
+    def target(self, theta: Floats, rows: Rows) -> Floats:
+        """Return the target of the curves ``rows`` at ``theta`` ``(len(rows), q)``."""
+        frame = self.estimate.sample.frame.map(lambda value: value[rows])
         with np.errstate(all="ignore"):
-            terms = estimand.take(rows).terms(law, tuple(theta.T), frame, np)
-        return np.zeros(len(rows)) + terms.offset
+            terms = self.estimand.take(rows).terms(self.estimate.law, tuple(theta.T), frame, np)
+            value: Floats = np.zeros(len(rows)) + terms.offset
+        return value
 
-    everything = np.arange(len(best))
-    centre = target(best, everything)
-    floor = sum_of_squares(gaps(best, everything))
-    slack = np.maximum(cut - floor, 0.0)
-    unit = _first_half_width(estimate, slack, lambda theta: target(theta, everything)) 
-    known = np.isfinite(centre) & np.isfinite(unit)
-    ends = np.where(known, centre, side * np.inf)
-    seek = np.flatnonzero(known & (slack > 0) & (unit > 0))
-    if not seek.size:
-        return ends
-    stiff = np.zeros(len(best))
-    stiff[seek] = _STIFFNESS * np.sqrt(slack[seek]) / unit[seek]
+    def refit(self, value: Floats, theta: Floats, rows: Rows) -> tuple[Floats, Floats]:
+        """Fit with the target pinned at ``value``.
 
-    def refit(value: Floats, theta: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """Pin the target; return where it came to lie, its signed root less that of the cut."""
+        Returns the root of the excess misfit, which is -1 at the optimum and 0 on the cut, and the
+        parameters.
+        """
+        stiff = _STIFFNESS * np.sqrt(self.slack[rows]) / self.unit[rows]
 
         def pinned(at: Floats, part: Rows) -> Floats:
-            mine = rows[part]
-            pull = stiff[mine] * (target(at, mine) - value[part])
-            return np.concatenate([gaps(at, mine), pull[:, None]], axis=1)
+            pull = stiff[part] * (self.target(at, rows[part]) - value[part])
+            return np.concatenate([self.gaps(at, rows[part]), pull[:, None]], axis=1)
 
         theta, _ = descend(pinned, theta, offset=_OFFSET, most=_REFIT)
-        excess = np.maximum(sum_of_squares(gaps(theta, rows)) - floor[rows], 0.0)
-        return target(theta, rows), np.sqrt(excess / slack[rows]) - 1.0, theta
-    ...
+        excess = sum_of_squares(self.gaps(theta, rows)) - self.floor[rows]
+        root = np.sqrt(np.maximum(excess, 0.0) / self.slack[rows]) - 1.0
+        return np.minimum(root, _FAR), theta
+
+    def ends(self, side: Floats) -> Floats:
+        """Return the end on the given side (-1 or 1) of every curve."""
+        known = np.isfinite(self.centre) & np.isfinite(self.unit)
+        open_end = side * np.inf
+        ends = np.where(known, self.centre, open_end)
+        rows = np.flatnonzero(known & (self.slack > 0) & (self.unit > 0))
+        near, near_root, near_theta = self.centre.copy(), np.full(len(side), -1.0), self.best.copy()
+        far, far_root, far_theta = open_end.copy(), np.full(len(side), np.nan), self.best.copy()
+        for k in range(_STEPS):
+            value = self.centre[rows] + side[rows] * self.unit[rows] * _GROWTH**k
+            root, theta = self.refit(value, near_theta[rows], rows)
+            out = root > 0
+            crossed, inside = rows[out], rows[~out]
+            far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
+            near[inside], near_root[inside], near_theta[inside] = value[~out], root[~out], theta[~out]
+            ends[crossed] = near[crossed]
+            rows = inside
+            if not rows.size:
+                break
+        ends[rows] = open_end[rows]
+        rows = np.flatnonzero(np.isfinite(far))
+        for _ in range(_CUTS):
+            if not rows.size:
+                break
+            share = near_root[rows] / (near_root[rows] - far_root[rows])
+            share = np.clip(share, 0.01, 0.99)
+            value = near[rows] + share * (far[rows] - near[rows])
+            theta = near_theta[rows] + share[:, None] * (far_theta - near_theta)[rows]
+            root, theta = self.refit(value, theta, rows)
+            ends[rows] = self.target(theta, rows)
+            # Halving the root of the end that stays makes both move (Dowell & Jarratt 1971).
+            out = root > 0
+            crossed, inside = rows[out], rows[~out]
+            far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
+            near_root[crossed] *= 0.5
+            near[inside], near_root[inside], near_theta[inside] = value[~out], root[~out], theta[~out]
+            far_root[inside] *= 0.5
+            wide = np.abs(far[rows] - near[rows]) > 1e-9 * self.unit[rows]
+            rows = rows[(np.abs(root) > _NEAR) & wide]
+        return ends

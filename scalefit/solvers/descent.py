@@ -41,12 +41,10 @@ def sum_of_squares(residual: Floats) -> Floats:
 
 def jacobian(residual: Residual, theta: Floats, rows: NDArray[np.intp]) -> Floats:
     """Return derivatives ``(B, n, q)`` of the residuals; 0 where they are not finite."""
-    columns = []
-    for j in range(theta.shape[1]):
-        moved = theta.astype(complex)
-        moved[:, j] += 1j * _STEP
-        columns.append(np.imag(residual(moved, rows)) / _STEP)
-    slopes = np.stack(columns, axis=-1)
+    n_problems, q = theta.shape
+    moved = np.repeat(theta[None], q, axis=0) + 1j * _STEP * np.eye(q)[:, None, :]
+    slopes = np.imag(residual(moved.reshape(-1, q), np.tile(rows, q))) / _STEP
+    slopes = np.moveaxis(slopes.reshape(q, n_problems, -1), 0, -1)
     return np.where(np.isfinite(slopes), slopes, 0.0)
 
 

@@ -57,6 +57,7 @@ def solve_general(
         lambda at, rows: residual(at, owner[rows]),
         np.tile(_FACTORS[:, None] * start, (n_curves, 1)),
         offset=_NEAR,
+        most=200,
     )
     rss = rss.reshape(n_curves, n_starts)
     # Equal optima may differ in the order of exchangeable parts: keep the first start's.
