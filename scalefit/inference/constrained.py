@@ -130,7 +130,11 @@ class _Walk:
             out = root > 0
             crossed, inside = rows[out], rows[~out]
             far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
-            near[inside], near_root[inside], near_theta[inside] = value[~out], root[~out], theta[~out]
+            near[inside], near_root[inside], near_theta[inside] = (
+                value[~out],
+                root[~out],
+                theta[~out],
+            )
             ends[crossed] = near[crossed]
             rows = inside
             if not rows.size:
@@ -151,7 +155,11 @@ class _Walk:
             crossed, inside = rows[out], rows[~out]
             far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
             near_root[crossed] *= 0.5
-            near[inside], near_root[inside], near_theta[inside] = value[~out], root[~out], theta[~out]
+            near[inside], near_root[inside], near_theta[inside] = (
+                value[~out],
+                root[~out],
+                theta[~out],
+            )
             far_root[inside] *= 0.5
             wide = np.abs(far[rows] - near[rows]) > 1e-9 * self.unit[rows]
             rows = rows[(np.abs(root) > _NEAR) & wide]

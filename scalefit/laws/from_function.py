@@ -72,9 +72,7 @@ class _Own:
     names: tuple[str, ...]
     start: tuple[float, ...]
 
-    def oriented(
-        self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType
-    ) -> Array:
+    def oriented(self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
         """Return the mean, higher is better; its derivative where a parameter is complex."""
         x: Any = frame.x0 * xp.exp(z)
         if frame.other:
@@ -117,7 +115,9 @@ class _Own:
             exact = np.imag(self.function(x, *theta)) / step
         except TypeError:  # no complex numbers here
             exact = np.nan
-        room = _AGREE * np.abs(slope) + _ZERO * _STEP * (np.abs(ahead) + np.abs(behind)) / np.abs(reach)
+        room = _AGREE * np.abs(slope) + _ZERO * _STEP * (np.abs(ahead) + np.abs(behind)) / np.abs(
+            reach
+        )
         slope = np.where(np.abs(exact - slope) <= room, exact, slope)
         return self.value(x, real) + 1j * step * slope
 

@@ -110,7 +110,11 @@ def descend(
         levels[active] += level
         factor = np.where(ratio > _GOOD, 2.0, np.where(ratio < _POOR, 0.5, 1.0)) * _RADII[best]
         factor = np.where(moves, np.where(level, 1.0, factor), 0.25 * _RADII[-1])
-        bound = np.where(damping[best, column] > 0, trust, np.minimum(trust, 4 * np.sqrt(np.sum(scaled[0]**2, axis=1))))
+        bound = np.where(
+            damping[best, column] > 0,
+            trust,
+            np.minimum(trust, 4 * np.sqrt(np.sum(scaled[0] ** 2, axis=1))),
+        )
         radius[active] = factor * bound
         offsets = np.sum(pull**2, axis=1)
         done = offsets <= offset**2 * before
