@@ -29,8 +29,9 @@ _STIFFNESS = 1e4
 _GROWTH, _STEPS = 1.6, 20
 #: Relative offset of a refit, whose misfit is then good to its square, and its most steps.
 _OFFSET, _REFIT = 1e-6, 60
-#: Most refits between the last value inside and the first outside, and how near the cut they come.
-_CUTS, _NEAR = 40, 1e-7
+#: Most refits between the last value inside and the first outside; how near the cut they come, and
+#: how near each other, in half widths.
+_CUTS, _NEAR, _WIDTH = 40, 1e-7, 1e-9
 #: A root of the excess misfit beyond this only says "far outside".
 _FAR = 10.0
 
@@ -120,47 +121,37 @@ class _Walk:
         """Return the end on the given side (-1 or 1) of every curve."""
         known = np.isfinite(self.centre) & np.isfinite(self.unit)
         open_end = side * np.inf
-        ends = np.where(known, self.centre, open_end)
         rows = np.flatnonzero(known & (self.slack > 0) & (self.unit > 0))
-        near, near_root, near_theta = self.centre.copy(), np.full(len(side), -1.0), self.best.copy()
-        far, far_root, far_theta = open_end.copy(), np.full(len(side), np.nan), self.best.copy()
+        # The last point inside the cut, and the first one outside.
+        value = np.stack([self.centre, open_end])
+        root = np.stack([np.full(len(side), -1.0), np.full(len(side), np.nan)])
+        theta = np.stack([self.best, self.best])
         for k in range(_STEPS):
-            value = self.centre[rows] + side[rows] * self.unit[rows] * _GROWTH**k
-            root, theta = self.refit(value, near_theta[rows], rows)
-            out = root > 0
-            crossed, inside = rows[out], rows[~out]
-            far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
-            near[inside], near_root[inside], near_theta[inside] = (
-                value[~out],
-                root[~out],
-                theta[~out],
-            )
-            ends[crossed] = near[crossed]
-            rows = inside
+            tried = self.centre[rows] + side[rows] * self.unit[rows] * _GROWTH**k
+            found, at = self.refit(tried, theta[0, rows], rows)
+            out = (found > 0).astype(int)
+            value[out, rows], root[out, rows], theta[out, rows] = tried, found, at
+            rows = rows[out == 0]
             if not rows.size:
                 break
+        ends = np.where(known, self.centre, open_end)
         ends[rows] = open_end[rows]
-        rows = np.flatnonzero(np.isfinite(far))
+        rows = np.flatnonzero(np.isfinite(value[1]))
+        last = np.full(len(side), -1)
         for _ in range(_CUTS):
             if not rows.size:
                 break
-            share = near_root[rows] / (near_root[rows] - far_root[rows])
-            share = np.clip(share, 0.01, 0.99)
-            value = near[rows] + share * (far[rows] - near[rows])
-            theta = near_theta[rows] + share[:, None] * (far_theta - near_theta)[rows]
-            root, theta = self.refit(value, theta, rows)
-            ends[rows] = self.target(theta, rows)
-            # Halving the root of the end that stays makes both move (Dowell & Jarratt 1971).
-            out = root > 0
-            crossed, inside = rows[out], rows[~out]
-            far[crossed], far_root[crossed], far_theta[crossed] = value[out], root[out], theta[out]
-            near_root[crossed] *= 0.5
-            near[inside], near_root[inside], near_theta[inside] = (
-                value[~out],
-                root[~out],
-                theta[~out],
-            )
-            far_root[inside] *= 0.5
-            wide = np.abs(far[rows] - near[rows]) > 1e-9 * self.unit[rows]
-            rows = rows[(np.abs(root) > _NEAR) & wide]
+            share = np.clip(root[0, rows] / (root[0, rows] - root[1, rows]), 0.01, 0.99)
+            tried = value[0, rows] + share * (value[1, rows] - value[0, rows])
+            start = theta[0, rows] + share[:, None] * (theta[1, rows] - theta[0, rows])
+            found, at = self.refit(tried, start, rows)
+            ends[rows] = self.target(at, rows)
+            out = (found > 0).astype(int)
+            value[out, rows], root[out, rows], theta[out, rows] = tried, found, at
+            # An end that stays twice has its root halved, so that both move (Dowell & Jarratt 1971,
+            # doi:10.1007/BF01934364).
+            root[1 - out, rows] *= np.where(out == last[rows], 0.5, 1.0)
+            last[rows] = out
+            wide = np.abs(value[1, rows] - value[0, rows]) > _WIDTH * self.unit[rows]
+            rows = rows[(np.abs(found) > _NEAR) & wide]
         return ends

@@ -74,10 +74,10 @@ class _Own:
 
     def oriented(self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
         """Return the mean, higher is better; its derivative where a parameter is complex."""
-        x: Any = frame.x0 * xp.exp(z)
-        if frame.other:
-            parts = enumerate((frame, *frame.other))
-            x = tuple(part.x0 * xp.exp(z[..., d]) for d, part in parts)
+        drivers = (frame, *frame.other)
+        parts = [z[..., d] for d in range(len(drivers))] if frame.other else [z]
+        sizes = tuple(own.x0 * xp.exp(part) for own, part in zip(drivers, parts, strict=True))
+        x = sizes if frame.other else sizes[0]
         if any(np.iscomplexobj(t) for t in theta):
             return frame.sign * self.along(x, theta)
         return frame.sign * self.value(x, theta)
@@ -102,7 +102,7 @@ class _Own:
         real = tuple(np.real(t) for t in theta)
         step = max(float(np.max(np.abs(np.imag(t)), initial=0.0)) for t in theta) or 1.0
         way = tuple(np.imag(t) / step for t in theta)
-        reach = np.inf
+        reach: Any = np.inf
         for value, slope, start in zip(real, way, self.start, strict=True):
             scale = np.maximum(np.abs(value), 1e-3 * abs(start) or 1e-8)
             moved = np.abs(slope) > 0

@@ -1,9 +1,10 @@
 """Least squares for a batch of problems of which only the residuals are known.
 
-Marquardt's method (1963, doi:10.1137/0111030) with exact derivatives by the complex step (Squire &
-Trapp 1998, doi:10.1137/S003614459631241X), every problem with a damping of its own. A problem has
-converged by the relative offset of Bates & Watts (1981, doi:10.1080/00401706.1981.10486250): the
-share of the residuals that the tangent plane could still take away, which no unit changes.
+The method of Levenberg and Marquardt within a trust region (Moré 1978, doi:10.1007/BFb0067700),
+every problem with a radius of its own, and with exact derivatives by the complex step (Squire &
+Trapp 1998, doi:10.1137/S003614459631241X). A problem has converged by the relative offset of Bates
+& Watts (1981, doi:10.1080/00401706.1981.10486250): the share of the residuals that the tangent
+plane could still take away, which no change of units alters.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from numpy.typing import NDArray
 __all__ = ["descend", "jacobian", "sum_of_squares"]
 
 Floats = NDArray[np.float64]
-#: ``residual(theta, rows)``: residuals ``(B, n)`` of the problems ``rows`` at ``theta`` ``(B, q)``,
-#: real or complex as theta is.
+Bools = NDArray[np.bool_]
+#: ``residual(theta, rows)``, see :func:`descend`.
 Residual = Callable[[Any, NDArray[np.intp]], Any]
 
 _STEP = 1e-150
+#: Derivatives beyond this count as not finite: their squares would not be.
+_STEEP = 1e150
 #: Shares of the trust radius that are tried at once; the largest that keeps its promise is taken.
 _RADII = np.array([1.0, 0.25, 0.0625])
-#: Share of the promised gain that a step must make, that is good, and that is poor.
-_KEPT, _GOOD, _POOR = 1e-3, 0.75, 0.25
-#: Share of the misfit that rounding may hide, and full steps taken where it hides their gain: that
-#: is where the last digits come from.
-_HIDDEN = 1e-8
-_LEVEL_STEPS = 40
+#: Share of the promised gain that a step must make, that is poor, and that is good.
+_KEPT, _POOR, _GOOD = 1e-3, 0.25, 0.75
+#: Share of the misfit that rounding may hide, and how many steps are taken although it hides their
+#: gain: that is where the last digits come from.
+_HIDDEN, _HIDDEN_STEPS = 1e-8, 40
+#: Halvings of a range of e^40 that find a damping to a tenth.
+_HALVINGS, _RANGE = 9, 40.0
 
 
 def sum_of_squares(residual: Floats) -> Floats:
@@ -45,7 +49,7 @@ def jacobian(residual: Residual, theta: Floats, rows: NDArray[np.intp]) -> Float
     moved = np.repeat(theta[None], q, axis=0) + 1j * _STEP * np.eye(q)[:, None, :]
     slopes = np.imag(residual(moved.reshape(-1, q), np.tile(rows, q))) / _STEP
     slopes = np.moveaxis(slopes.reshape(q, n_problems, -1), 0, -1)
-    return np.where(np.isfinite(slopes), slopes, 0.0)
+    return np.where(np.abs(slopes) < _STEEP, slopes, 0.0)
 
 
 def descend(
@@ -56,7 +60,8 @@ def descend(
     Parameters
     ----------
     residual : callable
-        ``residual(theta, rows)``, see above.
+        ``residual(theta, rows)``: residuals ``(B, n)`` of the problems ``rows`` at ``theta``
+        ``(B, q)``, real or complex as theta is.
     theta : array (B, q)
         A start for each problem.
     offset : float
@@ -73,80 +78,84 @@ def descend(
     theta = theta.copy()
     active = np.arange(len(theta))
     rss = sum_of_squares(residual(theta, active))
-    lengths, radius = np.zeros(theta.shape), np.zeros(len(theta))
-    levels = np.zeros(len(theta), dtype=np.intp)
+    lengths, radius = np.zeros(theta.shape), np.full(len(theta), np.nan)
+    hidden_steps = np.zeros(len(theta), dtype=np.intp)
     active = active[np.isfinite(rss)]
     for _ in range(most):
         if not active.size:
             break
         here, before = theta[active], rss[active]
-        fit = residual(here, active)
-        slopes = jacobian(residual, here, active)
+        fit, slopes = residual(here, active), jacobian(residual, here, active)
         lengths[active] = np.maximum(lengths[active], np.sqrt(np.sum(slopes**2, axis=1)))
         unit = np.where(lengths[active] > 0, lengths[active], 1.0)
         start = np.sqrt(np.sum((unit * here) ** 2, axis=1))
-        trust = np.where(radius[active] > 0, radius[active], np.where(start > 0, start, 1.0))
-        left, singular, right = np.linalg.svd(slopes / unit[:, None, :], full_matrices=False)
-        pull = np.einsum("bnq,bn->bq", left, fit)
-        singular, pull = _without_noise(singular, pull, fit.shape[1])
-        damping = _damping(singular, pull, _RADII[:, None] * trust)
-        share = singular / (singular**2 + damping[:, :, None])
-        scaled = -np.einsum("bqp,tbq->tbp", right, share * pull)
-        promised = np.sum(pull**2 * (1 - (1 - share * singular) ** 2), axis=2)
-        step = scaled / unit
-        tried = (here + step).reshape(-1, here.shape[1])
+        own = np.where(np.isnan(radius[active]), np.where(start > 0, start, 1.0), radius[active])
+        steps, promised, full, reducible = _steps(fit, slopes / unit[:, None, :], own)
+        tried = (here + steps / unit).reshape(-1, here.shape[1])
         found = sum_of_squares(residual(tried, np.tile(active, len(_RADII))))
         found = found.reshape(len(_RADII), -1)
-        ratio = (before - found) / np.maximum(promised, 1e-300)
-        kept = ratio > _KEPT
-        hidden = (promised[0] <= _HIDDEN * before) & (found[0] <= before * (1 + _HIDDEN))
-        level = ~kept.any(axis=0) & hidden & (damping[0] == 0)
-        best = kept.argmax(axis=0)
-        column = np.arange(active.size)
-        step, ratio, now = step[best, column], ratio[best, column], found[best, column]
-        moves = kept.any(axis=0) | level
-        theta[active[moves]] = (here + step)[moves]
-        rss[active[moves]] = np.minimum(before, now)[moves]
-        levels[active] += level
-        factor = np.where(ratio > _GOOD, 2.0, np.where(ratio < _POOR, 0.5, 1.0)) * _RADII[best]
-        factor = np.where(moves, np.where(level, 1.0, factor), 0.25 * _RADII[-1])
-        bound = np.where(
-            damping[best, column] > 0,
-            trust,
-            np.minimum(trust, 4 * np.sqrt(np.sum(scaled[0] ** 2, axis=1))),
+        ratios = (before - found) / np.maximum(promised, 1e-300)
+
+        gains = np.any(ratios > _KEPT, axis=0)
+        hidden = ~gains & (reducible <= _HIDDEN * before)
+        hidden &= found[0] <= before * (1 + _HIDDEN)
+        moves = gains | hidden
+        taken = np.where(moves, np.argmax(ratios > _KEPT, axis=0), len(_RADII) - 1)
+        step, ratio, whole, now = (
+            part[taken, np.arange(active.size)] for part in (steps, ratios, full, found)
         )
-        radius[active] = factor * bound
-        offsets = np.sum(pull**2, axis=1)
-        done = offsets <= offset**2 * before
-        done |= moves & np.all(np.abs(step) <= 1e-15 * np.abs(here), axis=1)
+        theta[active[moves]] += (step / unit)[moves]
+        rss[active[moves]] = np.minimum(before, now)[moves]
+        hidden_steps[active] += hidden
+        length = np.sqrt(np.sum(step**2, axis=1))
+        radius[active] = np.select(
+            [~moves, hidden | whole | (ratio > _GOOD), ratio < _POOR],
+            [0.25 * length, 2.0 * length, 0.5 * length],
+            _RADII[taken] * own,
+        )
+        done = reducible <= offset**2 * before
+        done |= moves & np.all(np.abs(step / unit) <= 1e-15 * np.abs(here), axis=1)
         done |= radius[active] <= 1e-16 * start
-        done |= levels[active] > _LEVEL_STEPS
+        done |= hidden_steps[active] > _HIDDEN_STEPS
         active = active[~done]
     return theta, rss
 
 
-def _without_noise(singular: Floats, pull: Floats, n: int) -> tuple[Floats, Floats]:
-    """Return singular values and pulls without the directions that are zero to rounding."""
-    known = singular > np.finfo(float).eps * n * singular[:, :1]
-    return np.where(known, singular, 1.0), np.where(known, pull, 0.0)
+def _steps(fit: Floats, slopes: Floats, radius: Floats) -> tuple[Floats, Floats, Bools, Floats]:
+    """Return the best steps no longer than shares of a trust radius ``(B,)``.
 
-
-def _damping(singular: Floats, pull: Floats, radius: Floats) -> Floats:
-    """Return the damping ``(T, B)`` with which steps are no longer than radii ``(T, B)``.
-
-    It is 0 where the full step is short enough, and found to a tenth by bisection elsewhere.
+    Returns
+    -------
+    steps : array (T, B, q)
+        In units in which every column of ``slopes`` has at most length one.
+    promised : array (T, B)
+        The gains of the sum of squares if the residuals were linear.
+    full : array (T, B) of bool
+        Where the step to the very optimum of the linear problem is short enough.
+    reducible : array (B,)
+        The gain of that step.
     """
+    left, singular, right = np.linalg.svd(slopes, full_matrices=False)
+    known = singular > np.finfo(float).eps * fit.shape[1] * singular[:, :1]
+    pull = np.where(known, np.einsum("bnq,bn->bq", left, fit), 0.0)
+    singular = np.where(known, singular, 1.0)
 
     def length(damping: Floats) -> Floats:
         share = singular / (singular**2 + damping[:, :, None])
         total: Floats = np.sqrt(np.sum((share * pull) ** 2, axis=2))
         return total
 
-    full = length(np.zeros(radius.shape)) <= radius
-    high = np.log(np.maximum(np.sqrt(np.sum((singular * pull) ** 2, axis=1)) / radius, 1e-300))
-    low = high - 40.0
-    for _ in range(9):
+    bound = _RADII[:, None] * radius
+    full = length(np.zeros(bound.shape)) <= bound
+    steepest = np.sqrt(np.sum((singular * pull) ** 2, axis=1))
+    high = np.log(np.maximum(steepest / np.maximum(bound, 1e-300), 1e-300))
+    low = high - _RANGE
+    for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        long = length(np.exp(middle)) > radius
+        long = length(np.exp(middle)) > bound
         low, high = np.where(long, middle, low), np.where(long, high, middle)
-    return np.where(full, 0.0, np.exp(high))
+    damping = np.where(full, 0.0, np.exp(high))
+    share = singular / (singular**2 + damping[:, :, None])
+    steps = -np.einsum("bqp,tbq->tbp", right, share * pull)
+    promised = np.sum(pull**2 * (1 - (1 - share * singular) ** 2), axis=2)
+    return steps, promised, full, np.sum(pull**2, axis=1)
