@@ -1,4 +1,4 @@
-"""Laws made from a user's function: derivatives, batches, pickling, several drivers, no finite start."""
+"""Laws made from a user's function: derivatives, batches, pickling, several drivers, bad starts."""
 
 from __future__ import annotations
 

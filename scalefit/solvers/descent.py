@@ -36,13 +36,14 @@ _HIDDEN, _HIDDEN_STEPS = 1e-8, 40
 _HALVINGS, _RANGE = 9, 40.0
 
 
+@np.errstate(all="ignore")
 def sum_of_squares(residual: Floats) -> Floats:
     """Return sums of squares over the last axis; inf where a residual is not finite."""
-    with np.errstate(all="ignore"):
-        total = np.sum(residual**2, axis=-1)
+    total = np.sum(residual**2, axis=-1)
     return np.where(np.isfinite(total), total, np.inf)
 
 
+@np.errstate(all="ignore")  # a trial far off may overflow, and is then refused
 def jacobian(residual: Residual, theta: Floats, rows: NDArray[np.intp]) -> Floats:
     """Return derivatives ``(B, n, q)`` of the residuals; 0 where they are not finite."""
     n_problems, q = theta.shape
@@ -52,6 +53,7 @@ def jacobian(residual: Residual, theta: Floats, rows: NDArray[np.intp]) -> Float
     return np.where(np.abs(slopes) < _STEEP, slopes, 0.0)
 
 
+@np.errstate(all="ignore")
 def descend(
     residual: Residual, theta: Floats, *, offset: float = 1e-14, most: int = 500
 ) -> tuple[Floats, Floats]:
