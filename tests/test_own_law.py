@@ -103,6 +103,12 @@ def test_a_function_that_is_finite_at_no_start_is_refused():
         estimate(law, sample())
 
 
+def test_a_function_of_single_numbers_is_refused():
+    law = Law.from_function("own", lambda x, a: x if a > 0 else -x, {"a": 1.0})
+    with pytest.raises(sf.LawError, match=r"cannot be called with arrays.*write it with numpy"):
+        estimate(law, sample())
+
+
 def test_equal_optima_keep_the_order_of_the_start():
     """Exchangeable parts come out in the order in which the start has them."""
     x = np.linspace(1, 30, 40)

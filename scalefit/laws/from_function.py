@@ -19,7 +19,8 @@ Array = Any
 
 #: Relative step of central differences: truncation and rounding are both near 1e-10.
 _STEP = 6e-6
-#: How well two derivatives must agree, and how far below the values they count as zero.
+#: How well two derivatives must agree, and the share of the values, per relative change of the
+#: parameter, below which they count as zero.
 _AGREE, _ZERO = 1e-3, 1e-7
 
 
@@ -86,12 +87,13 @@ class _Own:
         """Return the function's value, or say why there is none."""
         try:
             return self.function(x, *theta)
-        except (ArithmeticError, TypeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise LawError(
                 f"law {self.name!r} cannot be called with arrays: {error}; write it with numpy "
                 f"functions of x and {', '.join(self.names)}"
             ) from None
 
+    @np.errstate(all="ignore")
     def along(self, x: Array, theta: tuple[Array, ...]) -> Array:
         """Return the value, with the derivative in the imaginary direction as imaginary part.
 
@@ -102,22 +104,20 @@ class _Own:
         real = tuple(np.real(t) for t in theta)
         step = max(float(np.max(np.abs(np.imag(t)), initial=0.0)) for t in theta) or 1.0
         way = tuple(np.imag(t) / step for t in theta)
-        reach: Any = np.inf
+        scale: Any = np.inf
         for value, slope, start in zip(real, way, self.start, strict=True):
-            scale = np.maximum(np.abs(value), 1e-3 * abs(start) or 1e-8)
+            own = np.maximum(np.abs(value), 1e-3 * abs(start) or 1e-8)
             moved = np.abs(slope) > 0
-            reach = np.minimum(reach, np.where(moved, scale / np.where(moved, slope, 1.0), np.inf))
-        reach = _STEP * np.where(np.isfinite(reach), reach, 1.0)
-        ahead = self.value(x, tuple(t + reach * w for t, w in zip(real, way, strict=True)))
-        behind = self.value(x, tuple(t - reach * w for t, w in zip(real, way, strict=True)))
-        slope = (ahead - behind) / (2 * reach)
+            scale = np.minimum(scale, np.where(moved, own / np.where(moved, abs(slope), 1), np.inf))
+        scale = np.where(np.isfinite(scale), scale, 1.0)
+        ahead = self.value(x, tuple(t + _STEP * scale * w for t, w in zip(real, way, strict=True)))
+        behind = self.value(x, tuple(t - _STEP * scale * w for t, w in zip(real, way, strict=True)))
+        slope = (ahead - behind) / (2 * _STEP * scale)
         try:
             exact = np.imag(self.function(x, *theta)) / step
         except TypeError:  # no complex numbers here
             exact = np.nan
-        room = _AGREE * np.abs(slope) + _ZERO * _STEP * (np.abs(ahead) + np.abs(behind)) / np.abs(
-            reach
-        )
+        room = _AGREE * np.abs(slope) + _ZERO * (np.abs(ahead) + np.abs(behind)) / scale
         slope = np.where(np.abs(exact - slope) <= room, exact, slope)
         return self.value(x, real) + 1j * step * slope
 
