@@ -30,7 +30,9 @@ def run_example(name: str, folder: Path, *arguments: str) -> str:
 
 def test_every_example_is_run_here():
     names = {path.name for path in EXAMPLES}
-    assert names == {"custom_law.py", "denadel_saturation.py", "own_table.py"}
+    assert names == {
+        "custom_law.py", "denadel_saturation.py", "own_table.py", "single_cell_information.py",
+    }  # fmt: skip
 
 
 def test_denadel_saturation(tmp_path):
@@ -51,6 +53,20 @@ def test_custom_law(tmp_path):
     said = run_example("custom_law.py", tmp_path)
     assert "b1" in said
     assert "b2" in said
+
+
+def test_single_cell_information(tmp_path):
+    """One group that levels off, and one that does not."""
+    lines = ["dataset,model,task,quality,cells,seed,score"]
+    for i, cells in enumerate(100 * 4**k for k in range(7)):
+        for seed, wiggle in enumerate((0.004, -0.004)):
+            level, slow = 1.5 - (cells / 20) ** -0.6, 0.1 * i
+            lines.append(f"PBMC,PCA,type,1.0,{cells},{seed},{level + wiggle}")
+            lines.append(f"PBMC,PCA,type,0.1,{cells},{seed},{slow + wiggle}")
+    (tmp_path / "runs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = run_example("single_cell_information.py", tmp_path, "runs.csv")
+    assert "PBMC    PCA      1     2" in said
+    assert "1.5" in said
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

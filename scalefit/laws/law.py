@@ -383,7 +383,9 @@ class Law:
         name : str
             Name of the law.
         function : callable
-            ``function(x, b1, b2, ...)`` of the driver and of scalars, vectorised over ``x``.
+            ``function(x, b1, b2, ...)`` of the driver and the parameters: numpy arrays that
+            broadcast, since all curves and starts are tried at once. Of several drivers ``x`` is a
+            tuple.
         start : mapping
             Parameter names, in the function's order, with start values.
         **words : str
@@ -392,7 +394,8 @@ class Law:
         Returns
         -------
         Law
-            Fitted by a trust-region search from ``start``, since nothing is known of its shape.
+            Fitted by a trust-region search from ``start`` and multiples of it, since nothing is
+            known of its shape. It can be pickled if the function can.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Rows V1, V2, V3, V5: how often the shipped verdict is wrong, and how often it decides."""
+"""Rows V1 to V5: how often the shipped verdict is wrong, and how often it decides."""
 
 from __future__ import annotations
 
@@ -71,6 +71,95 @@ def test_v3_power(design: Design, exponent, sigma, right, bar, replicates):
     verdict, _ = verdicts(truth.mean(design.sizes, design), design, sigma, replicates, 900)
     label = f"V3 {design.name} a {exponent} sigma {sigma}: {right}"
     check(*rate(verdict == right), bar, 1.0, replicates, label)
+
+
+def sigmoid(place):
+    """A logistic curve in log size with its middle at ``place`` of the log range."""
+
+    def mean(x, design):
+        middle = np.log(design.sizes[0]) + place * np.log(10) * design.decades
+        return 0.6 + 0.3 / (1 + np.exp(-1.5 * (np.log(x) - middle)))
+
+    return mean
+
+
+def exponential_rise(x, design):
+    return 0.9 - 0.3 * np.exp(-x / (3 * design.sizes[0]))
+
+
+def michaelis_menten(x, design):
+    return 0.9 * x / (x + 2 * design.sizes[0])
+
+
+def broken(before, after):
+    """A log law whose slope per decade changes at the middle of the log range."""
+
+    def mean(x, design):
+        t = np.log10(x / design.sizes[0]) - 0.5 * design.decades
+        return 0.7 + np.where(t < 0, before * t, after * t)
+
+    return mean
+
+
+def broken_power(before, after):
+    """A power law towards .95 whose exponent changes smoothly at the middle (Caballero 2023)."""
+
+    def mean(x, design):
+        t = x / design.sizes[0]
+        bend = 1 + (t / 10 ** (0.5 * design.decades)) ** 5.0
+        return 0.95 - 0.35 * t**-before * bend ** (0.2 * (before - after))
+
+    return mean
+
+
+MISSPECIFIED = {
+    "exponential": exponential_rise,
+    "sigmoid mid": sigmoid(0.5),
+    "sigmoid late": sigmoid(0.75),
+    "Michaelis-Menten": michaelis_menten,
+    "broken, flat after": broken(0.15, 0.0),
+    "broken, slower after": broken(0.12, 0.03),
+    "broken, faster after": broken(0.02, 0.12),
+    "broken power, slower after": broken_power(0.5, 0.1),
+    "broken power, faster after": broken_power(0.1, 0.5),
+}
+
+
+#: Where gains go on more slowly after a bend, a law with a plateau follows the sizes that were run,
+#: and promises less than the truth: no table of this size tells the two apart.
+UNTOLD = pytest.mark.xfail(reason="a bend to a smaller slope passes for a plateau", strict=True)
+
+
+@pytest.mark.parametrize("replicates", [20, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        pytest.param(name, marks=UNTOLD) if name.endswith("slower after") else name
+        for name in MISSPECIFIED
+    ],
+)
+def test_v4_firm_verdicts_on_other_truths(truth, replicates):
+    """A firm verdict is wrong if the truth's own gain lies on the other side of the margin."""
+    mean = MISSPECIFIED[truth]
+    cells = [(d, s) for d in (SMALL, LARGE) for s in (0.005, 0.01, 0.02)]
+    if replicates < 1000:
+        cells = [(SMALL, 0.005), (LARGE, 0.01)]
+    firm = []
+    for k, (design, sigma) in enumerate(cells):
+        y = mean(design.sizes, design)
+        ends = mean(design.sizes[-1] * np.array([1.0, 10.0]), design)
+        gain, over = ends[1] - ends[0], y[-1] - y[0]
+        verdict, strength = verdicts(y, design, sigma, replicates, 600 + k)
+        wrong = (verdict == "saturated") & (gain > 0.01)
+        wrong |= (verdict == "still_scaling") & (gain < 0.01)
+        wrong |= (verdict == "no_scaling") & (over > 0.01)
+        firm.append(rate(wrong & (strength == "firm")))
+        print(
+            f"V4 {truth}, {design.name} sigma {sigma}, gain {gain:.4f}: "
+            f"decided {np.mean(verdict != 'inconclusive'):.3f}, wrong {np.mean(wrong):.4f}, "
+            f"wrong and firm {firm[-1][0]:.4f} +- {firm[-1][1]:.4f}"
+        )
+    assert max(p - 3.0 * error for p, error in firm) <= 0.05
 
 
 @pytest.mark.parametrize("replicates", REPLICATES)
