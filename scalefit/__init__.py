@@ -13,7 +13,7 @@ from . import datasets
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
 from .fit import Fit, FitSet, fit
-from .inference import Interval
+from .inference import Bootstrap, Interval
 from .laws import Law, laws
 from .published import published_saturation
 from .reading import read_table
@@ -22,6 +22,7 @@ from .storage import load
 from .verdict import Saturation
 
 __all__ = [
+    "Bootstrap",
     "Fit",
     "FitError",
     "FitSet",

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate
+from .bootstrap import Agreement, Bootstrap, agreement
 from .interval import Interval, Intervals, check_level, within
 from .profile import profile
 from .together import Question, ask_together
@@ -20,10 +21,13 @@ from .wald import standard_error, wald
 
 __all__ = [
     "INFERENCES",
+    "Agreement",
+    "Bootstrap",
     "Inference",
     "Interval",
     "Intervals",
     "Question",
+    "agreement",
     "ask_together",
     "check_level",
     "get_inference",
@@ -38,11 +42,22 @@ __all__ = [
 Inference = Callable[[Estimate, Estimand, Any], Intervals]
 
 #: Every inference, by name.
-INFERENCES: dict[str, Inference] = {"profile": profile, "wald": wald}
+INFERENCES: dict[str, Inference] = {
+    "profile": profile,
+    "wald": wald,
+    "bootstrap": Bootstrap(),
+}
 
 
-def get_inference(name: str) -> Inference:
-    """Return the inference called ``name``; FitError, with the nearest name, if none is."""
+def get_inference(name: str | Bootstrap, seed: int = 0) -> Inference:
+    """Return the inference called ``name``; FitError, with the nearest name, if none is.
+
+    A bootstrap may be given itself; one that is named draws from ``seed``.
+    """
+    if isinstance(name, Bootstrap):
+        return name
+    if name == "bootstrap":
+        return Bootstrap(rng=seed)
     if name not in INFERENCES:
         raise FitError(
             f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}, union"
