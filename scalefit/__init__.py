@@ -11,9 +11,17 @@ from __future__ import annotations
 
 from . import datasets
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
-from .estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
+from .estimands import (
+    Gain,
+    GainBetween,
+    MarginalGain,
+    ObservedGain,
+    Parameter,
+    SizeReaching,
+    Value,
+)
 from .fit import Fit, FitSet, fit
-from .inference import Bootstrap, Interval
+from .inference import Bootstrap, Crossing, Interval
 from .laws import Law, laws
 from .published import published_saturation
 from .reading import read_table
@@ -23,6 +31,7 @@ from .verdict import Saturation
 
 __all__ = [
     "Bootstrap",
+    "Crossing",
     "Fit",
     "FitError",
     "FitSet",
@@ -31,6 +40,7 @@ __all__ = [
     "Interval",
     "Law",
     "LawError",
+    "MarginalGain",
     "ObservedGain",
     "Parameter",
     "Saturation",

@@ -15,7 +15,7 @@ from ._seeds import seed_of
 from .certificate import Certificate, certify
 from .diagnostics import diagnose
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain
+from .estimands import Estimand, Gain, Implicit
 from .estimate import Estimate
 from .findings import findings_frame
 from .inference import Bootstrap, Inference, Interval, check_level, get_inference, union
@@ -278,7 +278,7 @@ class Fit:
 
     def ask(
         self,
-        estimand: Estimand,
+        estimand: Estimand | Implicit,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
     ) -> Interval:

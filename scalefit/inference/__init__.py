@@ -13,7 +13,9 @@ from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate
 from .bootstrap import Agreement, Bootstrap, agreement
+from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
+from .inversion import invert
 from .profile import profile
 from .together import Question, ask_together
 from .union import join, union
@@ -23,6 +25,7 @@ __all__ = [
     "INFERENCES",
     "Agreement",
     "Bootstrap",
+    "Crossing",
     "Inference",
     "Interval",
     "Intervals",
@@ -30,7 +33,9 @@ __all__ = [
     "agreement",
     "ask_together",
     "check_level",
+    "difference",
     "get_inference",
+    "invert",
     "join",
     "profile",
     "standard_error",
