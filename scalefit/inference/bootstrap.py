@@ -6,6 +6,7 @@ the errors. All draws of a curve are refitted by the same global search as the c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,7 +237,8 @@ def _distinct(fitted: Estimate) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         sample.runs, sample.cluster, sample.frame.sign, sample.frame.limit, fitted.coefficients,
         fitted.theta,
     )  # fmt: skip
-    key = np.concatenate([np.reshape(part, (len(fitted), -1)) for part in arrays], axis=1)
+    flat = [part.reshape(len(fitted), math.prod(part.shape[1:])) for part in arrays]
+    key = np.concatenate(flat, axis=1)
     # As bits, so that nan equals nan.
     bits = np.ascontiguousarray(key, dtype=float).view(np.uint64)
     _, first, curve = np.unique(bits, axis=0, return_index=True, return_inverse=True)

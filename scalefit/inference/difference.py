@@ -25,7 +25,7 @@ __all__ = ["Crossing", "difference"]
 Floats = NDArray[np.float64]
 
 #: Ways to split the allowance: all to the one curve, ..., all to the other.
-_ANGLES = np.linspace(0.0, 0.5 * np.pi, 9)
+_ANGLES = np.linspace(0.0, 0.5 * np.pi, 5)
 _LEAST_LEVEL = 1e-9
 
 
@@ -58,11 +58,10 @@ def difference(
     test of Cochran & Cox, which errs on the side of width.
     """
     rows = np.repeat(np.arange(len(one)), _ANGLES.size)
-    level = np.broadcast_to(level, (len(one),))
     parts = []
     for curve, share in ((one, np.cos(_ANGLES)), (other, np.sin(_ANGLES))):
         df = curve.scale[1]
-        reach = stdtrit(df, 0.5 + 0.5 * level)[:, None] * share
+        reach = stdtrit(df, 0.5 + 0.5 * np.asarray(level))[:, None] * share
         levels = np.maximum(2.0 * stdtr(df[:, None], reach) - 1.0, _LEAST_LEVEL)
         found = inference(curve.take(rows), estimand.take(rows), levels.ravel())
         parts.append((found, found.lower.reshape(levels.shape), found.upper.reshape(levels.shape)))

@@ -25,10 +25,10 @@ Bools = NDArray[np.bool_]
 
 _DECADE = np.log(10.0)
 #: Log sizes to look at: inside the table, in units of its range, and decades beyond it.
-_INSIDE = np.linspace(0.0, 1.0, 13)
-_BEYOND = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0, 8.0, 10.0]) * _DECADE
+_INSIDE = np.linspace(0.0, 1.0, 9)
+_BEYOND = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0]) * _DECADE
 #: A bracket shrinks by this many cells a round, and is interpolated after the last one.
-_CELLS, _ROUNDS = 6, 4
+_CELLS, _ROUNDS = 6, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def invert(
 ) -> Intervals:
     """Return the hull of the sizes at which the gap may be zero, for every curve.
 
-    It is searched from ten decades below the smallest size to ten above the largest one; an end
+    It is searched from five decades below the smallest size to five above the largest one; an end
     that is not found there is open. Where the gap is nowhere zero all numbers are nan. A root more
     than a decade away from all sizes, or one of several, is no estimate: it is nan as well.
     """
