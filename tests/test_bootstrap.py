@@ -45,7 +45,7 @@ def fitted(**options):
 def test_an_interval_is_made_of_the_draws(kind):
     one = fitted(seeds=12)
     found = Bootstrap(kind, draws=199, rng=4)(one, Gain(10), 0.9)[0]
-    refits = estimate(LAW, resample(one, kind, 199, (4,)))
+    refits = estimate(LAW, resample(one, kind, 199, (4, 0)))
     terms = Gain(10).terms(LAW, refits.shapes(), refits.sample.frame, np)
     values = np.sort(refits.evaluate(terms))
     assert [found.lower, found.upper] == pytest.approx([values[9], values[189]], rel=1e-12)
@@ -190,11 +190,15 @@ def test_many_questions_cost_one_set_of_refits(monkeypatch):
 
 
 def test_blocks_do_not_matter(monkeypatch):
-    three = fitted(curves=3)
-    whole = Bootstrap(draws=99)(three.take([2, 0, 1, 0]), Gain(10), 0.9)
+    four = fitted(curves=3).take([2, 0, 1, 0])
+    whole = Bootstrap(draws=99)(four, Gain(10), 0.9)
     monkeypatch.setattr(module, "_BLOCK", 99 * 20)
-    pieces = Bootstrap(draws=99)(three.take([2, 0, 1, 0]), Gain(10), 0.9)
+    pieces = Bootstrap(draws=99)(four, Gain(10), 0.9)
     assert pieces.lower == pytest.approx(whole.lower, rel=1e-12)
+    monkeypatch.setattr(module, "_AT_ONCE", 40)
+    in_parts = Bootstrap(draws=99)(four, Gain(10), 0.9)
+    assert in_parts.lower[1] == in_parts.lower[3]
+    assert in_parts.lower == pytest.approx(whole.lower, abs=0.005)
 
 
 @pytest.mark.parametrize(("law", "seconds"), [("saturating_power", 0.15), ("hill", 1.5)])
