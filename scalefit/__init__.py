@@ -12,9 +12,17 @@ from __future__ import annotations
 from . import datasets
 from .backtest import Backtest, backtest
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
-from .estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
+from .estimands import (
+    Gain,
+    GainBetween,
+    MarginalGain,
+    ObservedGain,
+    Parameter,
+    SizeReaching,
+    Value,
+)
 from .fit import Fit, FitSet, fit
-from .inference import Interval
+from .inference import Bootstrap, Crossing, Interval
 from .laws import Law, laws
 from .published import published_saturation
 from .reading import read_table
@@ -24,6 +32,8 @@ from .verdict import Saturation
 
 __all__ = [
     "Backtest",
+    "Bootstrap",
+    "Crossing",
     "Fit",
     "FitError",
     "FitSet",
@@ -32,6 +42,7 @@ __all__ = [
     "Interval",
     "Law",
     "LawError",
+    "MarginalGain",
     "ObservedGain",
     "Parameter",
     "Saturation",

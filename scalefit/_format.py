@@ -40,13 +40,15 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:
-    """Return "estimate [lower, upper]", "above lower", "below upper" or "not identified".
+    """Return "estimate [lower, upper]", "above lower", "below upper", "not identified" or "none".
 
     Examples
     --------
     >>> interval_text(0.5, 0.25, 0.75), interval_text(0.5, 0.25, math.inf)
     ('0.500 [0.250, 0.750]', 'above 0.250')
     """
+    if math.isnan(lower) and math.isnan(upper):
+        return "none"
     if math.isinf(lower) and math.isinf(upper):
         return "not identified"
     scale = abs(estimate) if math.isfinite(estimate) else None

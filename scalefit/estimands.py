@@ -2,20 +2,33 @@
 
 An estimand turns one law into :class:`~scalefit.laws.Terms`, a target linear in the coefficients
 for given shape parameters. That is all an inference needs, so any estimand meets any inference.
+A size that depends on the coefficients too, such as the one at which a curve reaches a share of its
+score, is implicit: a linear target vanishes there, and the inference of that target is inverted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from .errors import FitError
 from .laws import Frame, Law, Terms
 
-__all__ = ["Estimand", "Gain", "GainBetween", "ObservedGain", "Parameter", "SizeReaching", "Value"]
+__all__ = [
+    "Estimand",
+    "Gain",
+    "GainBetween",
+    "Implicit",
+    "MarginalGain",
+    "ObservedGain",
+    "Parameter",
+    "SizeReaching",
+    "Value",
+]
 
 Array = Any
 
@@ -51,6 +64,31 @@ class Estimand(Protocol):
         """Return which sizes the question is about, for a frame of shape ``(G,)``."""
 
     def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves."""
+
+
+@runtime_checkable
+class Implicit(Protocol):
+    """A size as the root of a gap that is linear at every size, and rises or falls through 0.
+
+    Its interval holds the sizes at which the interval of the gap contains zero.
+    """
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the size is no function of the shape alone."""
+
+    def sizes(self, frame: Frame) -> tuple[Array, Array]:
+        """Return the smallest and the largest observed size, ``(G,)``, about which to search."""
+
+    def gap(self, estimate: Any, x: Array, level: Any, inference: Callable[..., Any]) -> Any:
+        """Return the intervals of the gap at size ``x[g]`` of curve g, by an inference."""
+
+    def take(self, rows: Any) -> Implicit:
         """Return the question about some of the curves."""
 
 
@@ -193,6 +231,45 @@ class ObservedGain(_SameForAll):
 
 
 @dataclass(frozen=True, slots=True)
+class MarginalGain:
+    """The improvement from doubling the driver at a size, positive when it is for the better.
+
+    Parameters
+    ----------
+    x : float or array
+        The size in driver units (a number, or one per curve); by default the largest one.
+
+    Examples
+    --------
+    >>> MarginalGain().label, MarginalGain(1e6).label
+    ('gain from doubling the largest size', 'gain from doubling 1e+06')
+    """
+
+    x: Array = None
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+        if self.x is None:
+            return "gain from doubling the largest size"
+        return f"gain from doubling {self.x:g}" if np.ndim(self.x) == 0 else "gain from doubling"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        """Return the gain as terms."""
+        start = frame.z_max if self.x is None else _log_size(self.x, frame)
+        return _improvement(law, start, start + np.log(2.0), theta, frame, xp)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return whether either size is outside those observed."""
+        x = frame.x0 * np.exp(frame.z_max) if self.x is None else np.asarray(self.x, dtype=float)
+        return _outside(frame, x, 2.0 * x)
+
+    def take(self, rows: Any) -> Estimand:
+        """Return the question about some of the curves."""
+        return MarginalGain(_of_curves(self.x, rows))
+
+
+@dataclass(frozen=True, slots=True)
 class SizeReaching(_SameForAll):
     """The size at which the curve has made a share of its gain.
 
@@ -200,32 +277,63 @@ class SizeReaching(_SameForAll):
     ----------
     share : float
         Between 0 and 1.
-    of : {"observed", "attainable"}
+    of : {"observed", "attainable", "score"}
         ``"observed"``: of the gain from the smallest to the largest size, so that no extrapolation
         is needed. ``"attainable"``: of the gain from the smallest size to the law's limit.
+        ``"score"``: not of a gain but of the score at the largest size; for a loss, the size at
+        which it has come down to ``1 / share`` of the loss there. It depends on the metric's
+        origin, and may be far below the sizes of the table, where nothing was seen.
 
     Notes
     -----
-    For a saturating power law both depend on the exponent only:
-    ``x_min (1 - q)^(-1/exponent)`` for the attainable gain.
+    For a saturating power law the first two depend on the exponent only:
+    ``x_min (1 - q)^(-1/exponent)`` for the attainable gain. The third depends on level and slope
+    too; its interval are the sizes at which that of ``f(x) - q f(x_max)`` contains zero
+    (Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, for a ratio of means).
+
+    Examples
+    --------
+    >>> SizeReaching(0.95).label
+    'size reaching 95 % of the observed gain'
+    >>> SizeReaching(0.95, of="score").label
+    'size reaching 95 % of the score at the largest size'
     """
 
     share: float = 0.95
-    of: Literal["observed", "attainable"] = "observed"
+    of: Literal["observed", "attainable", "score"] = "observed"
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
             raise FitError(f"share={self.share}; give a number between 0 and 1, such as 0.95")
-        if self.of not in ("observed", "attainable"):
-            raise FitError(f"of={self.of!r}; use 'observed' or 'attainable'")
+        if self.of not in ("observed", "attainable", "score"):
+            raise FitError(f"of={self.of!r}; use 'observed', 'attainable' or 'score'")
 
     @property
     def label(self) -> str:
         """The question in a few words."""
-        return f"size reaching {100 * self.share:g} % of the {self.of} gain"
+        whole = "score at the largest size" if self.of == "score" else f"{self.of} gain"
+        return f"size reaching {100 * self.share:g} % of the {whole}"
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the size is no function of the shape alone."""
+        return self.of == "score"
+
+    def sizes(self, frame: Frame) -> tuple[Array, Array]:
+        """Return the smallest and the largest observed size."""
+        return frame.x0 * np.exp(frame.z_min), frame.x0 * np.exp(frame.z_max)
+
+    def gap(self, estimate: Any, x: Array, level: Any, inference: Callable[..., Any]) -> Any:
+        """Return the intervals of the score at a size less its share of that at the largest."""
+        return inference(estimate, _ScoreGap(x, self.share), level)
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the size as terms without weights: it depends on the shape only."""
+        if self.implicit:
+            raise FitError(
+                "a share of the score is no function of the shape; ask a fit, fit.ask(...), or use "
+                "ask_together, which inverts the inference"
+            )
         none = (0.0,) * law.n_columns
         if law.reach is None:
             return Terms(none, np.nan + 0.0 * frame.z_max)
@@ -239,6 +347,32 @@ class SizeReaching(_SameForAll):
         """Return whether the share is of a gain beyond the observed sizes."""
         # With one shape parameter the size moves with it alone, and for ever.
         return Beyond(self.of == "attainable", shape=0 if len(law.shapes) == 1 else -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoreGap:
+    """How far the score at a size is above ``share`` times that at the largest one."""
+
+    x: Array
+    share: float
+
+    @property
+    def label(self) -> str:
+        return f"score less {100 * self.share:g} % of that at the largest size"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        higher = frame.sign > 0
+        here = law.value_terms(_log_size(self.x, frame), theta, frame, xp)
+        top = law.value_terms(frame.z_max, theta, frame, xp)
+        return here.scaled(np.where(higher, 1.0, self.share)) - top.scaled(
+            np.where(higher, self.share, 1.0)
+        )
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        return _outside(frame, self.x)
+
+    def take(self, rows: Any) -> Estimand:
+        return _ScoreGap(_of_curves(self.x, rows), self.share)
 
 
 def _improvement(

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 
 from . import plots, storage, words
+from ._seeds import seed_of
 from .certificate import Certificate, certify
 from .claims import Adjust, claims
 from .diagnostics import diagnose
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain
+from .estimands import Estimand, Gain, Implicit
 from .estimate import Estimate
 from .findings import findings_frame
 from .hypotheses import Evidence
-from .inference import Inference, Interval, check_level, get_inference, union
+from .inference import Bootstrap, Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
 from .noise import Noise, Variance, get_noise, usual_noise
 from .published import published_sizes
@@ -47,8 +48,8 @@ class Settings:
     ----------
     noise : Noise
         Error model.
-    inference : str
-        Name of the inference used where none is named.
+    inference : str or Bootstrap
+        The inference used where none is named.
     level : float
         Level used where none is named.
     seed : int
@@ -56,9 +57,14 @@ class Settings:
     """
 
     noise: Noise
-    inference: str
+    inference: str | Bootstrap
     level: float
     seed: int
+
+    @property
+    def within_law(self) -> Inference:
+        """The inference used within a law; a union is made of profile intervals."""
+        return get_inference("profile" if self.inference == "union" else self.inference, self.seed)
 
 
 def fit(
@@ -79,7 +85,7 @@ def fit(
     by: str | Sequence[str] | None = None,
     pool: str = "none",
     method: str = "least_squares",
-    inference: str = "profile",
+    inference: str | Bootstrap = "profile",
     level: float = 0.95,
     on_bad: Literal["raise", "drop"] = "raise",
     rng: int | np.random.Generator = 0,
@@ -110,7 +116,7 @@ def fit(
         Curves are fitted separately.
     method : {"least_squares"}
         School of estimation.
-    inference : {"profile", "wald", "union"}
+    inference : {"profile", "wald", "bootstrap", "union"} or Bootstrap
         What turns estimates into intervals where a call does not say. A union is taken in ``gain``
         and ``ask``; predictions and parameters belong to one law, and a verdict has both.
     level : float
@@ -154,7 +160,7 @@ def fit(
     )  # fmt: skip
     sample = of_table(table)
     error_model = error_model or usual_noise(sample, variance)
-    settings = Settings(error_model, inference, level, _seed(rng))
+    settings = Settings(error_model, inference, level, seed_of(rng))
     found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
     return found if table.by else found.only()
 
@@ -173,14 +179,6 @@ def _one_level(level: float) -> float:
     return float(check_level(level))
 
 
-def _seed(rng: int | np.random.Generator) -> int:
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return int(rng)
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(2**31))
-    raise ScalefitError(f"rng={rng!r}; give a seed (a whole number from 0) or a numpy Generator")
-
-
 def _assess(
     table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
 ) -> Assessment:
@@ -190,7 +188,7 @@ def _assess(
         factor=factor,
         span=np.array([metric.span for metric in table.metrics]),
         level=settings.level,
-        inference=_within_law(settings),
+        inference=settings.within_law,
         rng=settings.seed,
     )
 
@@ -267,7 +265,7 @@ class Fit:
         """
         settings = self.settings
         metric = self.table.metrics[0]
-        return parameter_table(self.estimate, metric, settings.level, _within_law(settings))
+        return parameter_table(self.estimate, metric, settings.level, settings.within_law)
 
     @property
     def laws(self) -> pd.DataFrame:
@@ -286,7 +284,10 @@ class Fit:
         return findings_frame(found)
 
     def ask(
-        self, estimand: Estimand, level: float | None = None, inference: str | None = None
+        self,
+        estimand: Estimand | Implicit,
+        level: float | None = None,
+        inference: str | Bootstrap | None = None,
     ) -> Interval:
         """Return the interval of any estimand by any inference.
 
@@ -294,15 +295,19 @@ class Fit:
         :attr:`law`.
         """
         level = _one_level(self.settings.level if level is None else level)
-        name = self.settings.inference if inference is None else inference
-        if name == "union":
+        inference = self.settings.inference if inference is None else inference
+        if inference == "union":
             span = self.candidates.spanning()
-            method = _within_law(self.settings)
+            method = self.settings.within_law
             return union(span.estimates, span.surviving, estimand, level, method)[0]
-        return ask(self.candidates, [(estimand, level)], get_inference(name))[0][0]
+        method = get_inference(inference, self.settings.seed)
+        return ask(self.candidates, [(estimand, level)], method)[0][0]
 
     def gain(
-        self, factor: float = 10.0, level: float | None = None, inference: str | None = None
+        self,
+        factor: float = 10.0,
+        level: float | None = None,
+        inference: str | Bootstrap | None = None,
     ) -> Interval:
         """Return the gain from ``factor`` times the largest size; positive is for the better."""
         return self.ask(Gain(factor), level, inference)
@@ -332,7 +337,7 @@ class Fit:
         return prediction_table(
             self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
             _one_level(self.settings.level if level is None else level),
-            _within_law(self.settings), interval,
+            self.settings.within_law, interval,
         )  # fmt: skip
 
     def saturation(self, factor: float = 10.0, margin: float | None = None) -> Saturation:
@@ -355,7 +360,7 @@ class Fit:
 
     def _judge(self, found: Assessment) -> Saturation:
         settings = self.settings
-        method = _within_law(settings)
+        method = settings.within_law
         evidence = Evidence(found, 0, self.candidates, method, settings.seed)
         return single(evidence, float(published_sizes(self.table)[0]))
 
@@ -433,7 +438,7 @@ class FitSet(Mapping[Any, Fit]):
         """
         default = factor == 10.0 and margin is None
         found = self._assessment if default else self._assess(factor, margin)
-        family = claims(found, self.candidates, _within_law(self.settings), adjust)
+        family = claims(found, self.candidates, self.settings.within_law, adjust)
         return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
 
     @cached_property
@@ -486,8 +491,3 @@ class FitSet(Mapping[Any, Fit]):
 
     def _repr_html_(self) -> str:
         return words.set_html(self)
-
-
-def _within_law(settings: Settings) -> Inference:
-    """Return the inference used within a law; a union is made of profile intervals."""
-    return get_inference("profile" if settings.inference == "union" else settings.inference)

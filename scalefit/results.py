@@ -14,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
-from .inference import Inference, Intervals, standard_error, within
+from .inference import Inference, Intervals, ask_together, standard_error, within
 from .metrics import Metric
 
 __all__ = [
@@ -38,9 +38,9 @@ def parameter_table(
     that the data do not identify is not printed: its estimate is nan, with the reason in caution.
     """
     rows = {}
-    for parameter in estimate.law.parameters:
-        question = Parameter(parameter.name)
-        found = inference(estimate, question, level)
+    questions = [Parameter(parameter.name) for parameter in estimate.law.parameters]
+    answers = ask_together(estimate, [(question, level) for question in questions], inference)
+    for parameter, question, found in zip(estimate.law.parameters, questions, answers, strict=True):
         if parameter.role == "level":
             found = _known_range(found, metric)
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]

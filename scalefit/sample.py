@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from .kernel import Kernel, free_levels
@@ -46,6 +47,8 @@ class Sample:
         Degrees of freedom spent on it.
     runs : array (G, K, S)
         Score of each run, nan where a size has fewer than S; of width 0 if they are not known.
+    cluster : array (G, K, S)
+        Number of the cluster (seed) that each run belongs to; of width 0 if that is not known.
     other : array (G, K, D - 1)
         Values of the further drivers, of which a "size" is then a combination.
     kernel : Kernel or None
@@ -64,6 +67,7 @@ class Sample:
     variance_slope_error: Floats
     variance_df: Floats
     runs: Floats
+    cluster: Floats
     other: Floats
     kernel: Kernel | None = None
     pure: Floats = field(default_factory=lambda: np.zeros(0))
@@ -163,6 +167,7 @@ class Sample:
             self.variance_slope_error[rows],
             self.variance_df[rows],
             self.runs[rows],
+            self.cluster[rows],
             self.other[rows],
             self.kernel if self.kernel is None else self.kernel.take(rows),
             self.pure if self.kernel is None else self.pure[rows],
@@ -205,6 +210,7 @@ def of_table(table: Table) -> Sample:
         np.array([float(metric.sign) for metric in table.metrics]),
         np.array([metric.best for metric in table.metrics], dtype=float),
         other,
+        pd.factorize(table.rows[table.seed])[0].astype(float) if table.seed else None,
     )
 
 
@@ -215,6 +221,7 @@ def by_size(
     sign: Floats,
     limit: Floats,
     other: Sequence[Floats] = (),
+    cluster: Floats | None = None,
 ) -> Sample:
     """Return runs reduced to equally weighted means at their sizes.
 
@@ -228,6 +235,8 @@ def by_size(
         Orientation and best value of each curve's metric.
     other : sequence of arrays (n,)
         Further drivers; a size is then a combination of all.
+    cluster : array (n,)
+        Number of the cluster that each run belongs to, where that is known.
     """
     order = np.lexsort((*other[::-1], x, group))
     x, y, group = x[order], y[order], group[order]
@@ -267,11 +276,17 @@ def by_size(
     means = spread_out(mean, mean[last])
     spreads = spread_out(spread, zeros)
     place = np.arange(len(x)) - np.flatnonzero(starts)[cell]
-    runs = np.full((*shape, int(count.max())), np.nan)
-    runs[owner[cell], column[cell], place] = y
+
+    def arranged(values: Floats | None) -> Floats:
+        slots = np.full((*shape, 0 if values is None else int(count.max())), np.nan)
+        if values is not None:
+            slots[owner[cell], column[cell], place] = values
+        return slots
+
     return Sample(
         sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros, zeros,
-        runs, np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
+        arranged(y), arranged(None if cluster is None else cluster[order]),
+        np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
     )  # fmt: skip
 
 

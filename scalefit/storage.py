@@ -17,6 +17,7 @@ import pandas as pd
 from .errors import FitError, TableError
 from .estimate import Estimate
 from .findings import Finding
+from .inference import Bootstrap
 from .laws import LAWS, get_law
 from .metrics import Metric
 from .noise import NOISES, Noise
@@ -142,8 +143,11 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         findings=tuple(Finding(**f) for f in part["findings"]),
         group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
     )
-    options = content["settings"].pop("noise")
+    settings = content["settings"]
+    options = settings.pop("noise")
     noise = NOISES[options.pop("name")](**options)
+    if isinstance(settings["inference"], dict):
+        settings["inference"] = Bootstrap(**settings["inference"])
     sample = noise.weigh(of_table(table))
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
@@ -151,7 +155,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
     found = Candidates(
         estimates, surviving_laws(estimates), np.array(content["chosen"], dtype=np.intp)
     )
-    return Fit(table, found, Settings(noise=noise, **content["settings"]))
+    return Fit(table, found, Settings(noise=noise, **settings))
 
 
 def write_whole(path: str | os.PathLike[str], text: str) -> None:

@@ -13,7 +13,10 @@ from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate
 from .against import t_against
+from .bootstrap import Agreement, Bootstrap, agreement
+from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
+from .inversion import invert
 from .profile import profile
 from .together import Question, ask_together
 from .union import join, union
@@ -21,13 +24,19 @@ from .wald import standard_error, wald
 
 __all__ = [
     "INFERENCES",
+    "Agreement",
+    "Bootstrap",
+    "Crossing",
     "Inference",
     "Interval",
     "Intervals",
     "Question",
+    "agreement",
     "ask_together",
     "check_level",
+    "difference",
     "get_inference",
+    "invert",
     "join",
     "profile",
     "standard_error",
@@ -40,11 +49,22 @@ __all__ = [
 Inference = Callable[[Estimate, Estimand, Any], Intervals]
 
 #: Every inference, by name.
-INFERENCES: dict[str, Inference] = {"profile": profile, "wald": wald}
+INFERENCES: dict[str, Inference] = {
+    "profile": profile,
+    "wald": wald,
+    "bootstrap": Bootstrap(),
+}
 
 
-def get_inference(name: str) -> Inference:
-    """Return the inference called ``name``; FitError, with the nearest name, if none is."""
+def get_inference(name: str | Bootstrap, seed: int = 0) -> Inference:
+    """Return the inference called ``name``; FitError, with the nearest name, if none is.
+
+    A bootstrap may be given itself; one that is named draws from ``seed``.
+    """
+    if isinstance(name, Bootstrap):
+        return name
+    if name == "bootstrap":
+        return Bootstrap(rng=seed)
     if name not in INFERENCES:
         raise FitError(
             f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}, union"

@@ -50,6 +50,7 @@ class _Scan:
     estimand: Estimand
     cut: Floats
     rising: bool
+    weight: Floats
 
     def ends(self, u: Floats) -> tuple[Floats, Floats]:
         """Return lower and upper ends at ``u`` of shape ``(G, M, q)``.
@@ -122,7 +123,7 @@ def _hull(
     """Return the lowest lower and the highest upper end over all compatible shapes."""
     law, sample = estimate.law, estimate.sample
     problem = pose(law, sample)
-    scan = _Scan(problem, estimand, cut, law.rising)
+    scan = _Scan(problem, estimand, cut, law.rising, sample.weight)
     low, high = problem.bounds()
     q = low.shape[1]
     axes = _axes(estimate.solution.curvature, allowance, high - low)
@@ -169,7 +170,7 @@ def _open_ends(
     """
     for side, value in ((0, lower), (1, upper)):
         shapes = scan.problem.theta(centres[:, side])
-        bare = unsupported(scan.problem.law, shapes, scan.problem.z, scan.problem.weight)
+        bare = unsupported(scan.problem.law, shapes, scan.problem.z, scan.weight)
         value[bare & beyond.above] = -np.inf if side == 0 else np.inf
     low, high = scan.problem.bounds()
     width = high - low

@@ -1,7 +1,7 @@
 """Several questions about the same curves, answered in one pass of an inference.
 
 An inference works on a batch of curves with one question; repeating the curves once a question
-turns many questions into one batch, at the cost of one.
+turns many questions into one batch, at the cost of one. Implicit questions are inverted instead.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimands import Beyond, Estimand
+from ..estimands import Beyond, Estimand, Implicit
 from ..estimate import Estimate
 from ..laws import Frame, Law, Terms
 from .interval import Intervals
+from .inversion import invert
 
 __all__ = ["Question", "ask_together"]
 
 #: What is asked, and at which level.
-Question = tuple[Estimand, float]
+Question = tuple[Estimand | Implicit, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,24 @@ def ask_together(
     inference : callable
         One that accepts a level per curve.
     """
+    answers: dict[int, Intervals] = {}
+    direct: dict[int, tuple[Estimand, float]] = {}
+    for k, (estimand, level) in enumerate(questions):
+        if isinstance(estimand, Implicit) and estimand.implicit:
+            answers[k] = invert(estimate, estimand, level, inference)
+        else:
+            direct[k] = (cast(Estimand, estimand), level)
+    if direct:
+        found = _in_one_pass(estimate, list(direct.values()), inference)
+        answers |= dict(zip(direct, found, strict=True))
+    return [answers[k] for k in range(len(questions))]
+
+
+def _in_one_pass(
+    estimate: Estimate,
+    questions: Sequence[tuple[Estimand, float]],
+    inference: Callable[[Estimate, Estimand, Any], Intervals],
+) -> list[Intervals]:
     n_curves = len(estimate)
     row = np.tile(np.arange(n_curves), len(questions))
     which = np.repeat(np.arange(len(questions)), n_curves)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FitError
-from ..estimands import Estimand
+from ..estimands import Estimand, Implicit
 from ..estimate import Estimate
 from .interval import Intervals
+from .together import ask_together
 
 __all__ = ["join", "union"]
 
@@ -19,7 +20,7 @@ __all__ = ["join", "union"]
 def union(
     estimates: Sequence[Estimate],
     surviving: NDArray[np.bool_],
-    estimand: Estimand,
+    estimand: Estimand | Implicit,
     level: float,
     inference: Callable[[Estimate, Estimand, Any], Intervals],
 ) -> Intervals:
@@ -39,7 +40,7 @@ def union(
         raise FitError("no laws to take the union over")
     used = [i for i, survives in enumerate(surviving) if survives.any()] or [0]
     estimates, surviving = [estimates[i] for i in used], surviving[used]
-    parts = [inference(estimate, estimand, level) for estimate in estimates]
+    parts = [ask_together(each, [(estimand, level)], inference)[0] for each in estimates]
     return join(parts, surviving, [estimate.law.name for estimate in estimates])
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._format import number
-from ..fit import Fit, FitSet
+from ..fit import Fit, FitSet, Settings
+from ..inference import Bootstrap
 from ..laws import AUTO
 from ..saturation import MIN_DECADES, MIN_DF, ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
@@ -63,10 +64,20 @@ def _fitting(fits: Sequence[Fit]) -> str:
 def _uncertainty(fit: Fit) -> str:
     return (
         f"Uncertainty is given as {100 * fit.settings.level:g} % "
-        f"{_INFERENCE[fit.settings.inference]}. A law was rejected if its lack of fit against the "
+        f"{_intervals(fit.settings)}. A law was rejected if its lack of fit against the "
         f"replicates had p < {REJECT:g}. What is said to hold whichever law is true is the union "
         "of the intervals over the laws that were not rejected and that no other law contains."
     )
+
+
+def _intervals(settings: Settings) -> str:
+    method = settings.within_law
+    if isinstance(method, Bootstrap):
+        return (
+            f"percentile intervals of a {method.label} (seed {method.rng}), conditional on the "
+            "named law"
+        )
+    return _INFERENCE[str(settings.inference)]
 
 
 def _verdicts(fits: Sequence[Fit]) -> str:
@@ -127,7 +138,7 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     if len(table.dropped):
         options["on_bad"] = "drop"
     options["rng"] = settings.seed
-    lines = ["sf.fit(", "    table,", *(f"    {k}={v!r}," for k, v in options.items()), ")"]
+    lines = ["sf.fit(", "    table,", *(f"    {k}={_python(v)}," for k, v in options.items()), ")"]
     call = "\n".join(lines)
     if isinstance(fits, FitSet):
         last = ["fits = " + call, "print(fits)"]
@@ -135,3 +146,8 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
         key = f"[{table.keys[0]!r}]" if table.by else ""
         last = ["fit = " + call + key, "print(fit)"]
     return "\n".join(["import scalefit as sf", "", *preparation, *last])
+
+
+def _python(value: Any) -> str:
+    """Return an option as it is written in code."""
+    return f"sf.{value!r}" if isinstance(value, Bootstrap) else repr(value)

@@ -1,0 +1,277 @@
+"""New tables from a fitted one: how the runs of a curve are drawn again.
+
+Every kind draws for all curves at once, and from the same stream of random numbers for each, so
+that a curve has the same tables whichever curves are resampled beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FitError
+from ..estimate import Estimate
+from ..noise import Gaussian
+from ..sample import Sample
+
+__all__ = ["KINDS", "Draw", "resample", "with_runs"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+#: What a generator is seeded with.
+Seed = tuple[int, ...]
+
+#: Clusters below which resampling them says little of how they scatter.
+MIN_CLUSTERS = 10
+_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of G curves one after the other, N at most, in the order of their sizes.
+
+    Parameters
+    ----------
+    slot : array (G, N) of int
+        Place of each run in the flattened ``(K, S)`` of :attr:`Sample.runs`.
+    size : array (G, N) of int
+        Number of its size.
+    inside : array (G, N) of bool
+        Which are runs, and not padding.
+    n_slots : int
+        S, room for the runs of one size.
+    """
+
+    slot: Ints
+    size: Ints
+    inside: Bools
+    n_slots: int
+
+    @classmethod
+    def of(cls, sample: Sample) -> _Runs:
+        n_slots = max(sample.runs.shape[2], int(sample.count.max()))
+        occupied = np.arange(n_slots) < sample.count[:, :, None]
+        n = int(sample.n.max())
+        flat = occupied.reshape(len(sample), -1)
+        slot = np.argsort(~flat, axis=1, kind="stable")[:, :n]
+        return cls(slot, slot // n_slots, np.take_along_axis(flat, slot, axis=1), n_slots)
+
+    @property
+    def n(self) -> Ints:
+        """Number of runs, shape ``(G,)``."""
+        return np.asarray(self.inside.sum(axis=1))
+
+    def listed(self, values: Floats) -> Floats:
+        """Return values of slots ``(G, K, S)``, or of sizes ``(G, K)``, as a list ``(G, N)``."""
+        if values.ndim == 2:
+            return np.take_along_axis(values, self.size, axis=1)
+        return np.take_along_axis(values.reshape(len(values), -1), self.slot, axis=1)
+
+    def arranged(self, values: Floats, n_sizes: int) -> Floats:
+        """Return lists ``(G, D, N)`` as runs ``(G D, K, S)``, nan where there is none."""
+        n_curves, draws, _ = values.shape
+        runs = np.full((n_curves, draws, n_sizes * self.n_slots), np.nan)
+        values = np.where(self.inside[:, None, :], values, np.nan)
+        np.put_along_axis(runs, np.broadcast_to(self.slot[:, None, :], values.shape), values, 2)
+        return runs.reshape(n_curves * draws, n_sizes, self.n_slots)
+
+
+#: ``draw(estimate, draws, seed) -> runs (G * draws, K, S)``, those of one curve together.
+Draw = Callable[[Estimate, int, Seed], Floats]
+
+
+def resample(estimate: Estimate, kind: str, draws: int, seed: Seed) -> Sample:
+    """Return ``draws`` new tables for each curve of an estimate, those of one curve together.
+
+    The variance function is estimated again where it was estimated; the frame is that of the
+    curve, so that every question keeps its meaning.
+    """
+    sample = estimate.sample
+    runs = KINDS[kind](estimate, draws, seed)
+    return with_runs(sample.take(np.repeat(np.arange(len(sample)), draws)), runs)
+
+
+def with_runs(sample: Sample, runs: Floats) -> Sample:
+    """Return a sample with other runs ``(G, K, S)`` at its sizes, weighted as it is.
+
+    A size without runs is left out by its weight of zero.
+    """
+    known = np.isfinite(runs)
+    count = known.sum(axis=2).astype(float)
+    some = np.maximum(count, 1.0)
+    mean = np.where(known, runs, 0.0).sum(axis=2) / some
+    mean += np.where(known, runs - mean[:, :, None], 0.0).sum(axis=2) / some
+    # Values that are equal in every digit have no spread, whatever rounding makes of their mean.
+    top = np.where(known, runs, -np.inf).max(axis=2)
+    same = top == np.where(known, runs, np.inf).min(axis=2)
+    mean = np.where(count > 0, np.where(same, top, mean), sample.mean)
+    spread = (np.where(known, runs - mean[:, :, None], 0.0) ** 2).sum(axis=2)
+    new = replace(
+        sample, mean=mean, count=count, spread=spread, runs=runs, weight=count * _one_run(sample)
+    )
+    again = Gaussian().weigh(replace(new, weight=count))
+    estimated = sample.variance_slope_error > 0
+    return replace(
+        new,
+        weight=np.where(estimated[:, None], again.weight, new.weight),
+        variance_slope=np.where(estimated, again.variance_slope, sample.variance_slope),
+        variance_slope_error=np.where(
+            estimated, again.variance_slope_error, sample.variance_slope_error
+        ),
+        variance_df=np.where(estimated, again.variance_df, sample.variance_df),
+    )
+
+
+def _one_run(sample: Sample) -> Floats:
+    """Return the weight of a single run at each size, ``(G, K)``; 0 where there is none."""
+    count = sample.count
+    return np.divide(sample.weight, count, out=np.zeros_like(count), where=count > 0)
+
+
+def _about_fit(estimate: Estimate, runs: _Runs, errors: Floats) -> Floats:
+    """Return the fitted means with errors ``(G, D, N)`` in units of a run at the centre."""
+    new = runs.listed(estimate.fitted())[:, None, :] + _sd(estimate, runs)[:, None, :] * errors
+    return runs.arranged(new, estimate.sample.x.shape[1])
+
+
+def _sd(estimate: Estimate, runs: _Runs) -> Floats:
+    """Return the standard deviation of each run in units of one at the centre, ``(G, N)``."""
+    one_run = runs.listed(_one_run(estimate.sample))
+    return np.asarray(1.0 / np.sqrt(np.where(one_run > 0, one_run, 1.0)))
+
+
+def _inflated(estimate: Estimate, runs: _Runs) -> Floats:
+    """Return standardised residuals times ``sqrt(n / (n - p))``; ``(G, N)``, 0 for padding."""
+    sample = estimate.sample
+    residual = runs.listed(sample.runs) - runs.listed(estimate.fitted())
+    factor = np.sqrt(sample.n / np.maximum(estimate.residual_df, 1.0))
+    return np.where(runs.inside, factor[:, None] * residual / _sd(estimate, runs), 0.0)
+
+
+def _parametric(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+    """Draw normal errors with the fitted variance function."""
+    runs = _Runs.of(estimate.sample)
+    variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
+    normal = np.random.default_rng(seed).standard_normal((runs.slot.shape[1], draws)).T
+    return _about_fit(estimate, runs, np.sqrt(variance)[:, None, None] * normal)
+
+
+def _residual(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+    """Draw inflated and centred residuals with replacement.
+
+    Davison & Hinkley 1997, algorithm 6.1.
+    """
+    runs = _Runs.of(estimate.sample)
+    pool = _inflated(estimate, runs)
+    pool = pool - pool.sum(axis=1, keepdims=True) / runs.n[:, None]
+    place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
+    picked = (place * runs.n[:, None, None]).astype(np.intp)
+    everyone = np.broadcast_to(pool[:, None, :], picked.shape)
+    return _about_fit(estimate, runs, np.take_along_axis(everyone, picked, axis=2))
+
+
+def _wild(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+    """Give each run its own inflated residual with a random sign, which keeps any variance.
+
+    Signs do better than Mammen's two-point weights: Davidson & Flachaire 2008,
+    doi:10.1016/j.jeconom.2008.08.003.
+    """
+    runs = _Runs.of(estimate.sample)
+    place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
+    signs = np.where(place < 0.5, -1.0, 1.0)
+    return _about_fit(estimate, runs, signs * _inflated(estimate, runs)[:, None, :])
+
+
+def _case(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+    """Draw runs with replacement, size and score together."""
+    runs = _Runs.of(estimate.sample)
+    own = np.broadcast_to(np.arange(runs.slot.shape[1]), runs.slot.shape)
+    return _drawn(estimate, runs, own, runs.n, draws, seed)
+
+
+def _cluster(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+    """Draw whole clusters of runs with replacement."""
+    sample = estimate.sample
+    runs = _Runs.of(sample)
+    if not sample.cluster.shape[2]:
+        raise FitError(
+            "kind='cluster' draws whole clusters of runs, and this table does not say which runs "
+            "belong together; give it a column of seeds or runs, or use kind='case'"
+        )
+    listed = np.where(runs.inside, runs.listed(sample.cluster), -1.0)
+    codes = [np.unique(row, return_inverse=True) for row in listed]
+    # Padding, where there is any, is the first code.
+    number = np.stack([code - int(values[0] < 0) for values, code in codes])
+    n_clusters = number.max(axis=1) + 1
+    if n_clusters.min() < MIN_CLUSTERS:
+        raise FitError(
+            f"kind='cluster' needs {MIN_CLUSTERS} clusters or more, and a curve here has "
+            f"{n_clusters.min()}; average the scores of each cluster at each size and take the "
+            "profile of these means: inference='profile'"
+        )
+    return _drawn(estimate, runs, np.maximum(number, 0), n_clusters, draws, seed)
+
+
+def _drawn(
+    estimate: Estimate, runs: _Runs, cluster: Ints, n_clusters: Ints, draws: int, seed: Seed
+) -> Floats:
+    """Return the runs of clusters drawn with replacement, ``cluster`` of shape ``(G, N)``.
+
+    Tables with fewer distinct sizes than the law has parameters are drawn again.
+    """
+    sample = estimate.sample
+    n_sizes = sample.x.shape[1]
+    at_size = (runs.size[:, :, None] == np.arange(n_sizes)) & runs.inside[:, :, None]
+    times = np.zeros((len(sample), draws, cluster.shape[1]))
+    short = np.ones((len(sample), draws), dtype=bool)
+    for attempt in range(_ATTEMPTS):
+        rng = np.random.default_rng((*seed, attempt))
+        drawn = _times(cluster, n_clusters, rng, draws) * runs.inside[:, None, :]
+        times = np.where(short[:, :, None], drawn, times)
+        sizes = (times @ at_size > 0).sum(axis=2)
+        short = sizes < estimate.law.n_params
+        if not short.any():
+            break
+    else:
+        raise FitError(
+            f"{_ATTEMPTS} draws left fewer sizes than the {estimate.law.n_params} parameters of "
+            f"{estimate.law.name}; use inference='profile'"
+        )
+    # Every run as often as it was drawn, in the order of tables and sizes.
+    row = np.repeat(np.arange(times.size), times.astype(np.intp).ravel())
+    table, place = np.divmod(row, times.shape[2])
+    curve = table // draws
+    cell = table * n_sizes + runs.size[curve, place]
+    count = np.bincount(cell, minlength=len(sample) * draws * n_sizes)
+    rank = np.arange(len(cell)) - (np.cumsum(count) - count)[cell]
+    new = np.full((len(count), int(count.max())), np.nan)
+    new[cell, rank] = runs.listed(sample.runs)[curve, place]
+    return new.reshape(len(sample) * draws, n_sizes, -1)
+
+
+def _times(cluster: Ints, n_clusters: Ints, rng: np.random.Generator, draws: int) -> Floats:
+    """Return how often each run was drawn, ``(G, D, N)``."""
+    most = int(n_clusters.max())
+    place = rng.random((most, draws)).T
+    picked = (place * n_clusters[:, None, None]).astype(np.intp)
+    table = np.arange(len(cluster) * draws).reshape(len(cluster), draws, 1)
+    used = np.broadcast_to(np.arange(most) < n_clusters[:, None, None], picked.shape)
+    count = np.bincount(
+        (table * most + picked)[used], minlength=len(cluster) * draws * most
+    ).reshape(len(cluster), draws, most)
+    each = np.broadcast_to(cluster[:, None, :], (*count.shape[:2], cluster.shape[1]))
+    return np.take_along_axis(count, each, axis=2).astype(float)
+
+
+#: Every way to draw the runs again, by name.
+KINDS: dict[str, Draw] = {
+    "parametric": _parametric,
+    "residual": _residual,
+    "case": _case,
+    "wild": _wild,
+    "cluster": _cluster,
+}
