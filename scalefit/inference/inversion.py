@@ -27,6 +27,8 @@ _DECADE = np.log(10.0)
 #: Log sizes to look at: inside the table, in units of its range, and decades beyond it.
 _INSIDE = np.linspace(0.0, 1.0, 9)
 _BEYOND = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0]) * _DECADE
+#: Those at most a decade away from all sizes, where a root may be an estimate.
+_NEAR = slice(int(np.sum(_BEYOND > _DECADE)), -int(np.sum(_BEYOND > _DECADE)))
 #: A bracket shrinks by this many cells a round, and is interpolated after the last one.
 _CELLS, _ROUNDS = 6, 3
 
@@ -61,8 +63,8 @@ def invert(
     """Return the hull of the sizes at which the gap may be zero, for every curve.
 
     It is searched from five decades below the smallest size to five above the largest one; an end
-    that is not found there is open. Where the gap is nowhere zero all numbers are nan. A root more
-    than a decade away from all sizes, or one of several, is no estimate: it is nan as well.
+    that is not found there is open. Where the gap is nowhere zero all numbers are nan. The estimate
+    is the only root at most a decade away from all sizes, and nan where there is none or several.
     """
     gap = _Gap(estimate, estimand, level, inference)
     first, last = (np.log(size)[:, None] for size in estimand.sizes(estimate.sample.frame))
@@ -73,10 +75,10 @@ def invert(
     # -1 where the gap is below zero, +1 where it is above, 0 where it may be zero.
     state = np.where(upper < 0, -1, np.where(lower > 0, 1, 0))
     from_below, from_above = _bracket(nodes, state), _bracket(nodes[:, ::-1], state[:, ::-1])
-    side = np.where(value > 0, 1, -1)
+    side = np.where(value > 0, 1, -1)[:, _NEAR]
     changes = (side[:, 1:] != side[:, :-1]).sum(axis=1)
     signs = np.stack([state[:, 0], state[:, -1], side[:, 0]], axis=1)
-    outer, inner = np.stack([from_below, from_above, _bracket(nodes, side)], axis=2)
+    outer, inner = np.stack([from_below, from_above, _bracket(nodes[:, _NEAR], side)], axis=2)
     for _ in range(_ROUNDS):
         outer, inner = _shrink(gap, outer, inner, signs)
     ends = _interpolate(gap, outer, inner, signs)
@@ -84,8 +86,7 @@ def invert(
     empty = (state[:, :1] == state).all(axis=1) & (state[:, 0] != 0)
     low = np.where(state[:, 0] == 0, -np.inf, size[:, 0])
     high = np.where(state[:, -1] == 0, np.inf, size[:, 1])
-    near = (ends[:, 2] > first[:, 0] - _DECADE) & (ends[:, 2] < last[:, 0] + _DECADE)
-    best = np.where(near & (changes == 1), size[:, 2], np.nan)
+    best = np.where(changes == 1, size[:, 2], np.nan)
     return Intervals(
         np.where(empty, np.nan, best),
         np.where(empty, np.nan, low),

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..errors import FitError
 from ..estimate import Estimate
-from ..noise import Gaussian
+from ..kernel import free_levels
+from ..noise.gaussian import vary
 from ..sample import Sample
 
 __all__ = ["KINDS", "Draw", "resample", "with_runs"]
@@ -113,9 +114,9 @@ def with_runs(sample: Sample, runs: Floats) -> Sample:
     new = replace(
         sample, mean=mean, count=count, spread=spread, runs=runs, weight=count * _one_run(sample)
     )
-    again = Gaussian().weigh(replace(new, weight=count))
+    again = vary(replace(new, weight=count), "auto")
     estimated = sample.variance_slope_error > 0
-    return replace(
+    new = replace(
         new,
         weight=np.where(estimated[:, None], again.weight, new.weight),
         variance_slope=np.where(estimated, again.variance_slope, sample.variance_slope),
@@ -124,6 +125,9 @@ def with_runs(sample: Sample, runs: Floats) -> Sample:
         ),
         variance_df=np.where(estimated, again.variance_df, sample.variance_df),
     )
+    if new.kernel is None:
+        return new
+    return replace(new, pure=free_levels(new.kernel, runs, new.relative))
 
 
 def _one_run(sample: Sample) -> Floats:
@@ -134,22 +138,28 @@ def _one_run(sample: Sample) -> Floats:
 
 def _about_fit(estimate: Estimate, runs: _Runs, errors: Floats) -> Floats:
     """Return the fitted means with errors ``(G, D, N)`` in units of a run at the centre."""
-    new = runs.listed(estimate.fitted())[:, None, :] + _sd(estimate, runs)[:, None, :] * errors
-    return runs.arranged(new, estimate.sample.x.shape[1])
+    sample = estimate.sample
+    errors = runs.listed(sample.relative)[:, None, :] * errors
+    mean = runs.listed(estimate.fitted())[:, None, :]
+    new = mean * np.exp(errors) if _takes_logs(sample) else mean + errors
+    return runs.arranged(new, sample.x.shape[1])
 
 
-def _sd(estimate: Estimate, runs: _Runs) -> Floats:
-    """Return the standard deviation of each run in units of one at the centre, ``(G, N)``."""
-    one_run = runs.listed(_one_run(estimate.sample))
-    return np.asarray(1.0 / np.sqrt(np.where(one_run > 0, one_run, 1.0)))
+def _takes_logs(sample: Sample) -> bool:
+    return sample.kernel is not None and sample.kernel.link == "log"
 
 
 def _inflated(estimate: Estimate, runs: _Runs) -> Floats:
-    """Return standardised residuals times ``sqrt(n / (n - p))``; ``(G, N)``, 0 for padding."""
+    """Return standardised residuals times ``sqrt(n / (n - p))``; ``(G, N)``, 0 for padding.
+
+    They are those of the scale on which errors are symmetric.
+    """
     sample = estimate.sample
-    residual = runs.listed(sample.runs) - runs.listed(estimate.fitted())
+    y, mean = runs.listed(sample.runs), runs.listed(estimate.fitted())
+    residual = np.log(y / mean) if _takes_logs(sample) else y - mean
     factor = np.sqrt(sample.n / np.maximum(estimate.residual_df, 1.0))
-    return np.where(runs.inside, factor[:, None] * residual / _sd(estimate, runs), 0.0)
+    inflated = factor[:, None] * residual / runs.listed(sample.relative)
+    return np.where(runs.inside, inflated, 0.0)
 
 
 def _parametric(estimate: Estimate, draws: int, seed: Seed) -> Floats:
@@ -166,8 +176,10 @@ def _residual(estimate: Estimate, draws: int, seed: Seed) -> Floats:
     Davison & Hinkley 1997, algorithm 6.1.
     """
     runs = _Runs.of(estimate.sample)
-    pool = _inflated(estimate, runs)
-    pool = pool - pool.sum(axis=1, keepdims=True) / runs.n[:, None]
+    pool = np.where(runs.inside, _inflated(estimate, runs), np.nan)
+    # What is drawn must have its centre on the curve, as the error model understands a centre.
+    centre = np.nanmean if estimate.sample.kernel is None else np.nanmedian
+    pool = pool - centre(pool, axis=1, keepdims=True)
     place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
     picked = (place * runs.n[:, None, None]).astype(np.intp)
     everyone = np.broadcast_to(pool[:, None, :], picked.shape)
