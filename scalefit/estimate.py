@@ -11,6 +11,7 @@ from scipy.special import fdtrc
 
 from .laws import Law, Terms
 from .sample import Sample
+from .settle import settle
 from .solvers.general import solve_general
 from .solvers.separable import Problem, Solution, solve
 
@@ -18,6 +19,7 @@ __all__ = ["Estimate", "estimate"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_STEP = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ class Estimate:
 
     @property
     def residual_df(self) -> Floats:
-        """Runs less parameters less one for an estimated variance function, shape ``(G,)``."""
-        return self.sample.n - self.law.n_params - self.sample.variance_df
+        """Runs less parameters, less those of the variance and of crossed seeds; ``(G,)``."""
+        sample = self.sample
+        return sample.n - self.law.n_params - sample.variance_df - sample.errors.unit_df
 
     @property
     def lack_of_fit(self) -> tuple[Floats, Floats]:
@@ -111,8 +114,10 @@ class Estimate:
         """Variance of one run at the centre of the sizes and its d.f., for intervals; ``(G,)``.
 
         The residual mean square of all runs; where lack of fit has p < 0.05, that of the size
-        means, with its fewer degrees of freedom, whenever it is the larger.
+        means, with its fewer degrees of freedom, whenever it is the larger. What the error model
+        gives (:class:`~scalefit.sample.Errors`) stands in its place.
         """
+        given = self.sample.errors
         # Where the curve is held flat against a trend, the trend is no noise.
         free_ss = np.minimum(self.lack_of_fit_ss, self.solution.rss) + self.sample.pure_ss
         df = np.maximum(self.residual_df, 1.0)
@@ -121,7 +126,9 @@ class Estimate:
         size_variance = np.minimum(self.lack_of_fit_ss, self.solution.rss) / size_df
         _, p = self.lack_of_fit
         misfit = (p < 0.05) & (size_variance > variance)
-        return np.where(misfit, size_variance, variance), np.where(misfit, size_df, df)
+        variance, df = np.where(misfit, size_variance, variance), np.where(misfit, size_df, df)
+        estimated = np.isnan(given.variance)
+        return np.where(estimated, variance, given.variance), np.where(estimated, df, given.df)
 
     @property
     def aicc(self) -> Floats:
@@ -138,6 +145,31 @@ class Estimate:
     def shapes(self) -> tuple[Floats, ...]:
         """Return the shape parameters as a tuple of arrays ``(G,)``."""
         return tuple(self.theta.T)
+
+    def tangent(self) -> Floats:
+        """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
+
+        Those by a shape are taken by the complex step (Squire & Trapp 1998,
+        doi:10.1137/S003614459631241X), so they are exact. A flat curve has none but its level's.
+        """
+        law, z, frame = self.law, self.sample.z, self.sample.frame.expand(1)
+        theta = np.where(np.isnan(self.theta), 0.0, self.theta)
+        columns = [
+            np.broadcast_to(np.asarray(column, dtype=float), self.sample.x.shape)
+            for column in law.columns(z, tuple(t[:, None] for t in theta.T), frame, np)
+        ]
+        for j in range(theta.shape[1]):
+            moved = theta.astype(complex)
+            moved[:, j] += 1j * _STEP
+            shapes = tuple(m[:, None] for m in moved.T)
+            curve = law.offset(z, shapes, frame, np)
+            for k, column in enumerate(law.columns(z, shapes, frame, np)):
+                curve = curve + column * self.coefficients[:, k, None]
+            columns.append(np.broadcast_to(np.imag(curve) / _STEP, self.sample.x.shape))
+        tangent = np.stack(columns, axis=-1)
+        if law.rising:
+            tangent[self.flat, :, law.n_columns - 1 :] = 0.0
+        return tangent
 
     def evaluate(self, terms: Terms) -> Floats:
         """Return a target, given as terms of shape ``(G,)``, at the estimate."""
@@ -165,8 +197,13 @@ def estimate(law: Law, sample: Sample) -> Estimate:
     """Fit ``law`` to every curve of ``sample`` by weighted least squares, globally.
 
     The curve may only improve with scale (see :attr:`Law.rising`); where the free fit runs the
-    wrong way it is repeated under that constraint.
+    wrong way it is repeated under that constraint. What the error model leaves open until the law
+    is known is then settled, and is found in the sample of the estimate.
     """
+    return settle(_least_squares(law, sample), _least_squares)
+
+
+def _least_squares(law: Law, sample: Sample) -> Estimate:
     if law.guesses:
         theta, solution = solve_general(law, sample.z, sample.benefit, sample.weight, sample.frame)
         none = np.zeros((len(sample), 0))

@@ -138,10 +138,10 @@ def fit(
     if inference != "union":
         get_inference(inference)
     laws = resolve(law)
-    error_model = get_noise(noise, variance)
     table = make_table(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds, on_bad=on_bad
     )
+    error_model = get_noise(noise, variance, table.roles)
     settings = Settings(error_model, inference, level, _seed(rng))
     found = FitSet(table, fit_table(table, laws, error_model), settings)
     return found if table.by else found.only()

@@ -65,7 +65,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
     lower, upper = (shape.coordinate.to_u(bound) for bound in shape.bounds(sample.frame))
     steps = np.linspace(0.0, 1.0, _POINTS) * (upper - lower)[:, None]
     exponents = shape.coordinate.to_theta(lower[:, None] + steps)
-    df = np.maximum(sample.n - 2.0 - sample.variance_df, 1.0)
+    df = np.maximum(sample.n - 2.0 - sample.variance_df - sample.errors.unit_df, 1.0)
     result = np.tile([0.0, 1.0, 0.0, 1.0, 1.0], (len(sample), 1))
     drawn: dict[tuple[float, ...], tuple[Floats, Floats]] = {}
     for g in np.flatnonzero(sample.n_sizes >= 2):
@@ -84,7 +84,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         key = tuple(count)
         if key not in drawn:
             drawn[key] = _errors(count, seed)
-        estimated = bool(sample.variance_df[g])
+        estimated = bool(sample.variance_slope_error[g])
         tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
         p = (1.0 + tail.sum()) / (DRAWS + 1.0)
         result[g] = statistic, p, t[-1], stdtr(df[g], -t[-1]), stdtr(df[g], t[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Literal, cast
 
 import numpy as np
@@ -94,6 +94,7 @@ class Table:
     dropped: pd.DataFrame
     findings: tuple[Finding, ...]
     group_findings: tuple[tuple[Finding, ...], ...]
+    roles: dict[str, str] = field(default_factory=dict)
 
     @property
     def n_groups(self) -> int:

@@ -28,7 +28,7 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate"),
+    "estimate": (3, "estimate settle"),
     "inference": (4, "inference"),
     "questions": (5, "gate selection saturation verdict certificate results diagnostics"),
     "telling": (6, "words storage _drawing plots"),

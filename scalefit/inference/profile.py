@@ -22,6 +22,7 @@ from scipy.special import stdtrit
 from ..estimands import Beyond, Estimand
 from ..estimate import Estimate
 from ..solvers.separable import Problem
+from .common_mode import scale_of, widened
 from .constrained import constrained_ends
 from .interval import Intervals, check_level
 from .valley import valley
@@ -112,12 +113,12 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     label = f"profile likelihood, given {estimate.law.name}"
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     value = estimate.evaluate(terms)
-    variance, df = estimate.scale
+    variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
-        return Intervals(value, lower, upper, level, label)
+        return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     q = len(estimate.law.shapes)
     points = 2500 if q == 2 else _GLOBAL + _LOCAL
@@ -128,7 +129,8 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         lower[rows], upper[rows] = _hull(
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
-    return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    return widened(found, estimate, estimand)
 
 
 def _hull(

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
-from .gaussian import Gaussian, Variance, variance_slope
+from .autoregressive import Autoregressive
+from .binomial import Binomial
+from .gaussian import Gaussian, Seeds, Variance, variance_slope
+from .known_error import KnownError
 
-__all__ = ["Gaussian", "Noise", "Variance", "get_noise", "variance_slope"]
+__all__ = [
+    "Autoregressive",
+    "Binomial",
+    "Gaussian",
+    "KnownError",
+    "Noise",
+    "Seeds",
+    "Variance",
+    "get_noise",
+    "variance_slope",
+]
+
+#: Every error model, by name.
+_NOISES = ("gaussian", "known_error", "binomial", "autoregressive")
+#: The error model of a table with a column of this role, where none is named.
+_DEFAULTS = {"se": "known_error", "run": "autoregressive"}
 
 
 class Noise(Protocol):
@@ -30,17 +49,41 @@ class Noise(Protocol):
         """Return the sample with the weights, and the kernel, of this error model."""
 
 
-def get_noise(noise: str | Noise | None, variance: Variance = "auto") -> Noise:
-    """Return the error model that ``noise=`` and ``variance=`` ask for."""
+def get_noise(
+    noise: str | Noise | None, variance: Variance = "auto", roles: Collection[str] = ()
+) -> Noise:
+    """Return the error model that ``noise=``, ``variance=`` and the table's columns ask for.
+
+    Parameters
+    ----------
+    noise : str, Noise or None
+        None: known errors where there is a column of standard errors, an autoregression where
+        rows are checkpoints of runs, else normal errors.
+    variance : {"auto", "constant", "power"}
+        For the error models that estimate it.
+    roles : collection of str
+        Roles of the table's further columns.
+    """
     if noise is not None and not isinstance(noise, str):
         return noise
-    if noise not in (None, "gaussian"):
+    if noise is None:
+        asked = [_DEFAULTS[role] for role in _DEFAULTS if role in roles]
+        if len(asked) > 1:
+            raise ScalefitError(
+                "se= and run= ask for different error models; name one, as in noise='known_error'"
+            )
+        noise = (asked or ["gaussian"])[0]
+    if noise not in _NOISES:
         raise ScalefitError(
-            f"no noise named {noise!r}; the noises are gaussian" + nearest(str(noise), ["gaussian"])
+            f"no noise named {noise!r}; the noises are {', '.join(_NOISES)}"
+            + nearest(noise, _NOISES)
         )
-    if variance not in ("auto", "constant", "power"):
+    gaussian = Gaussian(variance)  # which refuses an unknown variance
+    if noise in ("gaussian", "binomial"):
+        return gaussian if noise == "gaussian" else Binomial(variance)
+    if variance != "auto":
         raise ScalefitError(
-            f"variance={variance!r}; use 'auto', 'constant' or 'power'"
-            + nearest(str(variance), ["auto", "constant", "power"])
+            f"variance={variance!r} has no meaning for noise={noise!r}, which has its own; leave "
+            "it out"
         )
-    return Gaussian(variance)
+    return KnownError() if noise == "known_error" else Autoregressive()
