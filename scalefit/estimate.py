@@ -136,7 +136,10 @@ class Estimate:
 
         inf where n is too small for the correction.
         """
-        n, k = self.sample.n, self.law.n_params + 1.0 + self.sample.variance_df
+        # Beside given errors there is no scale to be estimated, only what comes on top of them.
+        alone = np.isnan(self.sample.errors.extra_variance)
+        k = self.law.n_params + 1.0 + np.where(alone, self.sample.variance_df, 0.0)
+        n = self.sample.n
         rest = n - k - 1.0
         ratio = np.maximum(self.total_ss / n, 1e-300)
         correction = 2 * k * (k + 1) / np.where(rest > 0, rest, 1.0)

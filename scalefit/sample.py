@@ -280,7 +280,7 @@ def by_size(
     first_row = np.flatnonzero(starts)
     cell = np.cumsum(starts) - 1
     of_row = np.ones(len(x)) if n is None else n[order]
-    count: Floats = np.bincount(cell, weights=of_row)
+    count = np.bincount(cell, weights=of_row)
     mean = np.bincount(cell, weights=of_row * y) / count
     # A second pass makes the mean exact to rounding.
     mean = mean + np.bincount(cell, weights=of_row * (y - mean[cell])) / count

@@ -21,20 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .noise.known_error import reweighted, weighted_runs
-from .sample import Sample
+from .sample import Errors, Sample
 from .solvers.linear import Projection, project
 
 if TYPE_CHECKING:
     from .estimate import Estimate
     from .laws import Law
 
-__all__ = ["mean_correlation", "settle"]
+__all__ = ["mean_correlation", "settle", "with_errors"]
 
 Floats = NDArray[np.float64]
 #: Points of the first scan and of each of the closer ones, and how many of these.
 _POINTS, _NEAR, _ZOOMS = 33, 9, 6
 #: Fits and error models are settled in turn; a handful of turns is usual.
-_TURNS = 30
+_TURNS, _EAGER = 40, 8
 _SETTLED = 1e-7
 #: The largest correlation of neighbouring checkpoints that is looked for.
 _TOP_CORRELATION = 0.999
@@ -56,20 +56,28 @@ def _with_extra_variance(fitted: Estimate, fit: Callable[[Law, Sample], Estimate
     Degrees of freedom are those of the residuals where there is extra variance, and without limit
     where the known errors are all there is.
     """
-    typical = np.exp(2.0 * np.nanmean(np.log(fitted.sample.run_error), axis=(1, 2)))
-    for _ in range(_TURNS):
-        before = fitted.sample.errors.extra_variance
-        extra = _extra_variance(fitted, typical)
-        fitted = fit(fitted.law, reweighted(fitted.sample, extra))
-        if (np.abs(extra - before) <= _SETTLED * (extra + typical)).all():
+    law, sample = fitted.law, fitted.sample
+    typical = np.exp(2.0 * np.nanmean(np.log(sample.run_error), axis=(1, 2)))
+    extra = np.zeros(len(sample))
+    rows, part = np.arange(len(sample)), fitted
+    for turn in range(_TURNS):
+        found = _extra_variance(part, typical[rows])
+        if turn >= _EAGER:  # the few that go round in circles
+            found = 0.5 * (found + extra[rows])
+        moved = np.abs(found - extra[rows]) > _SETTLED * (found + typical[rows])
+        extra[rows] = found
+        rows = rows[moved]
+        if not rows.size:
             break
+        part = fit(law, reweighted(sample.take(rows), extra[rows]))
+    fitted = fit(law, reweighted(sample, extra))
     df = np.where(extra > 0, np.maximum(fitted.residual_df, 1.0), np.inf)
-    return _with_errors(fitted, df=df)
+    return _with(fitted, df=df)
 
 
 def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
     sample = fitted.sample
-    tangent = np.moveaxis(fitted.tangent(), -1, 0)[:, :, None, :]
+    tangent = list(np.moveaxis(fitted.tangent(), -1, 0)[:, :, None, :])
     curve = sample.frame.sign[:, None] * fitted.fitted()
     runs = sample.frame.sign[:, None, None] * sample.runs
     # Far above any extra variance that the scores have room for.
@@ -78,7 +86,8 @@ def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
     reach = np.log1p(room / small)
 
     def variance(place: Floats) -> Floats:
-        return small[:, None] * np.expm1(reach[:, None] * place)
+        above: Floats = small[:, None] * np.expm1(reach[:, None] * place)
+        return above
 
     def deviance(place: Floats) -> Floats:
         total, mean, within, log_variance = weighted_runs(
@@ -86,9 +95,11 @@ def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
         )
         residual = np.where(total > 0, mean - curve[:, None, :], 0.0)
         fit = project(tangent, residual, total, rising=False)
-        return log_variance + within + fit.rss + _log_determinant(fit)
+        total: Floats = log_variance + within.sum(axis=-1) + fit.rss
+        return total + _log_determinant(fit)
 
-    return variance(_minimum(deviance, len(sample))[:, None])[:, 0]
+    found: Floats = variance(_minimum(deviance, len(sample))[:, None])[:, 0]
+    return found
 
 
 def _with_correlation(fitted: Estimate) -> Estimate:
@@ -102,7 +113,7 @@ def _with_correlation(fitted: Estimate) -> Estimate:
     z = np.take_along_axis(np.repeat(sample.z[:, :, None], sample.runs.shape[2], 2)
                            .reshape(n_curves, -1), order, 1)  # fmt: skip
     gap = np.where(first | ~present, np.nan, np.diff(z, axis=1, prepend=np.nan))
-    alone = np.isnan(gap).all(axis=1)
+    alone = np.all(np.isnan(gap), axis=1)
     typical = np.nanmedian(np.where(alone[:, None], 1.0, gap), axis=1)
     steps = np.where(np.isnan(gap), np.inf, gap / typical[:, None])
     curve = np.repeat(fitted.fitted()[:, :, None], sample.runs.shape[2], 2)
@@ -141,11 +152,11 @@ def _with_correlation(fitted: Estimate) -> Estimate:
     fit, _ = whitened(place[:, None])
     with np.errstate(divide="ignore"):
         correlation = np.exp(np.log(rho) / typical)
-    settled = _with_errors(fitted, correlation=correlation)
+    settled = _with(fitted, correlation=correlation)
     shared = mean_correlation(settled.sample)
     count = sample.count
     n_effective = count.sum(axis=1) ** 2 / np.einsum("gk,gkl,gl->g", count, shared, count)
-    return _with_errors(
+    return _with(
         settled,
         variance=fit.rss[:, 0] / df,
         df=np.maximum(n_effective - fitted.law.n_params, 1.0),
@@ -166,7 +177,8 @@ def mean_correlation(sample: Sample) -> Floats:
     apart = np.abs(sample.z[:, :, None] - sample.z[:, None, :])
     likeness = sample.errors.correlation[:, None, None] ** apart
     inverse = 1.0 / np.where(sample.count > 0, sample.count, np.inf)
-    return shared * likeness * inverse[:, :, None] * inverse[:, None, :]
+    covariance: Floats = shared * likeness * inverse[:, :, None] * inverse[:, None, :]
+    return covariance
 
 
 def _rows(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -180,7 +192,14 @@ def _rows(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[
     return order, unit < np.iinfo(np.int32).max, first
 
 
-def _with_errors(fitted: Estimate, **known: Floats) -> Estimate:
+def with_errors(sample: Sample, errors: Errors) -> Sample:
+    """Return the sample as it is once the error model is settled to ``errors``."""
+    if np.isfinite(errors.extra_variance).any():
+        sample = reweighted(sample, errors.extra_variance)
+    return replace(sample, errors=errors)
+
+
+def _with(fitted: Estimate, **known: Floats) -> Estimate:
     errors = replace(fitted.sample.errors, **known)
     return replace(fitted, sample=replace(fitted.sample, errors=errors))
 

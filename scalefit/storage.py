@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from .estimate import Estimate
 from .findings import Finding
 from .laws import LAWS, get_law
 from .metrics import Metric
-from .noise import Gaussian
-from .sample import Sample, of_table
+from .noise import Noise, restored
+from .sample import Errors, Sample, of_table
 from .selection import Candidates, surviving_laws
+from .settle import with_errors
 from .solvers.separable import Solution
 from .table import Table
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "versions", "write_whole"]
 
-SCHEMA = "scalefit fit 1"
+SCHEMA = "scalefit fit 2"
 
 
 def versions() -> dict[str, str]:
@@ -59,13 +60,14 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
     content = {
         "schema": SCHEMA,
         "versions": versions(),
-        "settings": asdict(fit.settings),
+        "settings": asdict(fit.settings) | {"noise": _noise(fit.settings.noise)},
         "table": {
             "rows": _columns(table.rows),
             "drivers": table.drivers,
             "score": table.score,
             "by": table.by,
             "seed": table.seed,
+            "roles": table.roles,
             "keys": table.keys,
             "metrics": [asdict(metric) for metric in table.metrics],
             "source": table.source,
@@ -82,6 +84,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
                 "theta": e.theta,
                 "coefficients": e.coefficients,
                 "lack_of_fit_ss": e.lack_of_fit_ss,
+                "errors": {f.name: getattr(e.sample.errors, f.name) for f in fields(Errors)},
                 "solution": {f.name: getattr(e.solution, f.name) for f in fields(Solution)},
             }
             for e in fit.candidates.estimates
@@ -127,6 +130,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         score=part["score"],
         by=tuple(part["by"]),
         seed=part["seed"],
+        roles=dict(part["roles"]),
         keys=tuple(tuple(key) for key in part["keys"]),
         group=np.zeros(len(part["rows"]["index"]), dtype=np.intp),
         metrics=tuple(Metric(**{k: _number(v) for k, v in m.items()}) for m in part["metrics"]),
@@ -137,7 +141,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         findings=tuple(Finding(**f) for f in part["findings"]),
         group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
     )
-    noise = Gaussian(**content["settings"].pop("noise"))
+    noise = restored(**content["settings"].pop("noise"))
     sample = noise.weigh(of_table(table))
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
@@ -161,6 +165,14 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
         part.unlink(missing_ok=True)
 
 
+def _noise(noise: Noise) -> dict[str, Any]:
+    """Return an error model as its name and options."""
+    options: dict[str, Any] = {}
+    if is_dataclass(noise) and not isinstance(noise, type):
+        options = asdict(noise)
+    return {"name": noise.name, **options}
+
+
 def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
     law = get_law(item["law"])
     whole = {"n_basins", "at_bound"}
@@ -171,9 +183,10 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
         }
     )
     q, p = len(law.shapes), law.n_columns
+    errors = Errors(**{key: _array(value) for key, value in item["errors"].items()})
     return Estimate(
         law,
-        sample,
+        with_errors(sample, errors),
         Solution(
             solution.u.reshape(1, q), solution.rss, solution.curvature.reshape(1, q, q),
             solution.gradient, solution.n_basins, solution.runner_up,

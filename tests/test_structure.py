@@ -30,7 +30,10 @@ ROOMS = {
     "estimands": (2, "estimands"),
     "estimate": (3, "estimate settle"),
     "inference": (4, "inference"),
-    "questions": (5, "gate selection saturation verdict certificate results diagnostics"),
+    "questions": (
+        5,
+        "gate selection saturation verdict certificate results diagnostics measurement",
+    ),
     "telling": (6, "words storage _drawing plots"),
     "face": (7, "fit"),
     "report": (8, "report"),

@@ -1,9 +1,9 @@
 """What errors that scores share do to an interval: they add to levels, and cancel from gains.
 
 To first order an estimate is a weighted sum ``sum_k a_k mean_k`` of the sizes' means, with
-``a = W J (J' W J)^-1 g`` for the tangent J of the curve and the gradient g of the target. A shift of
-all scores by one unit moves it by ``q = sum_k a_k``: 1 for a score or an asymptote, 0 for a gain.
-Errors with correlation matrix C in place of independent ones multiply its variance by
+``a = W J (J' W J)^-1 g`` for the tangent J of the curve and the gradient g of the target. A shift
+of all scores by one unit moves it by ``q = sum_k a_k``: 1 for a score or an asymptote, 0 for a
+gain. Errors with correlation matrix C in place of independent ones multiply its variance by
 ``a' C a / sum_k a_k^2 / w_k``.
 """
 
@@ -51,7 +51,7 @@ def influence(estimate: Estimate, estimand: Estimand) -> Floats:
     length = np.where(length > 0, length, np.inf)
     pull = gradient(estimate, estimand)
     lever = np.where(np.isinf(length), 0.0, pull / length)
-    known = np.isfinite(lever).all(axis=1)
+    known = np.all(np.isfinite(lever), axis=1)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
     # Forward substitution of R' y = lever, leaving out the columns that the others span.
     solved = np.zeros_like(lever)
@@ -101,8 +101,9 @@ def widened(found: Intervals, estimate: Estimate, estimand: Estimand) -> Interva
     arm = critical * common_error(estimate, estimand)
     value = found.estimate
     with np.errstate(invalid="ignore"):
-        lower, upper = value - np.hypot(value - found.lower, arm), value + np.hypot(
-            found.upper - value, arm
+        lower, upper = (
+            value - np.hypot(value - found.lower, arm),
+            value + np.hypot(found.upper - value, arm),
         )
     changed = (arm > 0) & np.isfinite(value)
     return Intervals(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
 
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
@@ -21,13 +21,9 @@ __all__ = [
     "Seeds",
     "Variance",
     "get_noise",
+    "restored",
     "variance_slope",
 ]
-
-#: Every error model, by name.
-_NOISES = ("gaussian", "known_error", "binomial", "autoregressive")
-#: The error model of a table with a column of this role, where none is named.
-_DEFAULTS = {"se": "known_error", "run": "autoregressive"}
 
 
 class Noise(Protocol):
@@ -47,6 +43,17 @@ class Noise(Protocol):
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with the weights, and the kernel, of this error model."""
+
+
+#: Every error model, by name.
+_NOISES: dict[str, Callable[..., Noise]] = {
+    "gaussian": Gaussian,
+    "known_error": KnownError,
+    "binomial": Binomial,
+    "autoregressive": Autoregressive,
+}
+#: The error model of a table with a column of this role, where none is named.
+_DEFAULTS = {"se": "known_error", "run": "autoregressive"}
 
 
 def get_noise(
@@ -78,12 +85,17 @@ def get_noise(
             f"no noise named {noise!r}; the noises are {', '.join(_NOISES)}"
             + nearest(noise, _NOISES)
         )
-    gaussian = Gaussian(variance)  # which refuses an unknown variance
-    if noise in ("gaussian", "binomial"):
-        return gaussian if noise == "gaussian" else Binomial(variance)
-    if variance != "auto":
+    if variance == "auto":
+        return _NOISES[noise]()
+    Gaussian(variance)  # refuses what is no variance at all
+    if noise not in ("gaussian", "binomial"):
         raise ScalefitError(
             f"variance={variance!r} has no meaning for noise={noise!r}, which has its own; leave "
             "it out"
         )
-    return KnownError() if noise == "known_error" else Autoregressive()
+    return _NOISES[noise](variance)
+
+
+def restored(name: str, **options: Any) -> Noise:
+    """Return the error model of a name with the options of its record."""
+    return _NOISES[name](**options)

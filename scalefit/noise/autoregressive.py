@@ -35,8 +35,8 @@ class Autoregressive:
 
     @property
     def variance(self) -> Variance:
-        """How the variance may change with size: not at all."""
-        return "constant"
+        """Nothing to choose: the variance is the same at every size."""
+        return "auto"
 
     @property
     def words(self) -> str:

@@ -37,8 +37,8 @@ class KnownError:
 
     @property
     def variance(self) -> Variance:
-        """How the variance may change with size: as the given errors do."""
-        return "constant"
+        """Nothing to choose: the variance changes as the given errors do."""
+        return "auto"
 
     @property
     def words(self) -> str:
@@ -65,15 +65,9 @@ def reweighted(sample: Sample, extra_variance: Floats) -> Sample:
     The unit of the weights is the geometric mean of the runs' variances, so that the weighted sums
     of squares of two error models compare as their likelihoods do.
     """
-    total, mean, within, log_variance = weighted_runs(
-        sample.runs, sample.run_error, extra_variance
-    )
+    total, mean, within, log_variance = weighted_runs(sample.runs, sample.run_error, extra_variance)
     unit = np.exp(log_variance / sample.n)
-    weight = unit[:, None] * total
-    # By size, and such that it counts with the weight of one run: see Sample.pure_ss.
-    deviation = np.where(sample.unit >= 0, sample.runs - mean[:, :, None], 0.0)
-    precision = _precision(sample.run_error, extra_variance)
-    spread = (precision * deviation**2).sum(axis=-1)
+    seen = total > 0
     errors = replace(
         sample.errors,
         variance=unit,
@@ -82,9 +76,10 @@ def reweighted(sample: Sample, extra_variance: Floats) -> Sample:
     )
     return replace(
         sample,
-        mean=np.where(total > 0, mean, sample.mean),
-        spread=np.where(total > 0, spread * sample.count / np.where(total > 0, total, 1.0), 0.0),
-        weight=weight,
+        mean=np.where(seen, mean, sample.mean),
+        # Such that it counts with the weight of one run: see Sample.pure_ss.
+        spread=within * sample.count / np.where(seen, total, 1.0),
+        weight=unit[:, None] * total,
         variance_df=(extra_variance > 0).astype(float),
         errors=errors,
     )
@@ -97,16 +92,17 @@ def weighted_runs(
 
     Returns
     -------
-    total, mean : arrays (..., K)
-        Sum of the inverse variances, and the mean weighted by them; 0 where there are no runs.
-    within, log_variance : arrays (...)
-        Weighted sum of squares about these means, and the sum of the runs' log variances.
+    total, mean, within : arrays (..., K)
+        Sum of the inverse variances, the mean weighted by them, and the weighted sum of squares
+        about it; 0 where there are no runs.
+    log_variance : array (...)
+        Sum of the runs' log variances.
     """
     precision = _precision(run_error, extra_variance)
     score = np.where(precision > 0, runs, 0.0)
     total = precision.sum(axis=-1)
     mean = (precision * score).sum(axis=-1) / np.where(total > 0, total, 1.0)
-    within = (precision * (score - mean[..., None]) ** 2).sum(axis=(-2, -1))
+    within = (precision * (score - mean[..., None]) ** 2).sum(axis=-1)
     log_variance = -np.log(np.where(precision > 0, precision, 1.0)).sum(axis=(-2, -1))
     return total, mean, within, log_variance
 
