@@ -95,8 +95,8 @@ def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
         )
         residual = np.where(total > 0, mean - curve[:, None, :], 0.0)
         fit = project(tangent, residual, total, rising=False)
-        total: Floats = log_variance + within.sum(axis=-1) + fit.rss
-        return total + _log_determinant(fit)
+        sum_of_squares: Floats = within.sum(axis=-1) + fit.rss
+        return sum_of_squares + log_variance + _log_determinant(fit)
 
     found: Floats = variance(_minimum(deviance, len(sample))[:, None])[:, 0]
     return found
