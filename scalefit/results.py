@@ -179,11 +179,14 @@ def _nearest_z(estimate: Estimate, x: Floats) -> Floats:
 def run_sd(estimate: Estimate, x: Floats) -> Floats:
     """Return the standard deviation of one run at sizes ``x``, one per curve of the estimate.
 
-    Outside the observed sizes it is held at that of the nearest one.
+    Outside the observed sizes it is held at that of the nearest one. A run of a new seed has that
+    seed's effect as well.
     """
-    z = _nearest_z(estimate, x)
+    z, errors = _nearest_z(estimate, x), estimate.sample.errors
     variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
-    sd: Floats = np.sqrt(variance * np.exp(estimate.sample.variance_slope * z))
+    variance = np.where(np.isnan(errors.variance), variance, errors.variance)
+    own = variance * np.exp(estimate.sample.variance_slope * z)
+    sd: Floats = np.sqrt(own + errors.unit_variance)
     return sd
 
 

@@ -32,8 +32,8 @@ class Errors:
     common_variance, common_df : array
         Variance of an error that shifts all scores of a curve alike, and its degrees of freedom.
         It is no part of the residuals: it cancels from gains and belongs to levels.
-    unit_df : array
-        Degrees of freedom spent on the effects of crossed seeds.
+    unit_variance, unit_df : array
+        Variance between the effects of crossed seeds, and degrees of freedom spent on them.
     extra_variance : array
         Variance of a run beyond its known standard error; nan where none is known.
     correlation : array
@@ -48,6 +48,7 @@ class Errors:
     df: Floats
     common_variance: Floats
     common_df: Floats
+    unit_variance: Floats
     unit_df: Floats
     extra_variance: Floats
     correlation: Floats
@@ -58,7 +59,7 @@ class Errors:
         """Return the errors of independent runs, whose variance the residuals tell."""
         unknown, none = np.full(n_curves, np.nan), np.zeros(n_curves)
         unlimited = np.full(n_curves, np.inf)
-        return cls(unknown, unknown, none, unlimited, none, unknown, unknown, unknown)
+        return cls(unknown, unknown, none, unlimited, none, none, unknown, unknown, unknown)
 
     def take(self, rows: Any) -> Errors:
         """Return the errors of some of the curves."""

@@ -179,8 +179,10 @@ def test_every_law_takes_every_error_model(law):
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_influence_is_the_derivative_of_the_estimate(law):
     """Against refits of a curve of the law with one mean moved; its sum against a shift of all."""
+    # Curves whose optimum is inside the law's shapes.
     bend = pd.DataFrame({"cells": SIZES, "accuracy": 0.5 + 0.4 / (1 + (1e6 / SIZES) ** 1.2)})
-    sample = Gaussian("constant").weigh(sample_of(bend))
+    frame = bend if law.name == "hill" else runs(sigma=0.005)
+    sample = Gaussian("constant").weigh(sample_of(frame))
     top = SIZES[-1]
     sample = replace(sample, mean=estimate(law, sample).fitted())
     fitted = estimate(law, sample)
@@ -235,6 +237,7 @@ def test_crossed_seeds_are_the_two_way_analysis_of_variance():
     np.testing.assert_allclose(sample.pure_ss / sample.pure_df, residual, rtol=1e-10)
     np.testing.assert_allclose(sample.errors.common_variance, (seeds - residual) / 6 / 4)
     assert sample.errors.common_df[0] == 3
+    np.testing.assert_allclose(sample.errors.unit_variance, (seeds - residual) / 6)
     # Recomputed from the runs that are kept, so that resampling them means the same.
     np.testing.assert_allclose(np.nanmean(sample.runs, axis=2), sample.mean, rtol=1e-12)
 
@@ -253,6 +256,14 @@ def test_crossed_seeds_with_gaps_agree_with_a_mixed_model():
     np.testing.assert_allclose(
         sample.errors.common_variance * 8, theirs.cov_re.to_numpy().ravel(), rtol=0.05
     )
+
+
+def test_a_run_of_a_new_seed_scatters_with_its_effect():
+    frame = runs(seeds=6, seed_sd=0.05, sigma=0.01, rng=5)
+    fit = sf.fit(frame, noise=Gaussian("constant", seeds="crossed"))
+    mean, run = (fit.predict([1e7], interval=kind).iloc[0] for kind in ("mean", "run"))
+    assert run["upper"] - run["lower"] > 1.5 * (mean["upper"] - mean["lower"])
+    assert 0.1 < run["upper"] - run["lower"] < 0.4
 
 
 def test_seeds_that_do_not_matter_change_nothing():

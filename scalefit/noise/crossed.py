@@ -68,6 +68,7 @@ def without_seed_effects(sample: Sample) -> Sample:
         sample.errors,
         common_variance=np.maximum(level - residual / sample.n, 0.0) * (between > 0),
         common_df=rank,
+        unit_variance=between,
         unit_df=(kept * np.where(real, values, 0.0)).sum(axis=1),
     )
     return replace(sample, mean=mean, spread=spread, runs=runs, errors=errors)
