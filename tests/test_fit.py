@@ -200,7 +200,7 @@ def test_save_and_load_bit_for_bit(tmp_path):
     pd.testing.assert_frame_equal(again.params, fit.params, check_exact=True)
     pd.testing.assert_frame_equal(again.saturation().tests, fit.saturation().tests)
     content = json.loads(path.read_text())
-    assert content["schema"] == "scalefit fit 1"
+    assert content["schema"] == "scalefit fit 2"
     assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
 
 
