@@ -15,7 +15,7 @@ from scalefit.estimate import estimate
 from scalefit.inference import Bootstrap, agreement, ask_together, get_inference, profile
 from scalefit.inference import bootstrap as module
 from scalefit.inference.resampling import KINDS, resample, with_runs
-from scalefit.laws import LAWS, get_law
+from scalefit.laws import AUTO, get_law
 from scalefit.noise import Gaussian
 from scalefit.sample import by_size
 
@@ -249,7 +249,7 @@ def test_too_few_sizes_are_open():
     assert (found.lower, found.upper) == (-np.inf, np.inf)
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", AUTO, ids=lambda law: law.name)
 def test_every_law(law):
     one = estimate(law, sample())
     found, near = (ask(one, Value(1e7), 0.9)[0] for ask in (Bootstrap(draws=99), profile))

@@ -118,7 +118,7 @@ def test_options_reach_the_fit(run):
     assert settings["inference"] == "wald"
     assert settings["level"] == 0.9
     assert settings["seed"] == 7
-    assert settings["noise"] == {"variance": "constant"}
+    assert settings["noise"] == {"variance": "constant", "seeds": "nested"}
     assert sorted(law["law"] for law in content["curves"][0]["laws"]) == [
         "constant", "hill", "power",
     ]  # fmt: skip

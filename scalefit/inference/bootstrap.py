@@ -22,6 +22,7 @@ from ..laws import Frame, Law
 from .interval import Intervals, check_level
 from .profile import profile
 from .resampling import KINDS, resample
+from .support import refuse
 
 __all__ = ["Agreement", "Bootstrap", "agreement"]
 
@@ -131,7 +132,8 @@ class Bootstrap:
                 lower[mine] = _smallest(drawn, k)
                 upper[mine] = -_smallest(-drawn, k)
         label = f"{self.label}, given {law.name}"
-        return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        return refuse(found, estimate, estimand)
 
     def _rank(self, level: Any) -> Any:
         """Return the rank of the draw that bounds the interval, counted from the outside."""
