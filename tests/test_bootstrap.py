@@ -17,6 +17,7 @@ from scalefit.inference import bootstrap as module
 from scalefit.inference.resampling import KINDS, resample, with_runs
 from scalefit.laws import AUTO, get_law
 from scalefit.noise import Gaussian
+from scalefit.noise.residual import NormalKernel
 from scalefit.sample import by_size
 
 LAW = get_law("saturating_power")
@@ -343,7 +344,9 @@ def test_errors():
     with pytest.raises(FitError, match="only their means"):
         Bootstrap("case")(means, Gain(10))
     assert np.isfinite(Bootstrap("parametric", 99)(means, Gain(10), 0.9)[0].upper)
-    heavy = replace(fitted(), sample=replace(sample(), kernel=object()))
+    heavy = replace(
+        fitted(), sample=replace(sample(), kernel=NormalKernel("identity"), pure=np.zeros(1))
+    )
     with pytest.raises(FitError, match="draws normal errors"):
         Bootstrap("parametric")(heavy, Gain(10))
     with pytest.raises(FitError, match="level"):
