@@ -13,6 +13,7 @@ from .estimands import Parameter
 from .estimate import Estimate
 from .findings import Finding
 from .inference import profile
+from .measurement import error_findings
 from .results import gate_text, residuals
 from .saturation import MIN_DECADES, MIN_DF, Assessment
 from .selection import MIN_SIZES, Candidates
@@ -262,4 +263,17 @@ def _chosen(case: _Case) -> Estimate:
     return case.candidates.estimates[int(case.candidates.chosen[0])]
 
 
-_CHECKS = (_design, _noise, _outliers, _law, _identification, _extrapolation, _stability)
+def _measurement(case: _Case) -> Iterator[Finding]:
+    yield from error_findings(_chosen(case))
+
+
+_CHECKS = (
+    _design,
+    _noise,
+    _measurement,
+    _outliers,
+    _law,
+    _identification,
+    _extrapolation,
+    _stability,
+)

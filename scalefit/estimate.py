@@ -14,6 +14,7 @@ from .kernel import best_scale, free_levels
 from .laws import Law, Terms
 from .noise.residual import NormalKernel
 from .sample import Sample
+from .settle import settle
 from .solvers.general import solve_general
 from .solvers.joint import polish
 from .solvers.likelihood import LikelihoodProblem
@@ -23,6 +24,7 @@ __all__ = ["Estimate", "estimate", "pose", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_STEP = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,9 @@ class Estimate:
 
     @property
     def residual_df(self) -> Floats:
-        """Runs less parameters less one for an estimated variance function, shape ``(G,)``."""
-        return self.sample.n - self.law.n_params - self.sample.variance_df
+        """Runs less parameters, less those of the variance and of crossed seeds; ``(G,)``."""
+        sample = self.sample
+        return sample.n - self.law.n_params - sample.variance_df - sample.errors.unit_df
 
     @property
     def lack_of_fit(self) -> tuple[Floats, Floats]:
@@ -129,8 +132,10 @@ class Estimate:
         """Variance of one run at the centre of the sizes and its d.f., for intervals; ``(G,)``.
 
         The residual mean square of all runs; where lack of fit has p < 0.05, that of the size
-        means, with its fewer degrees of freedom, whenever it is the larger.
+        means, with its fewer degrees of freedom, whenever it is the larger. What the error model
+        gives (:class:`~scalefit.sample.Errors`) stands in its place.
         """
+        given = self.sample.errors
         # Where the curve is held flat against a trend, the trend is no noise.
         free_ss = np.minimum(self.lack_of_fit_ss, self.solution.rss) + self.sample.pure_ss
         df = np.maximum(self.residual_df, 1.0)
@@ -140,14 +145,17 @@ class Estimate:
         _, p = self.lack_of_fit
         misfit = (p < 0.05) & (size_variance > variance)
         variance = np.where(misfit, size_variance, variance * self.inflation)
-        return variance, np.where(misfit, size_df, df)
+        df = np.where(misfit, size_df, df)
+        estimated = np.isnan(given.variance)
+        return np.where(estimated, variance, given.variance), np.where(estimated, df, given.df)
 
     @property
     def run_scale(self) -> Floats:
         """Scale of one run at the centre of the sizes, where errors are symmetric; ``(G,)``."""
         sample, df = self.sample, np.maximum(self.residual_df, 1.0)
         if sample.kernel is None:
-            plain: Floats = np.sqrt(self.total_ss / df)
+            given = sample.errors.variance
+            plain: Floats = np.sqrt(np.where(np.isnan(given), self.total_ss / df, given))
             return plain
         _, _, scale, weight = _at_optimum(self)
         relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
@@ -173,7 +181,10 @@ class Estimate:
 
         inf where n is too small for the correction.
         """
-        n, k = self.sample.n, self.law.n_params + 1.0 + self.sample.variance_df
+        # Beside given errors there is no scale to be estimated, only what comes on top of them.
+        alone = np.isnan(self.sample.errors.extra_variance)
+        k = self.law.n_params + 1.0 + np.where(alone, self.sample.variance_df, 0.0)
+        n = self.sample.n
         rest = n - k - 1.0
         ratio = np.maximum(self.total_ss / n, 1e-300)
         correction = 2 * k * (k + 1) / np.where(rest > 0, rest, 1.0)
@@ -182,6 +193,31 @@ class Estimate:
     def shapes(self) -> tuple[Floats, ...]:
         """Return the shape parameters as a tuple of arrays ``(G,)``."""
         return tuple(self.theta.T)
+
+    def tangent(self) -> Floats:
+        """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
+
+        Those by a shape are taken by the complex step (Squire & Trapp 1998,
+        doi:10.1137/S003614459631241X), so they are exact. A flat curve has none but its level's.
+        """
+        law, z, frame = self.law, self.sample.z, self.sample.frame.expand(1)
+        theta = np.where(np.isnan(self.theta), 1.0, self.theta)
+        columns = [
+            np.broadcast_to(np.asarray(column, dtype=float), self.sample.x.shape)
+            for column in law.columns(z, tuple(t[:, None] for t in theta.T), frame, np)
+        ]
+        for j in range(theta.shape[1]):
+            moved = theta.astype(complex)
+            moved[:, j] += 1j * _STEP
+            shapes = tuple(m[:, None] for m in moved.T)
+            curve = law.offset(z, shapes, frame, np)
+            for k, column in enumerate(law.columns(z, shapes, frame, np)):
+                curve = curve + column * self.coefficients[:, k, None]
+            columns.append(np.broadcast_to(np.imag(curve) / _STEP, self.sample.x.shape))
+        tangent = np.stack(columns, axis=-1)
+        if law.rises:
+            tangent[self.flat, :, law.rises[0] :] = 0.0
+        return tangent
 
     def evaluate(self, terms: Terms) -> Floats:
         """Return a target, given as terms of shape ``(G,)``, at the estimate."""
@@ -227,6 +263,10 @@ def estimate(law: Law, sample: Sample) -> Estimate:
     The curve may only improve with scale (see :attr:`Law.rises`); where the free fit runs the
     wrong way it is repeated under that constraint.
     """
+    return settle(_fit(law, sample), _fit)
+
+
+def _fit(law: Law, sample: Sample) -> Estimate:
     if law.guesses:
         if sample.kernel is not None:
             raise FitError(

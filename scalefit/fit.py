@@ -16,7 +16,7 @@ from .certificate import Certificate, certify
 from .claims import Adjust, claims
 from .diagnostics import diagnose
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain, Implicit
+from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .findings import findings_frame
 from .hypotheses import Evidence
@@ -152,14 +152,13 @@ def fit(
     level = _one_level(level)
     if inference != "union":
         get_inference(inference)
-    laws = resolve(law)
-    error_model = get_noise(noise, variance)
     table = make_table(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
         se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,
     )  # fmt: skip
+    laws = resolve(law, len(table.drivers))
     sample = of_table(table)
-    error_model = error_model or usual_noise(sample, variance)
+    error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
     settings = Settings(error_model, inference, level, seed_of(rng))
     found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
     return found if table.by else found.only()
@@ -182,6 +181,7 @@ def _one_level(level: float) -> float:
 def _assess(
     table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
 ) -> Assessment:
+    table.need_one_driver("a verdict, with its tests and diagnostics,")
     return assess(
         fitted,
         _margins(table, fitted, margin),
@@ -294,6 +294,8 @@ class Fit:
         ``inference="union"`` holds whichever surviving law is true; the others are conditional on
         :attr:`law`.
         """
+        if not isinstance(estimand, Parameter):
+            self.table.need_one_driver("this question")
         level = _one_level(self.settings.level if level is None else level)
         inference = self.settings.inference if inference is None else inference
         if inference == "union":
@@ -334,6 +336,7 @@ class Fit:
         DataFrame
             Driver, estimate, lower, upper, beyond (size over the largest one observed).
         """
+        self.table.need_one_driver("a prediction")
         return prediction_table(
             self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
             _one_level(self.settings.level if level is None else level),

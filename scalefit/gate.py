@@ -74,7 +74,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
     sample = sample.on_link()
     seed = int(np.random.default_rng(rng).integers(2**62))
     scanned = exponents(sample)
-    df = np.maximum(sample.n - 2.0 - sample.variance_df, 1.0)
+    df = np.maximum(sample.n - 2.0 - sample.variance_df - sample.errors.unit_df, 1.0)
     result = np.tile([0.0, 1.0, 0.0, 1.0, 1.0], (len(sample), 1))
     drawn: dict[tuple[float, ...], tuple[Floats, Floats]] = {}
     for g in np.flatnonzero(sample.n_sizes >= 2):
@@ -93,7 +93,7 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         key = tuple(count)
         if key not in drawn:
             drawn[key] = _errors(count, seed)
-        estimated = bool(sample.variance_df[g])
+        estimated = bool(sample.variance_slope_error[g])
         tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
         # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
         bound = scanned.shape[1] * stdtr(df[g], -statistic)

@@ -212,10 +212,12 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
     """Return the scale of one run at sizes ``x``, one per curve, where errors are symmetric.
 
     For normal errors it is the standard deviation. Outside the observed sizes it is held at that
-    of the nearest one.
+    of the nearest one. A run of a new seed has that seed's effect as well.
     """
-    half_slope = 0.5 * estimate.sample.variance_slope
-    sd: Floats = estimate.run_scale * np.exp(half_slope * _nearest_z(estimate, x))
+    own = estimate.run_scale * np.exp(
+        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
+    )
+    sd: Floats = np.sqrt(own**2 + estimate.sample.errors.unit_variance)
     return sd
 
 
@@ -243,7 +245,9 @@ def curve_text(estimate: Estimate, score: str, driver: str) -> str:
         "c": sign * estimate.coefficients[0, 0] if estimate.coefficients.shape[1] else np.nan,
         "b": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] else np.nan,
         "b1": sign * estimate.coefficients[0, 1] if estimate.coefficients.shape[1] > 2 else np.nan,
+        "b2": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] > 2 else np.nan,
         "x0": float(frame.x0[0]),
+        "y0": float(frame.other[0].x0[0]) if frame.other else np.nan,
         "best": float(frame.limit[0]),
     }
     if estimate.law.guesses:

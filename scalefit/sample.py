@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,56 @@ from .kernel import Kernel, free_levels
 from .laws import Frame
 from .table import Table
 
-__all__ = ["Sample", "by_size", "of_table"]
+__all__ = ["Errors", "Sample", "by_size", "of_table"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What an error model knows of G curves beyond the weights; arrays ``(G,)``.
+
+    Parameters
+    ----------
+    variance, df : array
+        Variance of one run of relative variance 1 where the error model gives it, and its degrees
+        of freedom; nan where it is the residual mean square.
+    common_variance, common_df : array
+        Variance of an error that shifts all scores of a curve alike, and its degrees of freedom.
+        It is no part of the residuals: it cancels from gains and belongs to levels.
+    unit_variance, unit_df : array
+        Variance between the effects of crossed seeds, and degrees of freedom spent on them.
+    extra_variance : array
+        Variance of a run beyond its known standard error; nan where none is known.
+    correlation : array
+        Correlation of two rows of one run that are one e-fold of size apart; nan where rows are
+        independent runs.
+    n_effective : array
+        Independent rows that tell as much of the level as the correlated ones; nan where rows are
+        independent runs.
+    """
+
+    variance: Floats
+    df: Floats
+    common_variance: Floats
+    common_df: Floats
+    unit_variance: Floats
+    unit_df: Floats
+    extra_variance: Floats
+    correlation: Floats
+    n_effective: Floats
+
+    @classmethod
+    def independent(cls, n_curves: int) -> Errors:
+        """Return the errors of independent runs, whose variance the residuals tell."""
+        unknown, none = np.full(n_curves, np.nan), np.zeros(n_curves)
+        unlimited = np.full(n_curves, np.inf)
+        return cls(unknown, unknown, none, unlimited, none, none, unknown, unknown, unknown)
+
+    def take(self, rows: Any) -> Errors:
+        """Return the errors of some of the curves."""
+        return Errors(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +98,14 @@ class Sample:
         Number of the cluster (seed) that each run belongs to; of width 0 if that is not known.
     other : array (G, K, D - 1)
         Values of the further drivers, of which a "size" is then a combination.
+    unit : array (G, K, S) of int
+        Seed or training run of each run, numbered from 0 within its curve; -1 where there is none.
+    run_error : array (G, K, S)
+        Known standard error of each run's score; nan where there is none.
+    items : array (G, K)
+        Test items behind each score, the fewest at a size; nan where not known.
+    errors : Errors
+        What the error model knows beyond the weights.
     kernel : Kernel or None
         How unlikely each run is, where the error model is not least squares.
     pure : array (G,)
@@ -69,6 +124,10 @@ class Sample:
     runs: Floats
     cluster: Floats
     other: Floats
+    unit: Ints
+    run_error: Floats
+    items: Floats
+    errors: Errors
     kernel: Kernel | None = None
     pure: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -152,25 +211,26 @@ class Sample:
     @property
     def pure_df(self) -> Floats:
         """Degrees of freedom of the pure error, shape ``(G,)``."""
-        return self.n - self.n_sizes
+        return self.n - self.n_sizes - self.errors.unit_df
 
     def take(self, rows: Any) -> Sample:
         """Return the sample of some of the curves."""
-        return Sample(
-            self.x[rows],
-            self.mean[rows],
-            self.count[rows],
-            self.spread[rows],
-            self.weight[rows],
-            self.frame.map(lambda value: value[rows]),
-            self.variance_slope[rows],
-            self.variance_slope_error[rows],
-            self.variance_df[rows],
-            self.runs[rows],
-            self.cluster[rows],
-            self.other[rows],
-            self.kernel if self.kernel is None else self.kernel.take(rows),
-            self.pure if self.kernel is None else self.pure[rows],
+        arrays = {
+            each.name: value[rows]
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray) and value.size
+        }
+        empty = {
+            each.name: np.zeros((len(arrays["x"]), *value.shape[1:]))
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray)
+            and not value.size
+            and value.ndim > 1
+        }
+        frame = self.frame.map(lambda value: value[rows])
+        kernel = self.kernel if self.kernel is None else self.kernel.take(rows)
+        return replace(
+            self, **(arrays | empty), kernel=kernel, frame=frame, errors=self.errors.take(rows)
         )
 
     def without(self, size: NDArray[np.intp]) -> Sample:
@@ -193,6 +253,8 @@ class Sample:
             spread=self.spread * kept,
             weight=self.weight * kept,
             runs=runs,
+            unit=np.where(kept[:, :, None] > 0, self.unit, -1),
+            run_error=np.where(kept[:, :, None] > 0, self.run_error, np.nan),
             frame=frame,
         )
         if less.kernel is None:
@@ -201,8 +263,15 @@ class Sample:
 
 
 def of_table(table: Table) -> Sample:
-    """Return the curves of a checked table, reduced to equally weighted means at their sizes."""
+    """Return the curves of a checked table, reduced to equally weighted means at their sizes.
+
+    Rows that are means of several runs (roles ``sd`` and ``n``) give the same sizes' means, counts
+    and spreads as the runs would.
+    """
     first, *other = (table.rows[driver].to_numpy(dtype=float) for driver in table.drivers)
+    unit = table.roles.get("run", table.seed)
+    known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
+             if role != "run"}  # fmt: skip
     return by_size(
         first,
         table.rows[table.score].to_numpy(dtype=float),
@@ -211,6 +280,11 @@ def of_table(table: Table) -> Sample:
         np.array([metric.best for metric in table.metrics], dtype=float),
         other,
         pd.factorize(table.rows[table.seed])[0].astype(float) if table.seed else None,
+        n=known.get("n"),
+        sd=known.get("sd"),
+        se=known.get("se"),
+        items=known.get("items"),
+        unit=None if unit is None else pd.factorize(table.rows[unit])[0],
     )
 
 
@@ -222,6 +296,12 @@ def by_size(
     limit: Floats,
     other: Sequence[Floats] = (),
     cluster: Floats | None = None,
+    *,
+    n: Floats | None = None,
+    sd: Floats | None = None,
+    se: Floats | None = None,
+    items: Floats | None = None,
+    unit: NDArray[np.intp] | None = None,
 ) -> Sample:
     """Return runs reduced to equally weighted means at their sizes.
 
@@ -237,6 +317,15 @@ def by_size(
         Further drivers; a size is then a combination of all.
     cluster : array (n,)
         Number of the cluster that each run belongs to, where that is known.
+    n, sd : arrays (n,), optional
+        Each row is the mean of ``n`` runs with standard deviation ``sd``. The single runs are then
+        not known.
+    se : array (n,), optional
+        Known standard error of each score.
+    items : array (n,), optional
+        Test items behind each score.
+    unit : array (n,) of int, optional
+        Seed or training run of each row; by default every row has its own.
     """
     order = np.lexsort((*other[::-1], x, group))
     x, y, group = x[order], y[order], group[order]
@@ -245,16 +334,22 @@ def by_size(
     starts[1:] = group[1:] != group[:-1]
     for values in (x, *other):
         starts[1:] |= values[1:] != values[:-1]
+    first_row = np.flatnonzero(starts)
     cell = np.cumsum(starts) - 1
-    count: Floats = np.asarray(np.bincount(cell), dtype=np.float64)
-    mean = np.bincount(cell, weights=y) / count
-    centred = y - mean[cell]
-    mean = mean + np.bincount(cell, weights=centred) / count  # second pass: exact to rounding
-    spread = np.bincount(cell, weights=(y - mean[cell]) ** 2)
+    of_row = np.ones(len(x)) if n is None else n[order]
+    count = np.bincount(cell, weights=of_row)
+    mean = np.bincount(cell, weights=of_row * y) / count
+    # A second pass makes the mean exact to rounding.
+    mean = mean + np.bincount(cell, weights=of_row * (y - mean[cell])) / count
+    between = np.bincount(cell, weights=of_row * (y - mean[cell]) ** 2)
     # Values that are equal in every digit have no spread, whatever rounding makes of their mean.
-    top = np.maximum.reduceat(y, np.flatnonzero(starts))
-    same = top == np.minimum.reduceat(y, np.flatnonzero(starts))
-    mean, spread = np.where(same, top, mean), np.where(same, 0.0, spread)
+    top = np.maximum.reduceat(y, first_row)
+    same = top == np.minimum.reduceat(y, first_row)
+    mean, spread = np.where(same, top, mean), np.where(same, 0.0, between)
+    if sd is not None:
+        spread = spread + np.bincount(
+            cell, weights=np.where(of_row > 1, (of_row - 1.0) * sd[order] ** 2, 0.0)
+        )
     owner = group[starts]
     n_sizes = np.bincount(owner)
     column = np.arange(len(owner)) - np.repeat(np.cumsum(n_sizes) - n_sizes, n_sizes)
@@ -266,28 +361,44 @@ def by_size(
         table[owner, column] = values
         return table
 
-    zeros = np.zeros(shape[0])
+    zeros, unknown = np.zeros(shape[0]), np.full(shape[0], np.nan)
     sizes = spread_out(x[starts], x[starts][last])
     others = [spread_out(values[starts], values[starts][last]) for values in other]
     counts = spread_out(count, zeros)
     frame = _frame(sizes, counts > 0, sign, limit)
     if others:
         frame = replace(frame, other=tuple(_frame(v, counts > 0, sign, limit) for v in others))
-    means = spread_out(mean, mean[last])
-    spreads = spread_out(spread, zeros)
-    place = np.arange(len(x)) - np.flatnonzero(starts)[cell]
+    place = np.arange(len(x)) - first_row[cell]
+    width = int(np.bincount(cell).max()) if n is None else 0
 
-    def arranged(values: Floats | None) -> Floats:
-        slots = np.full((*shape, 0 if values is None else int(count.max())), np.nan)
-        if values is not None:
-            slots[owner[cell], column[cell], place] = values
-        return slots
+    def of_each_run(values: NDArray[Any] | None, missing: float) -> Any:
+        table = np.full((*shape, width), missing, dtype=None if values is None else values.dtype)
+        if values is not None and width:
+            table[owner[cell], column[cell], place] = values
+        return table
 
+    known = None if cluster is None else cluster[order]
+    numbered = np.arange(len(x)) if unit is None else unit[order]
+    fewest = None if items is None else np.minimum.reduceat(items[order], first_row)
     return Sample(
-        sizes, means, counts, spreads, counts.copy(), frame, zeros, zeros, zeros,
-        arranged(y), arranged(None if cluster is None else cluster[order]),
-        np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
+        sizes, spread_out(mean, mean[last]), counts, spread_out(spread, zeros), counts.copy(),
+        frame, zeros, zeros, zeros,
+        runs=of_each_run(y, np.nan),
+        cluster=np.zeros((*shape, 0)) if known is None else of_each_run(known, np.nan),
+        other=np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
+        unit=of_each_run(_within(group, numbered), -1),
+        run_error=of_each_run(None if se is None else se[order], np.nan),
+        items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
+        errors=Errors.independent(shape[0]),
     )  # fmt: skip
+
+
+def _within(group: NDArray[np.intp], unit: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return units numbered from 0 within each group."""
+    pairs, code = np.unique(np.stack([group, unit]), axis=1, return_inverse=True)
+    first = np.searchsorted(pairs[0], np.arange(group.max() + 1))
+    numbered: NDArray[np.intp] = np.ravel(code) - first[group]
+    return numbered
 
 
 def _frame(sizes: Floats, inside: NDArray[np.bool_], sign: Floats, limit: Floats) -> Frame:

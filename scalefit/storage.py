@@ -20,9 +20,10 @@ from .findings import Finding
 from .inference import Bootstrap
 from .laws import LAWS, get_law
 from .metrics import Metric
-from .noise import NOISES, Noise
-from .sample import Sample, of_table
+from .noise import NOISES, Noise, restored
+from .sample import Errors, Sample, of_table
 from .selection import Candidates, surviving_laws
+from .settle import with_errors
 from .solvers.separable import Solution
 from .table import Table
 
@@ -87,6 +88,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
                 "inflation": e.inflation,
                 "kernel": None if e.sample.kernel is None else asdict(cast("Any", e.sample.kernel)),
                 "pure": e.sample.pure,
+                "errors": {f.name: getattr(e.sample.errors, f.name) for f in fields(Errors)},
                 "solution": {f.name: getattr(e.solution, f.name) for f in fields(Solution)},
             }
             for e in fit.candidates.estimates
@@ -144,8 +146,7 @@ def _fit_of(content: dict[str, Any]) -> Fit:
         group_findings=tuple(tuple(Finding(**f) for f in g) for g in part["group_findings"]),
     )
     settings = content["settings"]
-    options = settings.pop("noise")
-    noise = NOISES[options.pop("name")](**options)
+    noise = restored(**settings.pop("noise"))
     if isinstance(settings["inference"], dict):
         settings["inference"] = Bootstrap(**settings["inference"])
     sample = noise.weigh(of_table(table))
@@ -187,9 +188,10 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
         }
         kernel = replace(cast("Any", sample.kernel), **free)
         sample = replace(sample, kernel=kernel, pure=_array(item["pure"]))
+    errors = Errors(**{key: _array(value) for key, value in item["errors"].items()})
     return Estimate(
         law,
-        sample,
+        with_errors(sample, errors),
         Solution(
             solution.u.reshape(1, q), solution.rss, solution.curvature.reshape(1, q, q),
             solution.gradient, solution.n_basins, solution.runner_up,

@@ -108,6 +108,14 @@ class Table:
         """Number of curves."""
         return len(self.keys)
 
+    def need_one_driver(self, what: str) -> None:
+        """Raise TableError, saying what cannot be answered, if there are several drivers."""
+        if len(self.drivers) > 1:
+            raise TableError(
+                f"{what} needs one driver; this table has {' and '.join(self.drivers)}: fit each "
+                "at a fixed value of the other"
+            )
+
     def label(self, i: int) -> str:
         """Return curve ``i`` in words, such as ``"model=scVI, dataset=lung"``."""
         return key_label(self.by, self.keys[i])

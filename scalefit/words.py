@@ -64,8 +64,10 @@ def _amount(gain: Interval) -> str:
 
 def one_line(fit: Fit) -> str:
     """Return the fit in one line, for a repr."""
-    found = fit.saturation()
     name = f" {fit.label}" if fit.label else ""
+    if len(fit.table.drivers) > 1:
+        return f"<Fit{name}: {fit.law.name} of {' and '.join(fit.table.drivers)}>"
+    found = fit.saturation()
     gain = interval_text(*_three(found.gain))
     return (
         f"<Fit{name}: {fit.law.name}, {found.verdict} ({found.strength}), "
@@ -75,9 +77,9 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
+    several = len(fit.table.drivers) > 1  # of which there is no verdict
     lines = [
-        answer(fit),
-        "",
+        *([] if several else [answer(fit), ""]),
         *(f"{name:<10}{text}" for name, text in facts(fit)),
         "",
         table_text(parameters_text(fit.params)),
@@ -85,7 +87,7 @@ def summary(fit: Fit) -> str:
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
     ]
-    told = cautions(fit)
+    told = [] if several else cautions(fit)
     if told:
         lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)

@@ -118,7 +118,7 @@ def test_options_reach_the_fit(run):
     assert settings["inference"] == "wald"
     assert settings["level"] == 0.9
     assert settings["seed"] == 7
-    assert settings["noise"] == {"variance": "constant"}
+    assert settings["noise"] == {"variance": "constant", "seeds": "nested"}
     assert sorted(law["law"] for law in content["curves"][0]["laws"]) == [
         "constant", "hill", "power",
     ]  # fmt: skip
@@ -144,7 +144,7 @@ def test_drivers_are_one_name_or_two():
     ],
 )
 def test_columns_of_errors_items_and_runs_are_named(run, folder, options, code):
-    runs(f1_se=0.005, k=3, job=range(15)).to_csv(folder / "errors.csv", index=False)
+    runs(f1_se=0.005, k=3, job=[0, 1, 2] * 5).to_csv(folder / "errors.csv", index=False)
     content = json.loads(run("fit", "errors.csv", *options, "--json").stdout)
     assert code in content["code"]
     wrong = run("fit", "errors.csv", "--se", "f1_es", code=2)

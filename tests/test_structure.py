@@ -28,12 +28,12 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate"),
+    "estimate": (3, "estimate settle"),
     "inference": (4, "inference"),
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses",
+        "breakpoint secant claims hypotheses measurement",
     ),
     "telling": (6, "words storage _drawing plots backtest_plot"),
     "face": (7, "fit"),

@@ -22,6 +22,7 @@ from scipy.special import stdtr, stdtrit
 from ..estimands import Estimand
 from ..estimate import Estimate
 from ..solvers.separable import Problem
+from .bootstrap import Bootstrap
 from .interval import Intervals
 from .profile import profile
 
@@ -57,7 +58,8 @@ def t_against(
     value : array (G,)
         Value of the target under test.
     inference : callable
-        Whose bounds the test shall agree with.
+        Whose bounds the test shall agree with. Draws are too few to search for a level among them,
+        so that the profile stands in for a bootstrap.
 
     Returns
     -------
@@ -66,6 +68,7 @@ def t_against(
         degrees of freedom of :attr:`Estimate.scale`, ``stdtr(df, -t)`` is the p value of "the
         target is at least the value", and ``stdtr(df, t)`` that of "it is at most the value".
     """
+    inference = profile if isinstance(inference, Bootstrap) else inference
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     centre = estimate.evaluate(terms)
     side = np.where(value >= centre, 1.0, -1.0)

@@ -31,8 +31,6 @@ Bools = NDArray[np.bool_]
 
 #: Numbers in one work array, and draws of one curve that are refitted at once.
 _BLOCK, _AT_ONCE = 4_000_000, 4_000
-#: Draws that bound a 95 % interval by the second one from the outside.
-_FEWEST = 79
 #: Ratio of two widths beyond which they disagree.
 _APART = 1.25
 #: Kinds that are known and not offered, with the reason.
@@ -66,10 +64,9 @@ class Bootstrap:
     -----
     Percentile intervals: the k-th smallest and the k-th greatest value of the target over all
     draws, ``k = (draws + 1) (1 - level) / 2`` rounded down (Davison & Hinkley 1997, section
-    5.3.1). A level too high for the draws, ``k = 0``, leaves the interval open. A draw in which
-    the target is infinite, or in which the search ended on a bound beyond which the target would
-    move on, counts as infinite; one in which it has no value counts at both ends. So a bound is
-    open where the draws do not limit the target.
+    5.3.1). A draw in which the target is infinite, or in which the search ended on a bound beyond
+    which the target would move on, counts as infinite; one in which it has no value counts at both
+    ends. So a bound is open where the draws do not limit the target.
 
     Examples
     --------
@@ -97,8 +94,8 @@ class Bootstrap:
                 + nearest(str(self.kind), list(KINDS))
             )
         whole = isinstance(self.draws, (int, np.integer)) and not isinstance(self.draws, bool)
-        if not (whole and self.draws >= _FEWEST):
-            raise FitError(f"draws={self.draws!r}; give a whole number from {_FEWEST}, such as 999")
+        if not (whole and self.draws > 0):
+            raise FitError(f"draws={self.draws!r}; give a whole number above 0, such as 999")
         object.__setattr__(self, "rng", seed_of(self.rng))
 
     @property
@@ -114,8 +111,7 @@ class Bootstrap:
 
         Parameters, returns and errors are those of :func:`~scalefit.inference.profile.profile`.
         """
-        outside = (self.draws + 1) * (1.0 - np.asarray(check_level(level))) / 2.0
-        rank = np.floor(np.broadcast_to(outside, (len(estimate),)) + 1e-9).astype(np.intp)
+        rank = np.broadcast_to(self._rank(check_level(level)), (len(estimate),))
         law = estimate.law
         value = estimate.evaluate(estimand.terms(law, estimate.shapes(), estimate.sample.frame, np))
         lower, upper = np.full(len(estimate), -np.inf), np.full(len(estimate), np.inf)
@@ -137,6 +133,17 @@ class Bootstrap:
         label = f"{self.label}, given {law.name}"
         found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
         return refuse(found, estimate, estimand)
+
+    def _rank(self, level: Any) -> Any:
+        """Return the rank of the draw that bounds the interval, counted from the outside."""
+        rank = np.floor((self.draws + 1) * (1.0 - np.asarray(level)) / 2.0 + 1e-9).astype(int)
+        if np.any(rank < 1):
+            need = int(np.ceil(2.0 / (1.0 - np.max(level)) - 1e-9)) - 1
+            raise FitError(
+                f"draws={self.draws} cannot bound a {100 * np.max(level):g} % interval; "
+                f"use draws={max(need, 999)}"
+            )
+        return rank
 
     def _refit(self, fitted: Estimate) -> _Refits:
         """Fit the law to new tables of each curve."""
@@ -228,14 +235,9 @@ class _Refits:
 
 
 def _smallest(values: Floats, rank: NDArray[np.intp]) -> Floats:
-    """Return the value of a rank ``(G,)`` from below, values that do not exist coming first.
-
-    No value has rank 0: nothing limits what lies beyond the last draw.
-    """
+    """Return the value of a rank ``(G,)`` from below, values that do not exist coming first."""
     ordered = np.sort(np.where(np.isnan(values), -np.inf, values), axis=1)
-    nothing = np.full((len(ordered), 1), -np.inf)
-    ordered = np.concatenate([nothing, ordered], axis=1)
-    return np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]
+    return np.take_along_axis(ordered, rank[:, None] - 1, axis=1)[:, 0]
 
 
 def _distinct(fitted: Estimate) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,18 @@ def followed_ends(estimate: Estimate, estimand: Estimand, cut: Floats) -> tuple[
 
     Derivatives of the target in the shapes are taken by the complex step.
     """
-    law, frame = estimate.law, estimate.sample.frame
+    law = estimate.law
 
-    def target(coefficients: Floats, u: Floats) -> tuple[Floats, Floats]:
+    def target(coefficients: Floats, u: Floats, rows: Any) -> tuple[Floats, Floats]:
+        frame, asked = estimate.sample.frame.map(lambda v: v[rows]), estimand.take(rows)
         theta = [shape.coordinate.to_theta(u[:, k]) for k, shape in enumerate(law.shapes)]
-        terms = estimand.terms(law, tuple(theta), frame, np)
+        terms = asked.terms(law, tuple(theta), frame, np)
         shape = (len(u),)
         slopes = [np.broadcast_to(np.asarray(w, dtype=float), shape) for w in terms.weights]
         for k, own in enumerate(law.shapes):
             moved: list[NDArray[np.complexfloating]] = [t.astype(complex) for t in theta]
             moved[k] = moved[k] + 1j * _STEP
-            value = estimand.terms(law, tuple(moved), frame, np).value(coefficients)
+            value = asked.terms(law, tuple(moved), frame, np).value(coefficients)
             slopes.append(np.imag(value) / _STEP * own.coordinate.slope(u[:, k]))
         value = np.broadcast_to(np.asarray(terms.value(coefficients), dtype=float), shape)
         return value, np.nan_to_num(np.stack(slopes, axis=1))

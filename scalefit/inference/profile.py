@@ -24,6 +24,7 @@ from scipy.special import stdtrit
 from ..estimands import Beyond, Estimand
 from ..estimate import Estimate, pose, smooth
 from ..solvers.separable import Search
+from .common_mode import scale_of, widened
 from .constrained import constrained_ends
 from .followed import followed_ends
 from .interval import Intervals, check_level
@@ -94,7 +95,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     value = estimate.evaluate(terms)
     estimate = smooth(estimate)
-    variance, df = estimate.scale
+    variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
     if estimate.law.n_drivers > 1:
@@ -102,7 +103,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
-        return Intervals(value, lower, upper, level, label)
+        return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     q = len(estimate.law.shapes)
     points = 2500 if q >= 2 else _GLOBAL + _LOCAL
@@ -114,7 +115,7 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
-    return refuse(found, estimate, estimand)
+    return refuse(widened(found, estimate, estimand), estimate, estimand)
 
 
 def _hull(

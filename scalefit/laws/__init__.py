@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..errors import LawError, nearest
+from .additive import ADDITIVE
 from .broken_power import BROKEN_POWER
 from .broken_power_2 import BROKEN_POWER_2
 from .broken_stick import BROKEN_STICK
@@ -23,6 +24,7 @@ from .shifted_power import SHIFTED_POWER
 __all__ = [
     "AUTO",
     "LAWS",
+    "TWO_DRIVERS",
     "Frame",
     "Law",
     "Parameter",
@@ -40,6 +42,8 @@ AUTO: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EX
 LAWS: tuple[Law, ...] = (
     *AUTO, SHIFTED_POWER, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
 )  # fmt: skip
+#: The laws of two drivers.
+TWO_DRIVERS: tuple[Law, ...] = (ADDITIVE,)
 
 
 def get_law(name: str) -> Law:
@@ -50,19 +54,35 @@ def get_law(name: str) -> Law:
     >>> get_law("hill")
     <Law hill: lower + (upper - lower) / (1 + (half_size / x)^slope)>
     """
-    for law in LAWS:
+    for law in (*LAWS, *TWO_DRIVERS):
         if law.name == name:
             return law
-    names = [law.name for law in LAWS]
+    names = [law.name for law in (*LAWS, *TWO_DRIVERS)]
     raise LawError(
         f"no law named {name!r}; the laws are {', '.join(names)}" + nearest(str(name), names)
     )
 
 
-def resolve(law: str | Law | Iterable[str | Law]) -> tuple[Law, ...]:
-    """Return the candidate laws that a user's ``law=`` asks for; ``"auto"`` means :data:`AUTO`."""
+def resolve(law: str | Law | Iterable[str | Law], n_drivers: int = 1) -> tuple[Law, ...]:
+    """Return the candidate laws that a user's ``law=`` asks for.
+
+    ``"auto"`` means :data:`AUTO`, or :data:`TWO_DRIVERS` for a table of two drivers. A user's own
+    function takes any number of them.
+    """
+    chosen = _named(law, AUTO if n_drivers == 1 else TWO_DRIVERS)
+    for item in chosen:
+        if not item.guesses and item.n_drivers != n_drivers:
+            have = "1 driver" if n_drivers == 1 else f"{n_drivers} drivers"
+            raise LawError(
+                f"law {item.name!r} has {item.n_drivers}, the table {have}; name the drivers with "
+                "drivers=, or another law"
+            )
+    return chosen
+
+
+def _named(law: str | Law | Iterable[str | Law], usual: tuple[Law, ...]) -> tuple[Law, ...]:
     if isinstance(law, str):
-        return AUTO if law == "auto" else (get_law(law),)
+        return usual if law == "auto" else (get_law(law),)
     if isinstance(law, Law):
         return (law,)
     try:
@@ -96,7 +116,7 @@ def laws() -> pd.DataFrame:
             "min_decades": law.min_decades,
             "source": law.source,
         }
-        for law in LAWS
+        for law in (*LAWS, *TWO_DRIVERS)
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "law"

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
-from .gaussian import Gaussian, Variance, variance_slope
+from .autoregressive import Autoregressive
+from .binomial import Binomial
+from .gaussian import Gaussian, Seeds, Variance, variance_slope
+from .known_error import KnownError
 from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student
 
 __all__ = [
     "NOISES",
+    "Autoregressive",
+    "Binomial",
     "Gaussian",
     "Hoffmann",
     "Huber",
+    "KnownError",
     "Lad",
     "LogNormal",
     "Noise",
+    "Seeds",
     "Student",
     "Variance",
     "get_noise",
+    "restored",
     "usual_noise",
     "variance_slope",
 ]
@@ -47,25 +55,58 @@ class Noise(Protocol):
         """Return the sample with the weights, and the kernel, of this error model."""
 
 
-#: Every error model that a name can ask for.
-NOISES: dict[str, Callable[..., Noise]] = {"gaussian": Gaussian, **LIKELIHOODS}
+#: Every error model, by name.
+NOISES: dict[str, Callable[..., Noise]] = {
+    "gaussian": Gaussian,
+    **LIKELIHOODS,
+    "known_error": KnownError,
+    "binomial": Binomial,
+    "autoregressive": Autoregressive,
+}
+#: The error model of a table with a column of this role, where none is named.
+_DEFAULTS = {"se": "known_error", "run": "autoregressive"}
 
 
-def get_noise(noise: str | Noise | None, variance: Variance = "auto") -> Noise | None:
-    """Return the error model that ``noise=`` and ``variance=`` ask for; None leaves it open."""
-    if variance not in ("auto", "constant", "power"):
-        raise ScalefitError(
-            f"variance={variance!r}; use 'auto', 'constant' or 'power'"
-            + nearest(str(variance), ["auto", "constant", "power"])
-        )
+def get_noise(
+    noise: str | Noise | None, variance: Variance = "auto", roles: Collection[str] = ()
+) -> Noise | None:
+    """Return the error model that ``noise=``, ``variance=`` and the table's columns ask for.
+
+    Parameters
+    ----------
+    noise : str, Noise or None
+        None: known errors where there is a column of standard errors, an autoregression where
+        rows are checkpoints of runs; else the answer is None, and :func:`usual_noise` decides.
+    variance : {"auto", "constant", "power"}
+        For the error models that estimate it.
+    roles : collection of str
+        Roles of the table's further columns.
+    """
     if noise is not None and not isinstance(noise, str):
         return noise
-    if noise is not None and noise not in NOISES:
+    if noise is None:
+        asked = [_DEFAULTS[role] for role in _DEFAULTS if role in roles]
+        if len(asked) > 1:
+            raise ScalefitError(
+                "se= and run= ask for different error models; name one, as in noise='known_error'"
+            )
+        if not asked:
+            Gaussian(variance)
+            return None
+        noise = asked[0]
+    if noise not in NOISES:
         raise ScalefitError(
-            f"no noise named {noise!r}; the noises are {', '.join(NOISES)}"
-            + nearest(noise, list(NOISES))
+            f"no noise named {noise!r}; the noises are {', '.join(NOISES)}" + nearest(noise, NOISES)
         )
-    return None if noise is None else NOISES[noise](variance=variance)
+    if variance == "auto":
+        return NOISES[noise]()
+    Gaussian(variance)  # refuses what is no variance at all
+    if noise in _DEFAULTS.values():
+        raise ScalefitError(
+            f"variance={variance!r} has no meaning for noise={noise!r}, which has its own; leave "
+            "it out"
+        )
+    return NOISES[noise](variance=variance)
 
 
 def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:
@@ -77,3 +118,8 @@ def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:
     if np.all(losses) and sample.runs.shape[2] and np.nanmin(sample.runs) > 0:
         return Student(variance)
     return Gaussian(variance)
+
+
+def restored(name: str, **options: Any) -> Noise:
+    """Return the error model of a name with the options of its record."""
+    return NOISES[name](**options)

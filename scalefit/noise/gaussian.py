@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
-from ..errors import ScalefitError
+from ..errors import ScalefitError, nearest
 from ..sample import Sample
+from .crossed import without_seed_effects
 
-__all__ = ["Gaussian", "Variance", "variance_slope", "vary"]
+__all__ = ["Gaussian", "Seeds", "Variance", "variance_slope", "vary"]
 
 Floats = NDArray[np.float64]
 Variance = Literal["auto", "constant", "power"]
+Seeds = Literal["nested", "crossed"]
 
 #: Prior standard deviation of the slope of the log variance, per e-fold of the driver.
 _PRIOR_SLOPE = 0.7
@@ -39,6 +41,10 @@ class Gaussian:
         ``"power"``: the variance of one run is a power of the driver; its exponent is estimated
         from the replicates and shrunken towards zero. ``"constant"``: it is the same at every
         size. ``"auto"``: "power" where at least three sizes have replicates, else "constant".
+    seeds : {"nested", "crossed"}
+        ``"nested"``: runs are independent, whatever their seeds are called. ``"crossed"``: a seed
+        means the same at all sizes (the same order of the data, the same subsets grown larger), and
+        shifts all its runs alike: that belongs to levels, and cancels from gains.
 
     Notes
     -----
@@ -50,6 +56,18 @@ class Gaussian:
     """
 
     variance: Variance = "auto"
+    seeds: Seeds = "nested"
+
+    def __post_init__(self) -> None:
+        for option, given, known in (
+            ("variance", self.variance, ("auto", "constant", "power")),
+            ("seeds", self.seeds, ("nested", "crossed")),
+        ):
+            if given not in known:
+                raise ScalefitError(
+                    f"{option}={given!r}; use {', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+                    + nearest(str(given), known)
+                )
 
     @property
     def name(self) -> str:
@@ -59,10 +77,15 @@ class Gaussian:
     @property
     def words(self) -> str:
         """The errors in words."""
-        return f"normal with a variance of one run {_WORDS[self.variance]}"
+        text = f"normal with a variance of one run {_WORDS[self.variance]}"
+        if self.seeds == "crossed":
+            text += "; a shift common to all runs of a seed was added to statements about levels"
+        return text
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with its weights set by this error model."""
+        if self.seeds == "crossed":
+            sample = without_seed_effects(sample)
         return vary(sample, self.variance)
 
 

@@ -19,8 +19,9 @@ from .newton import FINE, Model, Optimum, Rows, edge, minimise
 __all__ = ["Joint", "joint_ends", "polish"]
 
 Floats = NDArray[np.float64]
-#: Returns a target ``(G,)`` and its gradient ``(G, p + q)`` at coefficients and shapes.
-Target = Callable[[Floats, Floats], tuple[Floats, Floats]]
+#: Returns a target ``(B,)`` and its gradient ``(B, p + q)`` at coefficients and shapes of the
+#: curves with given numbers.
+Target = Callable[[Floats, Floats, Any], tuple[Floats, Floats]]
 #: Times the target is linearised anew on the edge; four are typical.
 _ROUNDS = 12
 
@@ -92,12 +93,12 @@ def joint_ends(
     low, high = problem.bounds()
     ends = []
     for side in (-1.0, 1.0):
-        result, pull = target(best.state[:, :p], best.state[:, p:-1])
+        result, pull = target(best.state[:, :p], best.state[:, p:-1], np.arange(len(u)))
         result = result.copy()
         left = np.arange(len(u))
         for _ in range(_ROUNDS):
             _, state = edge(every.take(left), best.take(left), pull, cut[left], side)
-            value, pull = target(state[:, :p], state[:, p:-1])
+            value, pull = target(state[:, :p], state[:, p:-1], left)
             size = np.maximum(np.abs(value), np.abs(result[left]))
             going = side * (value - result[left]) > 1e-7 * size
             result[left] = side * np.maximum(side * value, side * result[left])

@@ -1,0 +1,229 @@
+"""What of an error model depends on the law, and is found by restricted maximum likelihood.
+
+The parameter of the error model (the variance beyond known standard errors, the correlation of
+checkpoints) maximises the restricted likelihood of the residuals from the curve's tangent at the
+least-squares optimum (Harville 1977, doi:10.1080/01621459.1977.10480998; Lindstrom & Bates 1990,
+doi:10.2307/2532087):
+
+    -2 l = log|V| + log|J' V^-1 J| - log|J' J| + r' V^-1 r.
+
+The columns of J include the derivatives by the shapes: without them the shapes would be fitted at
+no cost in degrees of freedom, and the variance come out too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .noise.known_error import reweighted, weighted_runs
+from .sample import Errors, Sample
+from .solvers.linear import Projection, project
+
+if TYPE_CHECKING:
+    from .estimate import Estimate
+    from .laws import Law
+
+__all__ = ["mean_correlation", "settle", "with_errors"]
+
+Floats = NDArray[np.float64]
+#: Points of the first scan and of each of the closer ones, and how many of these.
+_POINTS, _NEAR, _ZOOMS = 33, 9, 6
+#: Fits and error models are settled in turn; a handful of turns is usual.
+_TURNS, _EAGER = 40, 8
+_SETTLED = 1e-7
+#: The largest correlation of neighbouring checkpoints that is looked for.
+_TOP_CORRELATION = 0.999
+
+
+def settle(fitted: Estimate, fit: Callable[[Law, Sample], Estimate]) -> Estimate:
+    """Return the estimate with what its error model left open, refitted where that changes it."""
+    errors = fitted.sample.errors
+    if np.isfinite(errors.extra_variance).any():
+        return _with_extra_variance(fitted, fit)
+    if np.isfinite(errors.correlation).any():
+        return _with_correlation(fitted)
+    return fitted
+
+
+def _with_extra_variance(fitted: Estimate, fit: Callable[[Law, Sample], Estimate]) -> Estimate:
+    """Return the fit weighted by known errors and the most likely extra variance.
+
+    Degrees of freedom are those of the residuals where there is extra variance, and without limit
+    where the known errors are all there is.
+    """
+    law, sample = fitted.law, fitted.sample
+    typical = np.exp(2.0 * np.nanmean(np.log(sample.run_error), axis=(1, 2)))
+    extra = np.zeros(len(sample))
+    rows, part = np.arange(len(sample)), fitted
+    for turn in range(_TURNS):
+        found = _extra_variance(part, typical[rows])
+        if turn >= _EAGER:  # the few that go round in circles
+            found = 0.5 * (found + extra[rows])
+        moved = np.abs(found - extra[rows]) > _SETTLED * (found + typical[rows])
+        extra[rows] = found
+        rows = rows[moved]
+        if not rows.size:
+            break
+        part = fit(law, reweighted(sample.take(rows), extra[rows]))
+    fitted = fit(law, reweighted(sample, extra))
+    df = np.where(extra > 0, np.maximum(fitted.residual_df, 1.0), np.inf)
+    return _with(fitted, df=df)
+
+
+def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
+    sample = fitted.sample
+    tangent = list(np.moveaxis(fitted.tangent(), -1, 0)[:, :, None, :])
+    curve = sample.frame.sign[:, None] * fitted.fitted()
+    runs = sample.frame.sign[:, None, None] * sample.runs
+    # Far above any extra variance that the scores have room for.
+    room = 4.0 * np.nanvar(sample.runs, axis=(1, 2)) + typical
+    small = 1e-3 * typical
+    reach = np.log1p(room / small)
+
+    def variance(place: Floats) -> Floats:
+        above: Floats = small[:, None] * np.expm1(reach[:, None] * place)
+        return above
+
+    def deviance(place: Floats) -> Floats:
+        total, mean, within, log_variance = weighted_runs(
+            runs[:, None], sample.run_error[:, None], variance(place)
+        )
+        residual = np.where(total > 0, mean - curve[:, None, :], 0.0)
+        fit = project(tangent, residual, total, rising=False)
+        sum_of_squares: Floats = within.sum(axis=-1) + fit.rss
+        return sum_of_squares + log_variance + _log_determinant(fit)
+
+    found: Floats = variance(_minimum(deviance, len(sample))[:, None])[:, 0]
+    return found
+
+
+def _with_correlation(fitted: Estimate) -> Estimate:
+    """Return the fit with the most likely correlation of the rows of one run.
+
+    The curve stays that of least squares, which is unbiased whatever the correlation is.
+    """
+    sample = fitted.sample
+    n_curves = len(sample)
+    order, present, first = _rows(sample)
+    z = np.take_along_axis(np.repeat(sample.z[:, :, None], sample.runs.shape[2], 2)
+                           .reshape(n_curves, -1), order, 1)  # fmt: skip
+    gap = np.where(first | ~present, np.nan, np.diff(z, axis=1, prepend=np.nan))
+    alone = np.all(np.isnan(gap), axis=1)
+    typical = np.nanmedian(np.where(alone[:, None], 1.0, gap), axis=1)
+    steps = np.where(np.isnan(gap), np.inf, gap / typical[:, None])
+    curve = np.repeat(fitted.fitted()[:, :, None], sample.runs.shape[2], 2)
+    residual = (sample.runs - curve).reshape(n_curves, -1)
+    residual = np.where(present, np.take_along_axis(residual, order, 1), 0.0)
+    tangent = np.repeat(fitted.tangent()[:, :, None, :], sample.runs.shape[2], 2)
+    tangent = np.take_along_axis(tangent.reshape(n_curves, -1, tangent.shape[-1]),
+                                 order[:, :, None], 1)  # fmt: skip
+    columns = [np.where(present, column, 0.0) for column in np.moveaxis(tangent, -1, 0)]
+    df = np.maximum(sample.n - fitted.law.n_params, 1.0)
+
+    def whitened(place: Floats) -> tuple[Projection, Floats]:
+        """Return the fit to what is new in each row, and the log variances of what is new."""
+        rho = (_TOP_CORRELATION * place)[:, :, None]
+        share = np.where(np.isinf(steps)[:, None, :], 0.0, rho ** np.where(
+            np.isinf(steps), 0.0, steps)[:, None, :])  # fmt: skip
+        left = np.sqrt(np.maximum(1.0 - share**2, 1e-9))
+
+        def new(values: Floats) -> Floats:
+            before = np.roll(values, 1, axis=1)
+            return (values[:, None, :] - share * before[:, None, :]) / left
+
+        fit = project(
+            [new(column) for column in columns], new(residual),
+            present[:, None, :].astype(float), rising=False,
+        )  # fmt: skip
+        return fit, 2.0 * np.where(present[:, None, :], np.log(left), 0.0).sum(axis=-1)
+
+    def deviance(place: Floats) -> Floats:
+        fit, log_variance = whitened(place)
+        size = np.maximum(fit.rss, 1e-300)
+        return df[:, None] * np.log(size) + log_variance + _log_determinant(fit)
+
+    place = np.where(alone, 0.0, _minimum(deviance, n_curves))
+    rho = _TOP_CORRELATION * place
+    fit, _ = whitened(place[:, None])
+    with np.errstate(divide="ignore"):
+        correlation = np.exp(np.log(rho) / typical)
+    settled = _with(fitted, correlation=correlation)
+    shared = mean_correlation(settled.sample)
+    count = sample.count
+    n_effective = count.sum(axis=1) ** 2 / np.einsum("gk,gkl,gl->g", count, shared, count)
+    return _with(
+        settled,
+        variance=fit.rss[:, 0] / df,
+        df=np.maximum(n_effective - fitted.law.n_params, 1.0),
+        n_effective=n_effective,
+    )
+
+
+def mean_correlation(sample: Sample) -> Floats:
+    """Return the covariance of the sizes' means for unit variance of one run, ``(G, K, K)``.
+
+    Two rows of one run are correlated by ``correlation ** |log size ratio|``, rows of different
+    runs are independent.
+    """
+    present = sample.unit >= 0
+    units = np.arange(max(int(sample.unit.max(initial=-1)) + 1, 1))
+    member = (present[..., None] & (sample.unit[..., None] == units)).sum(axis=2).astype(float)
+    shared = np.einsum("gku,glu->gkl", member, member)
+    apart = np.abs(sample.z[:, :, None] - sample.z[:, None, :])
+    likeness = sample.errors.correlation[:, None, None] ** apart
+    inverse = 1.0 / np.where(sample.count > 0, sample.count, np.inf)
+    covariance: Floats = shared * likeness * inverse[:, :, None] * inverse[:, None, :]
+    return covariance
+
+
+def _rows(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return an order of all rows by run, then size; which exist, and which are first of a run."""
+    n_curves, n_sizes, _ = sample.runs.shape
+    unit = np.where(sample.unit < 0, np.iinfo(np.int32).max, sample.unit)
+    key = (unit * n_sizes + np.arange(n_sizes)[:, None]).reshape(n_curves, -1)
+    order = np.argsort(key, axis=1, kind="stable")
+    unit = np.take_along_axis(unit.reshape(n_curves, -1), order, 1)
+    first = np.diff(unit, axis=1, prepend=-1) != 0
+    return order, unit < np.iinfo(np.int32).max, first
+
+
+def with_errors(sample: Sample, errors: Errors) -> Sample:
+    """Return the sample as it is once the error model is settled to ``errors``."""
+    if np.isfinite(errors.extra_variance).any():
+        sample = reweighted(sample, errors.extra_variance)
+    return replace(sample, errors=errors)
+
+
+def _with(fitted: Estimate, **known: Floats) -> Estimate:
+    errors = replace(fitted.sample.errors, **known)
+    return replace(fitted, sample=replace(fitted.sample, errors=errors))
+
+
+def _log_determinant(fit: Projection) -> Floats:
+    """Return ``log |J' V^-1 J|`` over the columns that tell something of their own."""
+    alone = np.isfinite(fit.norms) & (fit.norms > 0)
+    total: Floats = np.log(np.where(alone, fit.norms, 1.0)).sum(axis=-1)
+    return total
+
+
+def _minimum(deviance: Callable[[Floats], Floats], n_curves: int) -> Floats:
+    """Return where in [0, 1] each deviance is least: a scan that zooms in; 0 wins all ties."""
+    rows = np.arange(n_curves)
+    grid = np.tile(np.linspace(0.0, 1.0, _POINTS), (n_curves, 1))
+    values = deviance(grid)
+    at_zero = values[:, 0]
+    best = np.argmin(values, axis=1)
+    place, least = grid[rows, best], values[rows, best]
+    width = 1.0 / (_POINTS - 1)
+    for _ in range(_ZOOMS):
+        grid = np.clip(place[:, None] + width * np.linspace(-1.0, 1.0, _NEAR), 0.0, 1.0)
+        values = deviance(grid)
+        best = np.argmin(values, axis=1)
+        place, least = grid[rows, best], values[rows, best]
+        width *= 2.0 / (_NEAR - 1)
+    return np.where(at_zero <= least + 1e-12 * np.abs(least), 0.0, place)
