@@ -9,14 +9,11 @@ are fitted to each, and the observed root is placed among theirs (Davison & Hink
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .estimate import Estimate, estimate
-from .noise import Gaussian
-from .sample import Sample
+from .inference import resample
 from .selection import signed_root
 
 __all__ = ["SIMULATED", "bootstrap_plateau_test", "doubtful", "plateau_test"]
@@ -82,42 +79,15 @@ def bootstrap_plateau_test(
     -----
     Errors have the variance function of the null fit, which is estimated anew in every simulated
     table where it was estimated. They are normal for least squares. An error model with a kernel
-    resamples the residuals of the null fit, scaled to its residual variance.
+    resamples the residuals of the null fit, inflated for the degrees of freedom spent on it.
     """
     seed = int(np.random.default_rng(rng).integers(2**62))
     root, p = plateau_test(null, wide)
     for g in np.flatnonzero(~np.isnan(root) & null.applicable & wide.applicable):
-        tables = _simulated(null.take([g]), simulated, np.random.default_rng(seed))
+        one = null.take([g])
+        kind = "parametric" if one.sample.kernel is None else "residual"
+        tables = resample(one, kind, simulated, (seed,))
         drawn, _ = plateau_test(estimate(null.law, tables), estimate(wide.law, tables))
         larger = np.count_nonzero(drawn >= root[g] - 1e-9 * abs(root[g]))
         p[g] = (1.0 + larger) / (simulated + 1.0)
     return p
-
-
-def _simulated(null: Estimate, simulated: int, generator: np.random.Generator) -> Sample:
-    """Return tables drawn from one fitted curve, with its sizes, replicates and error model."""
-    sample = null.sample
-    fitted, runs = null.fitted()[0], sample.runs[0]
-    there = ~np.isnan(runs)
-    one_run = np.ones(len(fitted))
-    np.divide(sample.count[0], sample.weight[0], out=one_run, where=sample.weight[0] > 0)
-    spread = np.sqrt(one_run)[:, None]
-    variance = null.total_ss[0] / max(float(null.residual_df[0]), 1.0)
-    shape = (simulated, *runs.shape)
-    if sample.kernel is None:
-        errors = np.sqrt(variance) * generator.standard_normal(shape)
-    else:
-        residuals = ((runs - fitted[:, None]) / spread)[there]
-        residuals = residuals - residuals.mean()
-        freed = np.sqrt(residuals.size / max(float(null.residual_df[0]), 1.0))
-        errors = freed * generator.choice(residuals, shape)
-    drawn = np.where(there, fitted[:, None] + spread * errors, np.nan)
-    count = np.maximum(sample.count[0], 1.0)
-    mean = np.where(there, drawn, 0.0).sum(axis=2) / count
-    mean = np.where(sample.count[0] > 0, mean, fitted)
-    about = np.where(there, drawn - mean[:, :, None], 0.0)
-    tables = replace(
-        sample.take(np.zeros(simulated, dtype=np.intp)),
-        mean=mean, spread=(about * about).sum(axis=2), runs=drawn,
-    )  # fmt: skip
-    return Gaussian().weigh(tables) if sample.variance_df[0] > 0 else tables

@@ -18,6 +18,7 @@ from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
 from .inversion import invert
 from .profile import profile
+from .resampling import resample
 from .together import Question, ask_together
 from .union import join, union
 from .wald import standard_error, wald
@@ -39,6 +40,7 @@ __all__ = [
     "invert",
     "join",
     "profile",
+    "resample",
     "standard_error",
     "t_against",
     "union",
