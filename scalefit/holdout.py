@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .estimate import Estimate
 from .fit import Settings
-from .inference import Intervals, get_inference, join, within
+from .inference import Intervals, join, within
 from .laws import Law
 from .results import run_interval
 from .sample import Sample, of_table
@@ -123,8 +123,7 @@ def _forecasts(
     Size ``x[t]`` belongs to curve number ``curve[t]`` of the table; where nothing is forecast, the
     intervals are nan.
     """
-    name = "profile" if settings.inference == "union" else settings.inference
-    inference = get_inference(name)
+    inference = settings.within_law
 
     def by_law(estimate: Estimate) -> tuple[Intervals, Floats]:
         many = estimate.take(curve)

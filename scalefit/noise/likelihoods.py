@@ -19,7 +19,6 @@ __all__ = ["LIKELIHOODS", "Hoffmann", "Huber", "Lad", "LogNormal", "Student"]
 Floats = NDArray[np.float64]
 #: Degrees of freedom of t where there are too few runs to tell them.
 _DF = 4.0
-_SCALE = {"identity": "the metric's own scale", "log": "the log scale"}
 
 
 @dataclass(frozen=True, slots=True)
