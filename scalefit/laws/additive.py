@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .law import ASINH, Frame, Law, Parameter, Shape, Terms
-from .saturating_power import box_cox, box_cox_slope, largest_exponent
+from .law import Frame, Law, Parameter, Terms
+from .saturating_power import box_cox, box_cox_slope, exponent_shape
 
 __all__ = ["ADDITIVE"]
 
@@ -88,21 +88,6 @@ def _start(
     return np.full(len(z), 0.35), np.full(len(z), 0.35)
 
 
-def _shape(name: str, which: int) -> Shape:
-    def bounds(frame: Frame) -> tuple[Array, Array]:
-        own = (frame, *frame.other)[which]
-        return -0.5 + 0.0 * own.first_gap, largest_exponent(own)
-
-    return Shape(
-        name,
-        bounds,
-        points=25,
-        coordinate=ASINH,
-        open_above=(True, False),
-        open_below=(False, True),
-    )
-
-
 ADDITIVE = Law(
     name="additive",
     title="additive power law of two drivers",
@@ -111,7 +96,7 @@ ADDITIVE = Law(
     source="Hoffmann et al. 2022, arXiv:2203.15556, approach 3",
     n_columns=3,
     n_drivers=2,
-    shapes=(_shape("alpha", 0), _shape("beta", 1)),
+    shapes=(exponent_shape("alpha", 25), exponent_shape("beta", 25, driver=1)),
     columns=_columns,
     gradient=_gradient,
     parameters=(

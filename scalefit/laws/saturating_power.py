@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 
 from .law import ASINH, Frame, Law, Parameter, Shape, Terms
 
-__all__ = ["SATURATING_POWER", "box_cox", "box_cox_reach", "box_cox_slope", "largest_exponent"]
+__all__ = [
+    "SATURATING_POWER",
+    "box_cox",
+    "box_cox_reach",
+    "box_cox_slope",
+    "exponent_shape",
+    "largest_exponent",
+]
 
 Array = Any
 #: Below this an exponent is the log law to the last bit.
@@ -53,6 +60,23 @@ def box_cox_slope(z: Array, a: Array) -> Array:
 def largest_exponent(frame: Frame) -> Array:
     """Return the exponent at which the first step takes 99.9 % of all gain, at most 5."""
     return np.minimum(5.0, np.log(1000.0) / frame.first_gap)
+
+
+def exponent_shape(name: str = "exponent", points: int = 49, driver: int = 0) -> Shape:
+    """Return the exponent of ``h_a`` in one driver as a shape to be searched."""
+
+    def bounds(frame: Frame) -> tuple[Array, Array]:
+        own = (frame, *frame.other)[driver]
+        return -0.5 + 0.0 * own.first_gap, largest_exponent(own)
+
+    return Shape(
+        name,
+        bounds,
+        points=points,
+        coordinate=ASINH,
+        open_above=(True, False),
+        open_below=(False, True),
+    )
 
 
 def _columns(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> tuple[Array, ...]:
@@ -126,16 +150,7 @@ SATURATING_POWER = Law(
     wrong_when="the curve has an inflection, or reaches its plateau faster than any power",
     source="Hestness et al. 2017, arXiv:1712.00409; extended through exponent 0",
     n_columns=2,
-    shapes=(
-        Shape(
-            "exponent",
-            lambda frame: (-0.5 + 0.0 * frame.first_gap, largest_exponent(frame)),
-            points=49,
-            coordinate=ASINH,
-            open_above=(True, False),
-            open_below=(False, True),
-        ),
-    ),
+    shapes=(exponent_shape(),),
     columns=_columns,
     gradient=_gradient,
     parameters=(

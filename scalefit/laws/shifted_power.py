@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .law import ASINH, Frame, Law, Parameter, Shape, Terms
+from .law import Frame, Law, Parameter, Shape, Terms
 from .saturating_power import (
     SATURATING_POWER,
     box_cox,
     box_cox_reach,
     box_cox_slope,
-    largest_exponent,
+    exponent_shape,
 )
 
 __all__ = ["SHIFTED_POWER"]
@@ -98,14 +98,7 @@ SHIFTED_POWER = Law(
     source="pow4 of Viering & Loog 2021, arXiv:2103.10948; M3 of the learning-curve literature",
     n_columns=2,
     shapes=(
-        Shape(
-            "exponent",
-            lambda frame: (-0.5 + 0.0 * frame.first_gap, largest_exponent(frame)),
-            points=49,
-            coordinate=ASINH,
-            open_above=(True, False),
-            open_below=(False, True),
-        ),
+        exponent_shape(),
         Shape(
             "log_shift",  # log(1 + shift / x_min): from no shift to the largest size
             lambda frame: (
