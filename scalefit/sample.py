@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -94,8 +94,6 @@ class Sample:
         Degrees of freedom spent on it.
     runs : array (G, K, S)
         Score of each run, nan where a size has fewer than S; of width 0 if they are not known.
-    cluster : array (G, K, S)
-        Number of the cluster (seed) that each run belongs to; of width 0 if that is not known.
     other : array (G, K, D - 1)
         Values of the further drivers, of which a "size" is then a combination.
     unit : array (G, K, S) of int
@@ -106,10 +104,10 @@ class Sample:
         Test items behind each score, the fewest at a size; nan where not known.
     errors : Errors
         What the error model knows beyond the weights.
-    kernel : Kernel or None
-        How unlikely each run is, where the error model is not least squares.
     pure : array (G,)
         What the kernel makes of the pure error; see :func:`~scalefit.kernel.free_levels`.
+    kernel : Kernel or None
+        How unlikely each run is, where the error model is not least squares.
     """
 
     x: Floats
@@ -122,14 +120,13 @@ class Sample:
     variance_slope_error: Floats
     variance_df: Floats
     runs: Floats
-    cluster: Floats
     other: Floats
     unit: Ints
     run_error: Floats
     items: Floats
     errors: Errors
+    pure: Floats
     kernel: Kernel | None = None
-    pure: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -218,20 +215,11 @@ class Sample:
         arrays = {
             each.name: value[rows]
             for each in fields(self)
-            if isinstance(value := getattr(self, each.name), np.ndarray) and value.size
-        }
-        empty = {
-            each.name: np.zeros((len(arrays["x"]), *value.shape[1:]))
-            for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
-            and not value.size
-            and value.ndim > 1
         }
         frame = self.frame.map(lambda value: value[rows])
         kernel = self.kernel if self.kernel is None else self.kernel.take(rows)
-        return replace(
-            self, **(arrays | empty), kernel=kernel, frame=frame, errors=self.errors.take(rows)
-        )
+        return replace(self, **arrays, kernel=kernel, frame=frame, errors=self.errors.take(rows))
 
     def without(self, size: NDArray[np.intp]) -> Sample:
         """Return the sample with size number ``size[g]`` of curve g left out."""
@@ -279,7 +267,6 @@ def of_table(table: Table) -> Sample:
         np.array([float(metric.sign) for metric in table.metrics]),
         np.array([metric.best for metric in table.metrics], dtype=float),
         other,
-        pd.factorize(table.rows[table.seed])[0].astype(float) if table.seed else None,
         n=known.get("n"),
         sd=known.get("sd"),
         se=known.get("se"),
@@ -295,7 +282,6 @@ def by_size(
     sign: Floats,
     limit: Floats,
     other: Sequence[Floats] = (),
-    cluster: Floats | None = None,
     *,
     n: Floats | None = None,
     sd: Floats | None = None,
@@ -315,8 +301,6 @@ def by_size(
         Orientation and best value of each curve's metric.
     other : sequence of arrays (n,)
         Further drivers; a size is then a combination of all.
-    cluster : array (n,)
-        Number of the cluster that each run belongs to, where that is known.
     n, sd : arrays (n,), optional
         Each row is the mean of ``n`` runs with standard deviation ``sd``. The single runs are then
         not known.
@@ -377,19 +361,18 @@ def by_size(
             table[owner[cell], column[cell], place] = values
         return table
 
-    known = None if cluster is None else cluster[order]
     numbered = np.arange(len(x)) if unit is None else unit[order]
     fewest = None if items is None else np.minimum.reduceat(items[order], first_row)
     return Sample(
         sizes, spread_out(mean, mean[last]), counts, spread_out(spread, zeros), counts.copy(),
         frame, zeros, zeros, zeros,
         runs=of_each_run(y, np.nan),
-        cluster=np.zeros((*shape, 0)) if known is None else of_each_run(known, np.nan),
         other=np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
         unit=of_each_run(_within(group, numbered), -1),
         run_error=of_each_run(None if se is None else se[order], np.nan),
         items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
         errors=Errors.independent(shape[0]),
+        pure=zeros,
     )  # fmt: skip
 
 

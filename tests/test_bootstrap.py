@@ -32,8 +32,8 @@ def sample(seeds=3, curves=1, sigma=0.01, seed=0, mean=None, variance="auto", si
     y = mean + sigma * rng.standard_normal((curves, x.size))
     group = np.repeat(np.arange(curves), x.size)
     ones = np.ones(curves)
-    cluster = np.tile(np.arange(seeds), sizes.size * curves).astype(float)
-    found = by_size(np.tile(x, curves), y.ravel(), group, ones, ones, cluster=cluster)
+    unit = np.tile(np.arange(seeds), sizes.size * curves)
+    found = by_size(np.tile(x, curves), y.ravel(), group, ones, ones, unit=unit)
     return Gaussian(variance).weigh(found)
 
 
@@ -154,11 +154,11 @@ def test_a_curve_has_the_same_draws_in_any_batch(kind):
     designs = [np.repeat(SIZES, 11), np.repeat(SIZES[:5], 12), np.repeat(SIZES, 14)]
     y = [0.9 - 0.3 * (x / 1e5) ** -0.5 + 0.01 * rng.standard_normal(x.size) for x in designs]
     group = np.repeat(np.arange(3), [x.size for x in designs])
-    cluster = [np.arange(x.size) % len(np.flatnonzero(x == x[0])) for x in designs]
+    unit = [np.arange(x.size) % len(np.flatnonzero(x == x[0])) for x in designs]
     ones = np.ones(3)
     many = by_size(
         np.concatenate(designs), np.concatenate(y), group, ones, ones,
-        cluster=np.concatenate(cluster).astype(float),
+        unit=np.concatenate(unit),
     )  # fmt: skip
     several = estimate(LAW, Gaussian().weigh(many))
     ask = Bootstrap(kind, draws=99)
@@ -366,7 +366,7 @@ def test_errors():
         Bootstrap(draws=19)(fitted(), Gain(10))
     with pytest.raises(FitError, match="average the scores of each cluster"):
         Bootstrap("cluster")(fitted(), Gain(10))
-    nameless = replace(sample(), cluster=np.zeros((1, 6, 0)))
+    nameless = replace(sample(), unit=np.arange(18).reshape(1, 6, 3))
     with pytest.raises(FitError, match="a column of seeds or runs"):
         Bootstrap("cluster")(estimate(LAW, nameless), Gain(10))
     means = estimate(LAW, replace(sample(), runs=np.zeros((1, 6, 0))))

@@ -53,8 +53,8 @@ class Bootstrap:
         ``"residual"``: standardised residuals, inflated by ``sqrt(n / (n - p))``, are drawn with
         replacement. ``"parametric"``: normal errors with the fitted variance function.
         ``"case"``: runs are drawn with replacement, size and score together. ``"wild"``: every
-        inflated residual stays at its run with a random sign. ``"cluster"``: whole seeds are drawn
-        with replacement; ten or more are needed.
+        inflated residual stays at its run with a random sign. ``"cluster"``: whole seeds, or
+        whole runs with ``run=``, are drawn with replacement; ten or more are needed.
     draws : int
         Tables drawn a curve.
     rng : int or Generator
@@ -245,7 +245,7 @@ def _distinct(fitted: Estimate) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     sample = fitted.sample
     arrays = (
         sample.x, sample.other, sample.mean, sample.count, sample.spread, sample.weight,
-        sample.runs, sample.cluster, sample.frame.sign, sample.frame.limit, fitted.coefficients,
+        sample.runs, sample.unit, sample.frame.sign, sample.frame.limit, fitted.coefficients,
         fitted.theta,
     )  # fmt: skip
     flat = [part.reshape(len(fitted), math.prod(part.shape[1:])) for part in arrays]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class _Runs:
         """Number of runs, shape ``(G,)``."""
         return np.asarray(self.inside.sum(axis=1))
 
-    def listed(self, values: Floats) -> Floats:
+    def listed(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values of slots ``(G, K, S)``, or of sizes ``(G, K)``, as a list ``(G, N)``."""
         if values.ndim == 2:
             return np.take_along_axis(values, self.size, axis=1)
@@ -209,16 +210,16 @@ def _cluster(estimate: Estimate, draws: int, seed: Seed) -> Floats:
     """Draw whole clusters of runs with replacement."""
     sample = estimate.sample
     runs = _Runs.of(sample)
-    if not sample.cluster.shape[2]:
-        raise FitError(
-            "kind='cluster' draws whole clusters of runs, and this table does not say which runs "
-            "belong together; give it a column of seeds or runs, or use kind='case'"
-        )
-    listed = np.where(runs.inside, runs.listed(sample.cluster), -1.0)
+    listed = np.where(runs.inside, runs.listed(sample.unit), -1)
     codes = [np.unique(row, return_inverse=True) for row in listed]
     # Padding, where there is any, is the first code.
     number = np.stack([code - int(values[0] < 0) for values, code in codes])
     n_clusters = number.max(axis=1) + 1
+    if (n_clusters >= runs.n).any():
+        raise FitError(
+            "kind='cluster' draws whole clusters of runs, and this table does not say which runs "
+            "belong together; give it a column of seeds or runs, or use kind='case'"
+        )
     if n_clusters.min() < MIN_CLUSTERS:
         raise FitError(
             f"kind='cluster' needs {MIN_CLUSTERS} clusters or more, and a curve here has "

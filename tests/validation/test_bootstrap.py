@@ -107,7 +107,7 @@ def test_clusters_carry_what_runs_share(runs):
     ones = np.ones(replicates)
     sample = by_size(
         np.tile(x, replicates), y.ravel(), group, ones, ones,
-        cluster=np.tile(seed, replicates).astype(float),
+        unit=np.tile(seed, replicates),
     )  # fmt: skip
     fitted = estimate(LAW, sample)
     centre = 0.1 * design.sizes[-1]
