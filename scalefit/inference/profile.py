@@ -51,21 +51,21 @@ class _Scan:
     estimand: Estimand
     cut: Floats
     rising: bool
-    weight: Floats
 
     def ends(self, u: Floats) -> tuple[Floats, Floats]:
         """Return lower and upper ends at ``u`` of shape ``(G, M, q)``.
 
         Where no coefficients are compatible the lower end is inf and the upper one -inf.
         """
+        lower, upper, _ = self.look(u)
+        return lower, upper
+
+    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
         theta = self.problem.theta(u)
         with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
             terms = self.estimand.terms(self.problem.law, theta, self.problem.frame, np)
             return self.problem.ends(u, terms, self.cut, self.rising)
-
-    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
-        return *self.ends(u), self.problem.held(self.rising).rss(u)
 
 
 def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
@@ -124,14 +124,14 @@ def _hull(
     """Return the lowest lower and the highest upper end over all compatible shapes."""
     law, sample = estimate.law, estimate.sample
     problem = pose(law, sample)
-    scan = _Scan(problem, estimand, cut, law.rising, sample.weight)
+    scan = _Scan(problem, estimand, cut, law.rising)
     low, high = problem.bounds()
     q = low.shape[1]
     axes = _axes(estimate.solution.curvature, allowance, high - low)
     beyond = estimand.beyond(law, sample.frame)
     if q > 2:
         centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
-        return _open_ends(scan, beyond, centres, lower, upper)
+        return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
     if q == 2:
         along = np.abs(axes[:, 0, :]).sum(axis=1)
         u, spacing, slope = valley(problem, estimate.solution.u, along, cut, law.rising)
@@ -159,11 +159,11 @@ def _hull(
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]
         centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
         radius = radius * shrink
-    return _open_ends(scan, beyond, centres, lower, upper)
+    return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
 
 
 def _open_ends(
-    scan: _Scan, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
+    scan: _Scan, weight: Floats, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, Floats]:
     """Open the interval where its end lies on a bound of the shapes beyond which it would move.
 
@@ -171,7 +171,7 @@ def _open_ends(
     """
     for side, value in ((0, lower), (1, upper)):
         shapes = scan.problem.theta(centres[:, side])
-        bare = unsupported(scan.problem.law, shapes, scan.problem.z, scan.weight)
+        bare = unsupported(scan.problem.law, shapes, scan.problem.z, weight)
         value[bare & beyond.above] = -np.inf if side == 0 else np.inf
     low, high = scan.problem.bounds()
     width = high - low

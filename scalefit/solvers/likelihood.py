@@ -177,16 +177,20 @@ class LikelihoodProblem:
         gradient = gradient * (2.0 * total / self.n)[:, None]
         return np.maximum(total - self.pure, 0.0), np.where(np.isfinite(gradient), gradient, 0.0)
 
-    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
+    def ends(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+    ) -> tuple[Floats, Floats, Floats]:
         """Return the least and greatest target compatible with the data at ``u`` ``(G, M, q)``.
 
         As :meth:`scalefit.solvers.separable.Problem.ends`; the edge of the compatible set is
-        approached by repeated quadratic models of the likelihood.
+        approached by repeated quadratic models of the likelihood, and the misfit is that of a
+        rough fit.
         """
         shape = u.shape[:2]
         weights = np.stack([np.broadcast_to(w, shape) for w in terms.weights], axis=-1)
         offset = np.broadcast_to(np.asarray(terms.offset, dtype=float), shape)
         lower, upper = np.full(shape, np.inf), np.full(shape, -np.inf)
+        misfit = np.full(shape, np.inf)
         free = self.held(False)
         for block in self._blocks(u):
             rows = free.rows(u[:, block])
@@ -195,7 +199,8 @@ class LikelihoodProblem:
             wanted = weights[:, block].reshape(-1, weights.shape[2])
             for dropped in subsets(self.law.rises) if rising else [()]:
                 ends = ends_given(rows, wanted, limit, dropped, self.law.rises if rising else ())
-                low, high = (end.reshape(size) + offset[:, block] for end in ends)
+                low, high = (end.reshape(size) + offset[:, block] for end in ends[:2])
+                misfit[:, block] = np.fmin(misfit[:, block], ends[2].reshape(size))
                 lower[:, block] = np.fmin(lower[:, block], low)
                 upper[:, block] = np.fmax(upper[:, block], high)
-        return lower, upper
+        return lower, upper, np.maximum(misfit - self.pure[:, None], 0.0)

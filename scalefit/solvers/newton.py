@@ -272,30 +272,31 @@ def start(problem: Rows) -> Floats:
 
 def ends_given(
     rows: Rows, weights: Floats, limit: Floats, dropped: tuple[int, ...], rises: tuple[int, ...]
-) -> tuple[Floats, Floats]:
-    """Return the ends ``(B,)`` of a target with some columns held at zero.
+) -> tuple[Floats, Floats, Floats]:
+    """Return the ends ``(B,)`` of a target with some columns held at zero, and a rough misfit.
 
-    Ends at which a rising coefficient is negative belong to another choice of columns.
+    Ends, and fits, at which a rising coefficient is negative belong to another choice of columns.
     """
     kept = [j for j in range(weights.shape[1]) if j not in dropped]
     lower, upper = np.full(len(limit), np.inf), np.full(len(limit), -np.inf)
     part = rows.without(dropped)
     # Most shapes are out of the question, which a rough fit shows.
     rough = minimise(part, start(part), ROUGH // 2)
+    free = [i for i, j in enumerate(kept) if j in rises]
+    misfit = np.where((rough.state[:, free] < 0).any(axis=1), np.inf, rough.model.rss)
     near = np.flatnonzero(rough.model.rss <= 2.0 * limit)
     if not near.size:
-        return lower, upper
+        return lower, upper, misfit
     best = minimise(part.take(near), rough.state[near], FINE)
     inside = np.flatnonzero(best.model.rss <= limit[near])
     some = near[inside]
     if not some.size:
-        return lower, upper
+        return lower, upper, misfit
     part, best = part.take(some), best.take(inside)
-    free = [i for i, j in enumerate(kept) if j in rises]
     for side, ends in ((-1.0, lower), (1.0, upper)):
         target, state = edge(part, best, weights[some][:, kept], limit[some], side)
         ends[some] = np.where((state[:, free] < 0).any(axis=1), -side * np.inf, target)
-    return lower, upper
+    return lower, upper, misfit
 
 
 def subsets(columns: tuple[int, ...]) -> list[tuple[int, ...]]:

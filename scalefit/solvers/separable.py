@@ -79,8 +79,10 @@ class Search(Protocol):
     def coefficients(self, u: Floats) -> Floats:
         """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
 
-    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
-        """Return the least and the greatest target compatible with the data, given the shapes."""
+    def ends(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the least and greatest target compatible with the data, and the misfit there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,9 @@ class Problem:
         total: Floats = np.maximum(self.weight.sum(axis=-1), 1e-300)
         return total
 
-    def ends(self, u: Floats, terms: Terms, cut: Floats, rising: bool) -> tuple[Floats, Floats]:
+    def ends(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+    ) -> tuple[Floats, Floats, Floats]:
         """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
 
         Parameters
@@ -192,6 +196,8 @@ class Problem:
         -------
         lower, upper : arrays (G, M)
             Where no coefficients are compatible the lower end is inf and the upper one -inf.
+        misfit : array (G, M)
+            Of the best coefficients.
         """
         fit = self.project(u, passes=1 if u.shape[-1] > 1 else 2)
         turned = fit.orthogonal(terms.weights)
@@ -218,7 +224,10 @@ class Problem:
             lower = np.where(score - shift < 0, low_edge, lower)
             upper = np.where(score + shift < 0, high_edge, upper)
         nothing = np.isnan(lower) | np.isnan(upper)
-        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper)
+        misfit = fit.rss
+        if rising:
+            misfit = np.where(fit.scores[..., -1] <= 0, fit.rss_edge, fit.rss)
+        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper), misfit
 
     def objective(self, u: Floats) -> tuple[Floats, Floats]:
         """Return the residual sum of squares and its gradient at ``u`` of shape ``(G, q)``."""
