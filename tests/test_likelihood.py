@@ -1,0 +1,104 @@
+"""Likelihoods: least squares met by another road, and the published fits of two drivers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+from scalefit.estimands import Gain, Value
+from scalefit.estimate import estimate
+from scalefit.inference import profile
+from scalefit.laws import get_law
+from scalefit.noise import Student
+from scalefit.noise.residual import NormalKernel
+from scalefit.sample import by_size
+
+POINTS = Path(__file__).parent.parent.parent / "shared" / "data" / "chinchilla_points.csv"
+DRIVERS = ["params", "tokens"]
+
+
+def losses(curves=4, seeds=3, sigma=0.02, outlier=1.0):
+    rng = np.random.default_rng(5)
+    x = np.tile(np.repeat(np.geomspace(1e4, 1e7, 6), seeds), curves)
+    y = (2 + 5 * (x / 1e4) ** -0.4) * np.exp(sigma * rng.standard_normal(x.size))
+    y[4] *= outlier
+    group = np.repeat(np.arange(curves), 6 * seeds)
+    return by_size(x, y, group, -np.ones(curves), np.zeros(curves))
+
+
+@pytest.fixture(scope="module")
+def points():
+    if not POINTS.is_file():
+        pytest.skip("the shared data folder is not there")
+    return pd.read_csv(POINTS)
+
+
+@pytest.mark.parametrize("name", ["constant", "log_linear", "power", "saturating_power", "hill"])
+def test_normal_errors_are_least_squares(name):
+    """The same optimum and the same profile ends, by Newton steps instead of a closed form."""
+    sample, law = losses(curves=2), get_law(name)
+    kernel = replace(sample, kernel=NormalKernel("identity"), pure=sample.pure_ss)
+    closed, newton = estimate(law, sample), estimate(law, kernel)
+    np.testing.assert_allclose(newton.total_ss, closed.total_ss, rtol=1e-12)
+    np.testing.assert_allclose(newton.theta, closed.theta, rtol=1e-8)
+    for question in (Value(1e7), Gain(10)):
+        one, two = profile(closed, question), profile(newton, question)
+        width = np.maximum(one.upper - one.lower, 1e-12)
+        np.testing.assert_allclose(two.lower / width, one.lower / width, atol=1e-5)
+        np.testing.assert_allclose(two.upper / width, one.upper / width, atol=1e-5)
+
+
+def test_an_outlier_moves_a_student_fit_little():
+    law = get_law("saturating_power")
+    gains = {}
+    for outlier in (1.0, 1.5):
+        sample = losses(outlier=outlier)
+        for noise in ("student", "none"):
+            weighed = Student().weigh(sample) if noise == "student" else sample
+            gains[noise, outlier] = profile(estimate(law, weighed), Gain(10)).estimate[0]
+    moved = {n: abs(gains[n, 1.5] - gains[n, 1.0]) for n in ("student", "none")}
+    assert moved["student"] < 0.2 * moved["none"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "published"),
+    [
+        ("hoffmann", (1.817218, 477.826, 0.3473105, 2143.417, 0.3671724)),
+        ("lad", (1.816864, 482.00572, 0.3478130, 2085.43420, 0.3658541)),
+    ],
+)
+def test_published_fits_of_two_drivers(points, noise, published):
+    """Besiroglu et al. 2024, arXiv:2404.10102: 240 points, without the five largest losses."""
+    kept = points[points["loss"] < points["loss"].sort_values().iloc[-5]]
+    found = sf.fit(kept, score="loss", drivers=DRIVERS, noise=noise).params["estimate"]
+    assert found.index.tolist() == ["E", "A", "alpha", "B", "beta"]
+    np.testing.assert_allclose(found, published, rtol=1e-6)
+
+
+def test_log_least_squares_of_two_drivers(points):
+    kept = points[points["loss"] < points["loss"].sort_values().iloc[-5]]
+    fit = sf.fit(kept, score="loss", drivers=DRIVERS, noise="lognormal", variance="constant")
+    for name, value in {"E": 1.864550, "alpha": 0.360253, "beta": 0.405884}.items():
+        assert fit.params.loc[name, "estimate"] == pytest.approx(value, rel=2e-6)
+
+
+def test_five_bad_points_do_not_move_the_default_interval(points):
+    fit = sf.fit(points, score="loss", drivers=DRIVERS)
+    assert fit.settings.noise == Student()
+    lower, upper = fit.params.loc["beta", ["lower", "upper"]]
+    assert lower < 0.366 < upper < 0.45
+
+
+def test_what_two_drivers_cannot_answer_is_said(points):
+    fit = sf.fit(points, score="loss", drivers=DRIVERS)
+    for ask in (fit.gain, fit.saturation, lambda: fit.predict({"params": [1e9]})):
+        with pytest.raises(sf.TableError, match="needs one driver; this table has params and tok"):
+            ask()
+    with pytest.raises(sf.LawError, match="law 'power' has 1, the table 2 drivers"):
+        sf.fit(points, score="loss", drivers=DRIVERS, law="power")
+    assert "additive of params and tokens" in repr(fit)
