@@ -14,7 +14,7 @@ from scalefit.estimands import Gain
 from scalefit.estimate import estimate
 from scalefit.gate import scaling_gate
 from scalefit.inference import profile, t_against
-from scalefit.laws import LAWS, get_law
+from scalefit.laws import AUTO, get_law
 from scalefit.noise import Gaussian
 from scalefit.permutation import permutation_test
 from scalefit.plateau import bootstrap_plateau_test, plateau_test
@@ -166,7 +166,7 @@ def test_t6_a_smooth_bend_is_not_called_a_break(replicates):
     for design, exponent in ((SMALL, 0.5), (SMALL, 1.0), (LARGE, 0.5), (LARGE, 1.0)):
         mean = Truth(exponent).mean(design.sizes, design)
         sample = sample_of(mean, design, 0.01, replicates, 64)
-        laws = candidates(LAWS, sample).spanning()
+        laws = candidates(AUTO, sample).spanning()
         bends = bend_test(sample, tables=99).p <= 0.05
         called = bends & beats_smooth_laws(sample, laws.estimates, laws.surviving)
         assert rate(bends)[0] > 0.9  # significant nearly always, and no evidence of a break

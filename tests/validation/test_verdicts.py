@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scalefit as sf
-from scalefit.laws import LAWS
+from scalefit.laws import AUTO
 from scalefit.saturation import assess
 from scalefit.selection import candidates
 
@@ -19,7 +19,7 @@ REPLICATES = [150, pytest.param(4000, marks=pytest.mark.slow)]
 def verdicts(mean, design, sigma, replicates, seed, margin=0.01, **options):
     """Return verdicts and strengths of the whole pipeline."""
     sample = sample_of(mean, design, sigma, replicates, seed, **options)
-    found = assess(candidates(LAWS, sample), np.full(replicates, margin))
+    found = assess(candidates(AUTO, sample), np.full(replicates, margin))
     return found.verdict, found.strength
 
 
