@@ -18,7 +18,7 @@ from .errors import FitError, TableError
 from .estimate import Estimate
 from .findings import Finding
 from .inference import Bootstrap
-from .laws import LAWS, get_law
+from .laws import REGISTERED, get_law
 from .metrics import Metric
 from .noise import NOISES, Noise, restored
 from .sample import Errors, Sample, of_table
@@ -51,7 +51,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
     FitError
         If a candidate law is a user's own function, which a file cannot hold.
     """
-    own = [e.law.name for e in fit.candidates.estimates if e.law not in LAWS]
+    own = [e.law.name for e in fit.candidates.estimates if e.law not in REGISTERED]
     if own:
         raise FitError(
             f"law {own[0]!r} is a function of yours and cannot be written to a file; save the "

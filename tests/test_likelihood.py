@@ -102,3 +102,10 @@ def test_what_two_drivers_cannot_answer_is_said(points):
     with pytest.raises(sf.LawError, match="law 'power' has 1, the table 2 drivers"):
         sf.fit(points, score="loss", drivers=DRIVERS, law="power")
     assert "additive of params and tokens" in repr(fit)
+
+
+def test_a_fit_of_two_drivers_comes_back_from_a_file(points, tmp_path):
+    fit = sf.fit(points, score="loss", drivers=DRIVERS)
+    fit.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json")
+    pd.testing.assert_frame_equal(again.params, fit.params)

@@ -24,6 +24,7 @@ from .shifted_power import SHIFTED_POWER
 __all__ = [
     "AUTO",
     "LAWS",
+    "REGISTERED",
     "TWO_DRIVERS",
     "Frame",
     "Law",
@@ -37,13 +38,15 @@ __all__ = [
 
 #: The laws that ``law="auto"`` compares, simplest first.
 AUTO: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EXPONENTIAL)
-#: Every registered law: those and the ones that are fitted only if asked for by name, since few
+#: Every law of one driver: those and the ones that are fitted only if asked for by name, since few
 #: tables can bear them.
 LAWS: tuple[Law, ...] = (
     *AUTO, SHIFTED_POWER, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
 )  # fmt: skip
 #: The laws of two drivers.
 TWO_DRIVERS: tuple[Law, ...] = (ADDITIVE,)
+#: Every law that a name can ask for.
+REGISTERED: tuple[Law, ...] = (*LAWS, *TWO_DRIVERS)
 
 
 def get_law(name: str) -> Law:
@@ -54,10 +57,10 @@ def get_law(name: str) -> Law:
     >>> get_law("hill")
     <Law hill: lower + (upper - lower) / (1 + (half_size / x)^slope)>
     """
-    for law in (*LAWS, *TWO_DRIVERS):
+    for law in REGISTERED:
         if law.name == name:
             return law
-    names = [law.name for law in (*LAWS, *TWO_DRIVERS)]
+    names = [law.name for law in REGISTERED]
     raise LawError(
         f"no law named {name!r}; the laws are {', '.join(names)}" + nearest(str(name), names)
     )
@@ -116,7 +119,7 @@ def laws() -> pd.DataFrame:
             "min_decades": law.min_decades,
             "source": law.source,
         }
-        for law in (*LAWS, *TWO_DRIVERS)
+        for law in REGISTERED
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "law"

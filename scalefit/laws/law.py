@@ -415,9 +415,9 @@ class Law:
 
     def __reduce__(self) -> Any:
         # A registered law travels by name: its functions cannot be pickled, and need not be.
-        from . import LAWS, TWO_DRIVERS, get_law
+        from . import REGISTERED, get_law
 
-        if any(law is self for law in (*LAWS, *TWO_DRIVERS)):
+        if any(law is self for law in REGISTERED):
             return get_law, (self.name,)
         return super(Law, self).__reduce__()
 
