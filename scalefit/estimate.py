@@ -20,7 +20,7 @@ from .solvers.joint import polish
 from .solvers.likelihood import LikelihoodProblem
 from .solvers.separable import Problem, Search, Solution, solve
 
-__all__ = ["Estimate", "estimate", "pose", "smooth"]
+__all__ = ["Estimate", "estimate", "parabola", "pose", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -175,6 +175,23 @@ class Estimate:
         total: Floats = unit * known.reshape(sample.runs.shape).sum(axis=2)
         return total
 
+    def standard_residuals(self) -> Floats:
+        """Return residuals whose mean square is the variance of :attr:`scale`, ``(G, K, S)``.
+
+        Those of a likelihood are its derivatives by the mean, over the root of their information:
+        a run far off counts no more than the likelihood lets it.
+        """
+        sample = self.sample
+        if sample.kernel is None:
+            gap = (sample.runs - self.fitted()[:, :, None]) / sample.relative[:, :, None]
+            return np.nan_to_num(gap)
+        y, mean, scale, weight = _at_optimum(self)
+        slope = sample.kernel.contribution(y, mean, scale).by_mean
+        known = np.maximum(sample.kernel.information(y, mean, scale, weight), 1e-300)
+        unit = np.sqrt(self.total_ss / sample.n)[:, None]
+        found: Floats = -unit * np.where(weight > 0, slope / np.sqrt(known), 0.0)
+        return found.reshape(sample.runs.shape)
+
     @property
     def aicc(self) -> Floats:
         """Small-sample Akaike criterion, counting the variance as a parameter; ``(G,)``.
@@ -255,6 +272,20 @@ def pose(law: Law, sample: Sample, rising: bool = False) -> Search:
         law, sample.frame.expand(1), kernel or NormalKernel("identity"), sample.z, sample.runs,
         sample.relative, sample.pure_ss, rising,
     )  # fmt: skip
+
+
+def parabola(found: Estimate) -> Problem:
+    """Return the least-squares problem that a likelihood is like about its optimum.
+
+    Each size has the mean that one step of scoring would make of it, with the weight of its
+    information.
+    """
+    sample, weight = found.sample, found.information
+    size = np.sqrt(weight / np.maximum(sample.count, 1.0))
+    residual = found.standard_residuals().sum(axis=2)
+    step = np.divide(size * residual, weight, out=np.zeros_like(weight), where=weight > 0)
+    mean = sample.frame.sign[:, None] * (found.fitted() + step)
+    return Problem.pose(found.law, sample.z, mean, weight, sample.frame, rising=False)
 
 
 def estimate(law: Law, sample: Sample) -> Estimate:

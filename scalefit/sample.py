@@ -106,6 +106,8 @@ class Sample:
         What the error model knows beyond the weights.
     pure : array (G,)
         What the kernel makes of the pure error; see :func:`~scalefit.kernel.free_levels`.
+    bounded : array (G,) of bool
+        Whether the metric has a worst value, as an accuracy or an error rate has, and a loss not.
     kernel : Kernel or None
         How unlikely each run is, where the error model is not least squares.
     """
@@ -126,6 +128,7 @@ class Sample:
     items: Floats
     errors: Errors
     pure: Floats
+    bounded: NDArray[np.bool_]
     kernel: Kernel | None = None
 
     def __len__(self) -> int:
@@ -175,6 +178,15 @@ class Sample:
         spread = np.nansum((logs - mean[:, :, None]) ** 2, axis=2)
         frame = replace(self.frame, limit=np.full(len(self), np.nan))
         return replace(self, mean=mean, spread=spread, frame=frame, kernel=None)
+
+    @property
+    def losses(self) -> bool:
+        """Whether all curves are positive losses, with zero the best value and no worst one.
+
+        An error rate between 0 and 1 is a score seen from the other side.
+        """
+        kind = (self.frame.sign < 0) & (self.frame.limit == 0) & ~self.bounded
+        return bool(kind.all() and self.runs.shape[2] and np.nanmin(self.runs) > 0)
 
     @property
     def n(self) -> Floats:
@@ -272,6 +284,7 @@ def of_table(table: Table) -> Sample:
         se=known.get("se"),
         items=known.get("items"),
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
+        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in table.metrics]),
     )
 
 
@@ -288,6 +301,7 @@ def by_size(
     se: Floats | None = None,
     items: Floats | None = None,
     unit: NDArray[np.intp] | None = None,
+    bounded: NDArray[np.bool_] | None = None,
 ) -> Sample:
     """Return runs reduced to equally weighted means at their sizes.
 
@@ -310,6 +324,8 @@ def by_size(
         Test items behind each score.
     unit : array (n,) of int, optional
         Seed or training run of each row; by default every row has its own.
+    bounded : array (G,) of bool, optional
+        Whether the metric has a worst value; by default it has none.
     """
     order = np.lexsort((*other[::-1], x, group))
     x, y, group = x[order], y[order], group[order]
@@ -373,6 +389,7 @@ def by_size(
         items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
         errors=Errors.independent(shape[0]),
         pure=zeros,
+        bounded=np.zeros(shape[0], dtype=bool) if bounded is None else bounded,
     )  # fmt: skip
 
 

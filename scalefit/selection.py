@@ -189,9 +189,17 @@ def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) ->
 
 
 def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
-    """Return the F tail of each law's residual mean square over the smallest one; ``(L, G)``."""
+    """Return the F tail of each law's residual mean square over the smallest one; ``(L, G)``.
+
+    Correlated rows count as the independent ones that tell as much about the best law: a misfit
+    makes rows alike as well, so the other laws' own count would excuse them.
+    """
     df = np.stack([np.maximum(e.residual_df, 1.0) for e in estimates])
     square = np.stack([e.total_ss for e in estimates]) / df
+    share = np.stack([e.sample.errors.n_effective / e.sample.n for e in estimates])
+    best = np.where(applicable, square, np.inf).argmin(axis=0)
+    share = share[best, np.arange(len(best))]
+    df = np.maximum(np.where(np.isnan(share), 1.0, share) * df, 1.0)
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
     floor = np.maximum(1e-24 * estimates[0].sample.magnitude ** 2, 1e-300)  # of a perfect fit

@@ -14,7 +14,7 @@ no cost in degrees of freedom, and the variance come out too small.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,8 @@ _TURNS, _EAGER = 40, 8
 _SETTLED = 1e-7
 #: The largest correlation of neighbouring checkpoints that is looked for.
 _TOP_CORRELATION = 0.999
+#: And that of the neighbouring rows of a single run.
+_TOP_OF_ONE_RUN = 0.98
 
 
 def settle(fitted: Estimate, fit: Callable[[Law, Sample], Estimate]) -> Estimate:
@@ -103,27 +105,70 @@ def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
 
 
 def _with_correlation(fitted: Estimate) -> Estimate:
-    """Return the fit with the most likely correlation of the rows of one run.
+    """Return the fit with the correlation of the rows of one run.
 
-    The curve stays that of least squares, which is unbiased whatever the correlation is.
+    The curve stays the one for independent rows, which is unbiased whatever the correlation is.
     """
+    alike = np.isfinite(fitted.sample.errors.correlation)
+    several = fitted.sample.unit.max(axis=(1, 2), initial=-1) > 0
+    for rows, found in (
+        (np.flatnonzero(alike & several), _of_several_runs),
+        (np.flatnonzero(alike & ~several), _of_one_run),
+    ):
+        if rows.size:
+            known = found(fitted.take(rows), _in_order(fitted.take(rows)))
+            fitted = _with(fitted, **{
+                name: _put(getattr(fitted.sample.errors, name), rows, values)
+                for name, values in known.items()
+            })  # fmt: skip
+    return fitted
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """Rows by run and size; arrays ``(G, N)``, N the rows of the longest curve."""
+
+    #: Standard residuals, 0 where there is no row.
+    residual: Floats
+    #: Derivatives of the curve in the same units, one array a parameter.
+    columns: list[Floats]
+    #: Log distance to the run's row before, in typical distances; inf where there is none.
+    steps: Floats
+    present: NDArray[np.bool_]
+    #: Typical log distance of neighbours ``(G,)``, and whether no row has a neighbour.
+    typical: Floats
+    alone: NDArray[np.bool_]
+
+
+def _in_order(fitted: Estimate) -> _Ordered:
     sample = fitted.sample
-    n_curves = len(sample)
+    n_curves, width = len(sample), sample.runs.shape[2]
     order, present, first = _rows(sample)
-    z = np.take_along_axis(np.repeat(sample.z[:, :, None], sample.runs.shape[2], 2)
-                           .reshape(n_curves, -1), order, 1)  # fmt: skip
-    gap = np.where(first | ~present, np.nan, np.diff(z, axis=1, prepend=np.nan))
+
+    def by_row(values: Floats) -> Floats:
+        return np.take_along_axis(values.reshape(n_curves, -1), order, 1)
+
+    def of_size(values: Floats) -> Floats:
+        return by_row(np.repeat(values[:, :, None], width, 2))
+
+    gap = np.diff(of_size(sample.z), axis=1, prepend=np.nan)
+    gap = np.where(first | ~present, np.nan, gap)
     alone = np.all(np.isnan(gap), axis=1)
     typical = np.nanmedian(np.where(alone[:, None], 1.0, gap), axis=1)
     steps = np.where(np.isnan(gap), np.inf, gap / typical[:, None])
-    curve = np.repeat(fitted.fitted()[:, :, None], sample.runs.shape[2], 2)
-    residual = (sample.runs - curve).reshape(n_curves, -1)
-    residual = np.where(present, np.take_along_axis(residual, order, 1), 0.0)
-    tangent = np.repeat(fitted.tangent()[:, :, None, :], sample.runs.shape[2], 2)
-    tangent = np.take_along_axis(tangent.reshape(n_curves, -1, tangent.shape[-1]),
-                                 order[:, :, None], 1)  # fmt: skip
-    columns = [np.where(present, column, 0.0) for column in np.moveaxis(tangent, -1, 0)]
-    df = np.maximum(sample.n - fitted.law.n_params, 1.0)
+    size = np.sqrt(fitted.information / np.maximum(sample.count, 1.0))
+    columns = [
+        np.where(present, of_size(size * column), 0.0)
+        for column in np.moveaxis(fitted.tangent(), -1, 0)
+    ]
+    residual = np.where(present, by_row(fitted.standard_residuals()), 0.0)
+    return _Ordered(residual, columns, steps, present, typical, alone)
+
+
+def _of_several_runs(fitted: Estimate, rows: _Ordered) -> dict[str, Floats]:
+    """Return the most likely correlation, by restricted maximum likelihood, and what follows."""
+    n_curves, steps, present = len(fitted), rows.steps, rows.present
+    df = np.maximum(fitted.sample.n - fitted.law.n_params, 1.0)
 
     def whitened(place: Floats) -> tuple[Projection, Floats]:
         """Return the fit to what is new in each row, and the log variances of what is new."""
@@ -137,7 +182,7 @@ def _with_correlation(fitted: Estimate) -> Estimate:
             return (values[:, None, :] - share * before[:, None, :]) / left
 
         fit = project(
-            [new(column) for column in columns], new(residual),
+            [new(column) for column in rows.columns], new(rows.residual),
             present[:, None, :].astype(float), rising=False,
         )  # fmt: skip
         return fit, 2.0 * np.where(present[:, None, :], np.log(left), 0.0).sum(axis=-1)
@@ -147,36 +192,65 @@ def _with_correlation(fitted: Estimate) -> Estimate:
         size = np.maximum(fit.rss, 1e-300)
         return df[:, None] * np.log(size) + log_variance + _log_determinant(fit)
 
-    place = np.where(alone, 0.0, _minimum(deviance, n_curves))
-    rho = _TOP_CORRELATION * place
+    place = np.where(rows.alone, 0.0, _minimum(deviance, n_curves))
     fit, _ = whitened(place[:, None])
+    known = _correlated(fitted, rows, _TOP_CORRELATION * place)
+    known["variance"] = fit.rss[:, 0] / df
+    return known
+
+
+def _of_one_run(fitted: Estimate, rows: _Ordered) -> dict[str, Floats]:
+    """Return the correlation from neighbouring residuals, and what follows.
+
+    One run cannot tell an error that wanders from the curve itself, and the likelihood is of
+    little use: it is highest either at no correlation or near one. The correlation of neighbouring
+    residuals is too small by ``1 / n`` for each parameter and for the level, to first order
+    (Marriott & Pope 1954, doi:10.1093/biomet/41.3-4.390), which is added. The residuals are then
+    taken to tell their variance as well as ``n_effective`` independent ones would.
+    """
+    n, n_params = fitted.sample.n, fitted.law.n_params
+    neighbours = np.where(np.isfinite(rows.steps), np.roll(rows.residual, 1, axis=1), 0.0)
+    total = np.maximum((rows.residual**2).sum(axis=1), 1e-300)
+    alike = (rows.residual * neighbours).sum(axis=1) / total + (n_params + 1.0) / n
+    known = _correlated(fitted, rows, np.clip(alike, 0.0, _TOP_OF_ONE_RUN))
+    known["variance"] = fitted.total_ss * fitted.inflation / known["df"]
+    return known
+
+
+def _correlated(fitted: Estimate, rows: _Ordered, rho: Floats) -> dict[str, Floats]:
+    """Return correlation an e-fold apart, effective rows, and degrees of freedom, ``(G,)``."""
     with np.errstate(divide="ignore"):
-        correlation = np.exp(np.log(rho) / typical)
-    settled = _with(fitted, correlation=correlation)
-    shared = mean_correlation(settled.sample)
-    count = sample.count
-    n_effective = count.sum(axis=1) ** 2 / np.einsum("gk,gkl,gl->g", count, shared, count)
-    return _with(
-        settled,
-        variance=fit.rss[:, 0] / df,
-        df=np.maximum(n_effective - fitted.law.n_params, 1.0),
-        n_effective=n_effective,
-    )
+        correlation = np.exp(np.log(np.where(rows.alone, 0.0, rho)) / rows.typical)
+    weight = fitted.information
+    shared = mean_correlation(_with(fitted, correlation=correlation))
+    alike = np.einsum("gk,gkl,gl->g", weight, shared, weight)
+    n_effective = fitted.sample.n * weight.sum(axis=1) / alike
+    df = np.maximum(n_effective - fitted.law.n_params, 1.0)
+    return {"correlation": correlation, "n_effective": n_effective, "df": df}
 
 
-def mean_correlation(sample: Sample) -> Floats:
+def _put(values: Floats, rows: NDArray[np.intp], new: Floats) -> Floats:
+    """Return a copy of ``values`` with some replaced."""
+    values = values.copy()
+    values[rows] = new
+    return values
+
+
+def mean_correlation(fitted: Estimate) -> Floats:
     """Return the covariance of the sizes' means for unit variance of one run, ``(G, K, K)``.
 
     Two rows of one run are correlated by ``correlation ** |log size ratio|``, rows of different
     runs are independent.
     """
+    sample = fitted.sample
     present = sample.unit >= 0
     units = np.arange(max(int(sample.unit.max(initial=-1)) + 1, 1))
     member = (present[..., None] & (sample.unit[..., None] == units)).sum(axis=2).astype(float)
     shared = np.einsum("gku,glu->gkl", member, member)
     apart = np.abs(sample.z[:, :, None] - sample.z[:, None, :])
     likeness = sample.errors.correlation[:, None, None] ** apart
-    inverse = 1.0 / np.where(sample.count > 0, sample.count, np.inf)
+    weight = fitted.information * sample.count
+    inverse = 1.0 / np.sqrt(np.where(weight > 0, weight, np.inf))
     covariance: Floats = shared * likeness * inverse[:, :, None] * inverse[:, None, :]
     return covariance
 

@@ -584,7 +584,7 @@ def test_the_hash_follows_the_roles():
 def test_a_saved_fit_keeps_drivers_and_roles(tmp_path):
     columns = {"spread": [0.1, None, 0.2, 0.1], "k": [2, 1, 3, 2], "job": ["a", 7, "c", "ü"]}
     table = make_table(sweep(**columns), drivers=BOTH, sd="spread", n="k", run="job")
-    one = sf.fit(sweep(), drivers="params", law="constant", variance="constant")
+    one = sf.fit(sweep(), drivers="params", law="constant", variance="constant", noise="gaussian")
     replace(one, table=table).save(tmp_path / "fit.json")
     again = sf.load(tmp_path / "fit.json").table
     assert (again.drivers, again.roles) == (table.drivers, table.roles)

@@ -74,9 +74,9 @@ def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
         return variance, df
     part = estimate.take(rows)
     change = influence(part, estimand.take(rows))
-    weight = part.sample.weight
+    weight = part.information
     alone = (change**2 / np.where(weight > 0, weight, np.inf)).sum(axis=1)
-    together = np.einsum("gk,gkl,gl->g", change, mean_correlation(part.sample), change)
+    together = np.einsum("gk,gkl,gl->g", change, mean_correlation(part), change)
     usable = alone > 0
     inflation = np.where(usable, together / np.where(usable, alone, 1.0), 1.0)
     variance = variance.copy()

@@ -14,7 +14,7 @@ fewer than three sizes beyond it is open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..estimands import Beyond, Estimand
-from ..estimate import Estimate, pose, smooth
+from ..estimate import Estimate, parabola, pose, smooth
 from ..solvers.separable import Search
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
-from .followed import followed_ends
+from .followed import followed_ends, traced
 from .interval import Intervals, check_level
 from .support import refuse, unsupported
 from .swarm import farthest
@@ -40,6 +40,10 @@ Floats = NDArray[np.float64]
 _GLOBAL, _LOCAL = 65, 33
 #: Zoom: points per axis, factor by which the window shrinks, number of zooms.
 _ZOOM = {0: (1, 1.0, 0), 1: (17, 1 / 8, 6), 2: (9, 0.4, 16)}
+#: The same about an end that is known roughly, and how roughly: in distances from the optimum.
+_CLOSE, _REACH = (5, 0.5, 14), 0.1
+#: How much farther than compatible a first look at a likelihood goes by its parabola.
+_GENEROUS = 2.0
 _BLOCK = 400_000
 
 
@@ -132,34 +136,82 @@ def _hull(
     if q > 2:
         centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
         return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
-    if q == 2:
-        along = np.abs(axes[:, 0, :]).sum(axis=1)
-        u, spacing, slope = valley(problem, estimate.solution.u, along, cut, law.rising)
+    start = estimate.solution.u
+    if sample.kernel is None or q == 0:
+        window = _window(scan, *_points_of(scan, start, axes))
+        centres, lower, upper = _zoom(scan, window, *_ZOOM[q])
     else:
-        u, spacing = _points(estimate.solution.u, axes, low, high)
-        slope = np.zeros(u.shape[:2])
+        # A likelihood is costly: a parabola that is like it at the optimum tells where to look.
+        near = parabola(estimate)
+        rough = near.rss(start[:, None])[:, 0] + _GENEROUS * allowance
+        points = _points_of(replace(scan, problem=near, cut=rough), start, axes)
+        window = _window(scan, *points)
+        centres, lower, upper = traced(estimate, estimand, cut, window.centres, scan.ends)
+    if q == 2:  # once more about each end, for the strip may bend between the points looked at
+        reach = np.maximum(window.radius, _REACH * np.abs(centres - start[:, None]))
+        window = _Window(lower, upper, centres, reach, window.shear)
+        centres, lower, upper = _zoom(scan, window, *_CLOSE)
+    return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Where to look for the lower and the upper end: ``centres`` and ``radius`` ``(G, 2, q)``.
+
+    ``shear`` ``(G, 2)`` is the change of the second shape per unit of the first within a window;
+    ``lower`` and ``upper`` ``(G,)`` are the ends at its centres.
+    """
+
+    lower: Floats
+    upper: Floats
+    centres: Floats
+    radius: Floats
+    shear: Floats
+
+
+def _points_of(scan: _Scan, start: Floats, axes: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return points to look at first, their spacing ``(G, M, q)``, and their shear ``(G, M)``."""
+    low, high = scan.problem.bounds()
+    if low.shape[1] == 2:
+        along = np.abs(axes[:, 0, :]).sum(axis=1)
+        return valley(scan.problem, start, along, scan.cut, scan.rising)
+    u, spacing = _points(start, axes, low, high)
+    return u, spacing, np.zeros(u.shape[:2])
+
+
+def _window(scan: _Scan, u: Floats, spacing: Floats, slope: Floats) -> _Window:
+    """Return the best of some points for either end."""
     ends = scan.ends(u)
     best = [np.argmin(ends[0], axis=1), np.argmax(ends[1], axis=1)]
     rows = np.arange(len(u))
-    centres = np.stack([u[rows, b] for b in best], axis=1)  # (G, 2, q)
-    radius = np.stack([spacing[rows, b] for b in best], axis=1)
-    shear = np.stack([slope[rows, b] for b in best], axis=1)
-    lower, upper = ends[0][rows, best[0]], ends[1][rows, best[1]]
-    count, shrink, zooms = _ZOOM[q]
-    window = _grid(np.linspace(-1.0, 1.0, count), q)
+    lower, upper = (end[rows, b] for end, b in zip(ends, best, strict=True))
+    centres, radius, shear = (
+        np.stack([v[rows, b] for b in best], axis=1) for v in (u, spacing, slope)
+    )
+    return _Window(lower, upper, centres, radius, shear)
+
+
+def _zoom(
+    scan: _Scan, window: _Window, count: int, shrink: float, zooms: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return where both ends are ``(G, 2, q)``, and the ends ``(G,)``."""
+    low, high = scan.problem.bounds()
+    centres, radius, rows = window.centres, window.radius, np.arange(len(low))
+    lower, upper = window.lower, window.upper
+    ticks = _grid(np.linspace(-1.0, 1.0, count), low.shape[1])
     for _ in range(zooms):
-        step = radius[:, :, None, :] * window
-        if q == 2:
-            step[..., 1] += shear[:, :, None] * step[..., 0]
+        step = radius[:, :, None, :] * ticks
+        if low.shape[1] == 2:
+            step[..., 1] += window.shear[:, :, None] * step[..., 0]
         near = centres[:, :, None, :] + step
         near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
-        ends = scan.ends(near.reshape(len(u), -1, q))
-        lows, highs = ends[0][:, : len(window)], ends[1][:, len(window) :]
+        ends = scan.ends(near.reshape(len(low), -1, low.shape[1]))
+        lows, highs = ends[0][:, : len(ticks)], ends[1][:, len(ticks) :]
         best = [np.argmin(lows, axis=1), np.argmax(highs, axis=1)]
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]
         centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
         radius = radius * shrink
-    return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
+    return centres, lower, upper
 
 
 def _open_ends(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-import numpy as np
-
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
-from .autoregressive import Autoregressive
+from .autoregressive import Autoregressive, one_run
 from .binomial import Binomial
 from .gaussian import Gaussian, Seeds, Variance, variance_slope
 from .known_error import KnownError
-from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student
+from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student, usual_margin
 
 __all__ = [
     "NOISES",
@@ -112,12 +110,14 @@ def get_noise(
 def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:
     """Return the error model of a sample where none is asked for.
 
-    Student-t on the log scale where every curve is a positive loss, else normal.
+    That of :func:`~scalefit.noise.likelihoods.usual_margin`; with one driver and curves long enough
+    to be checkpoints of a run, their correlation as well.
     """
-    losses = (sample.frame.sign < 0) & (sample.frame.limit == 0)
-    if np.all(losses) and sample.runs.shape[2] and np.nanmin(sample.runs) > 0:
-        return Student(variance)
-    return Gaussian(variance)
+    margin = usual_margin(sample, variance)
+    replicated = bool((sample.count > 1).any())
+    if variance == "auto" and not sample.frame.other and not replicated and one_run(sample).any():
+        return Autoregressive()
+    return margin
 
 
 def restored(name: str, **options: Any) -> Noise:

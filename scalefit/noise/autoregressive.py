@@ -5,28 +5,48 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ScalefitError
 from ..sample import Sample
-from .gaussian import Variance
+from .gaussian import Gaussian, Variance
+from .likelihoods import LIKELIHOODS, Likelihood, usual_margin
 
-__all__ = ["Autoregressive"]
+__all__ = ["MIN_ROWS", "Autoregressive", "one_run"]
+
+#: Sizes from which a curve without replicates can tell how alike its neighbouring rows are.
+MIN_ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Autoregressive:
-    """Normal errors of constant variance, correlated within a run along log size.
+    """Errors correlated within a run along log size.
 
     Two rows of one run have the correlation ``rho ** |log(x_i / x_j)|`` (a first-order
     autoregression if sizes are evenly spaced in log size), rows of different runs none. ``rho`` is
-    estimated by restricted maximum likelihood for the law that is fitted. The curve stays that of
-    least squares, with intervals for correlated errors.
+    estimated for the law that is fitted. The curve stays the one for independent rows, with
+    intervals for correlated errors. A curve without replicates and with twelve sizes or more
+    counts as one run, whatever its rows are called: if they are independent, the estimate of
+    ``rho`` is near zero, and intervals are a little wide.
+
+    Parameters
+    ----------
+    margin : {"auto", "gaussian", "student", "lognormal", "huber"}
+        Errors of a single row, with a variance that is the same at all sizes; ``"auto"``:
+        Student-t on logs for losses, else normal.
 
     Examples
     --------
     >>> Autoregressive().name
     'autoregressive'
     """
+
+    margin: str = "auto"
+
+    def __post_init__(self) -> None:
+        known = ("auto", "gaussian", "student", "lognormal", "huber")
+        if self.margin not in known:
+            raise ScalefitError(f"margin={self.margin!r}; use one of {', '.join(known)}")
 
     @property
     def name(self) -> str:
@@ -41,22 +61,39 @@ class Autoregressive:
     @property
     def words(self) -> str:
         """The errors in words."""
+        margin = {
+            "auto": "Student-t on the log scale for losses and normal for scores",
+            "gaussian": "normal",
+        }.get(self.margin, self.margin)
         return (
-            "normal with the same variance for all rows, and correlated within a run as in a "
-            "first-order autoregression along log size, estimated by restricted maximum likelihood"
+            f"{margin}, with the same scale for all rows, and correlated within a run as in a "
+            "first-order autoregression along log size, which was estimated from the residuals"
         )
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with rows of one run correlated, by how much not yet known."""
-        present = sample.unit >= 0
-        n_units = np.where(present, sample.unit, -1).max(axis=(1, 2), initial=-1) + 1
-        rows = present.sum(axis=(1, 2))
-        single = np.flatnonzero(n_units >= rows)
-        if single.size:
+        alone = one_run(sample)
+        unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
+        present = unit >= 0
+        units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
+        alike = units < present.sum(axis=(1, 2))
+        if not alike.any():
             raise ScalefitError(
-                f"noise='autoregressive' needs runs with several rows each; in {single.size} of "
-                f"{len(sample)} curves every row is a run of its own; name the column that tells "
-                "runs apart, as in run='run_id', or leave noise= out"
+                "noise='autoregressive' needs runs with several rows each, and here every row is a "
+                "run of its own; name the column that tells runs apart, as in run='run_id', or "
+                f"leave noise= out (a curve without replicates is one run from {MIN_ROWS} sizes on)"
             )
-        errors = replace(sample.errors, correlation=np.zeros(len(sample)))
-        return replace(sample, errors=errors)
+        errors = replace(sample.errors, correlation=np.where(alike, 0.0, np.nan))
+        return replace(self._margin(sample).weigh(sample), unit=unit, errors=errors)
+
+    def _margin(self, sample: Sample) -> Gaussian | Likelihood:
+        if self.margin == "auto":
+            return usual_margin(sample, "constant")
+        if self.margin == "gaussian":
+            return Gaussian("constant")
+        return LIKELIHOODS[self.margin](variance="constant")
+
+
+def one_run(sample: Sample) -> NDArray[np.bool_]:
+    """Return which curves have no replicates, and sizes enough to count as one run, ``(G,)``."""
+    return (sample.count <= 1).all(axis=1) & (sample.n_sizes >= MIN_ROWS)

@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 from ..errors import ScalefitError
 from ..kernel import Kernel, Link, free_levels
 from ..sample import Sample
-from .gaussian import Variance, vary
+from .gaussian import Gaussian, Variance, vary
 from .residual import HuberKernel, LaplaceKernel, NormalKernel, StudentKernel
 
-__all__ = ["LIKELIHOODS", "Hoffmann", "Huber", "Lad", "LogNormal", "Student"]
+__all__ = [
+    "LIKELIHOODS",
+    "Hoffmann",
+    "Huber",
+    "Lad",
+    "Likelihood",
+    "LogNormal",
+    "Student",
+    "usual_margin",
+]
 
 Floats = NDArray[np.float64]
 #: Degrees of freedom of t where there are too few runs to tell them.
@@ -22,7 +31,7 @@ _DF = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Likelihood:
+class Likelihood:
     """What the error models of this file share.
 
     Parameters
@@ -43,10 +52,9 @@ class _Likelihood:
                 f"noise={self.name!r} takes logs, but some scores are not positive; use "
                 "noise='gaussian', or noise='student' for outliers"
             )
-        losses = bool(np.all((sample.frame.sign < 0) & (sample.frame.limit == 0)))
-        if self.link == "log" or (self.link == "auto" and positive and losses):
-            return "log"
-        return "identity"
+        return (
+            "log" if self.link == "log" or (self.link == "auto" and sample.losses) else "identity"
+        )
 
     @property
     def name(self) -> str:
@@ -74,7 +82,7 @@ class _Likelihood:
 
 
 @dataclass(frozen=True, slots=True)
-class Student(_Likelihood):
+class Student(Likelihood):
     """Student-t errors: a run far off counts little.
 
     Parameters
@@ -99,7 +107,7 @@ class Student(_Likelihood):
 
 
 @dataclass(frozen=True, slots=True)
-class LogNormal(_Likelihood):
+class LogNormal(Likelihood):
     """Normal errors on the log scale: runs scatter in proportion to the score."""
 
     link: str = "log"
@@ -114,7 +122,7 @@ class LogNormal(_Likelihood):
 
 
 @dataclass(frozen=True, slots=True)
-class Huber(_Likelihood):
+class Huber(Likelihood):
     """Huber's function of residuals over a scale that is estimated beside the curve.
 
     Parameters
@@ -136,7 +144,7 @@ class Huber(_Likelihood):
 
 
 @dataclass(frozen=True, slots=True)
-class Hoffmann(_Likelihood):
+class Hoffmann(Likelihood):
     """The objective of Hoffmann et al. 2022 (arXiv:2203.15556): unscaled Huber on log residuals.
 
     For replication. The threshold of 1e-3 is below most residuals of most tables, so that this is
@@ -161,7 +169,7 @@ class Hoffmann(_Likelihood):
 
 
 @dataclass(frozen=True, slots=True)
-class Lad(_Likelihood):
+class Lad(Likelihood):
     """Least absolute deviations of log residuals.
 
     What the fit of Besiroglu et al. 2024 (arXiv:2404.10102) amounts to: a Huber likelihood whose
@@ -183,10 +191,18 @@ class Lad(_Likelihood):
 _VANISHING = 1e-9
 
 #: Every error model of this file, by name.
-LIKELIHOODS: dict[str, Callable[..., _Likelihood]] = {
+LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
     "student": Student,
     "lognormal": LogNormal,
     "huber": Huber,
     "hoffmann": Hoffmann,
     "lad": Lad,
 }
+
+
+def usual_margin(sample: Sample, variance: Variance = "auto") -> Gaussian | Student:
+    """Return the errors of a single run where none are asked for.
+
+    Student-t on the log scale where every curve is a positive loss, else normal.
+    """
+    return Student(variance) if sample.losses else Gaussian(variance)
