@@ -229,6 +229,9 @@ def _refusals(spanning: Candidates) -> NDArray[Any]:
     kept = spanning.surviving[spanning.chosen, np.arange(len(spanning))]
     gates = np.stack([e.within_gate for e in spanning.estimates])
     allowed = gates[spanning.chosen, np.arange(len(spanning))]
+    names = np.array([e.law.name for e in spanning.estimates])
+    others = [f"{names[i]} does not fit these sizes, {' and '.join(names[fit])} could"
+              for i, fit in zip(spanning.chosen, spanning.surviving.T, strict=True)]  # fmt: skip
     return np.select(
         [
             sample.n_sizes < MIN_SIZES,
@@ -244,7 +247,7 @@ def _refusals(spanning: Candidates) -> NDArray[Any]:
             "fewer than 3 runs more than parameters",
             "the law that was asked for needs more sizes, or a wider range of them",
             "no law fits these sizes (lack of fit p < 0.01 for all)",
-            "the law that was asked for does not fit these sizes, others do",
+            np.array(others, dtype=object),
         ],
         "",
     )

@@ -40,6 +40,8 @@ REJECT = 0.01
 MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = tuple(law.name for law in AUTO if not law.nested_in)
+#: And the one that says what comes of slow growth that a table cannot exclude.
+_HULL = (*_SPANNING, "power_log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,14 @@ class Candidates:
         """
         named = [e.law.name for e in self.estimates]
         used = {named[i] for i in self.chosen}
-        laws = [e.law for e in self.estimates if e.law.name in {*used, *_SPANNING}]
-        laws += [get_law(name) for name in _SPANNING if name not in named]
+        laws = [e.law for e in self.estimates if e.law.name in {*used, *_HULL}]
+        laws += [get_law(name) for name in _HULL if name not in named]
         have = {e.law.name: e for e in self.estimates}
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
         # A law that only another curve of the batch has chosen says nothing about this one.
-        own = np.array([[name in _SPANNING] for name in place])
+        own = np.array([[name in _HULL] for name in place])
         own = own | (np.arange(len(parts))[:, None] == chosen)
         return Candidates(parts, surviving_laws(parts, own), chosen)
 

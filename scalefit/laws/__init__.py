@@ -18,6 +18,7 @@ from .law import Frame, Law, Parameter, Shape, Terms
 from .log_linear import LOG_LINEAR
 from .m4 import M4
 from .power import POWER
+from .power_log import POWER_LOG
 from .saturating_power import SATURATING_POWER
 from .shifted_power import SHIFTED_POWER
 
@@ -41,7 +42,7 @@ AUTO: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EX
 #: Every law of one driver: those and the ones that are fitted only if asked for by name, since few
 #: tables can bear them.
 LAWS: tuple[Law, ...] = (
-    *AUTO, SHIFTED_POWER, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
+    *AUTO, SHIFTED_POWER, POWER_LOG, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
 )  # fmt: skip
 #: The laws of two drivers.
 TWO_DRIVERS: tuple[Law, ...] = (ADDITIVE,)
