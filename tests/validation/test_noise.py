@@ -141,13 +141,14 @@ def test_crossed_seeds(design, seed_sd, replicates):
         slow(10, 8, 0.3, 0.93),
         (10, 8, 0.7, 0.93),
         slow(10, 8, 0.9, 0.93),
-        slow(1, 24, 0.3, 0.90),
-        (1, 24, 0.7, 0.84),
-        slow(1, 24, 0.9, 0.78),
+        slow(1, 24, 0.0, 0.945),
+        slow(1, 24, 0.3, 0.945),
+        (1, 24, 0.7, 0.93),
+        slow(1, 24, 0.9, 0.84),
     ],
 )
 def test_checkpoints(n_runs, n_sizes, rho, low, replicates):
-    """Ten runs cover; a single one falls short, and a finding says so."""
+    """Ten runs cover, and a single one unless its neighbours are nearly the same."""
     rng = np.random.default_rng(31)
     design = Design(n_sizes, n_runs, 3.0)
     error = rng.standard_normal((replicates, n_sizes, n_runs))

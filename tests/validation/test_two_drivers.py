@@ -1,0 +1,70 @@
+"""Row C6 of the acceptance table: two drivers, on the sizes of a published table.
+
+240 runs at the parameters and tokens of Hoffmann et al. 2022 as reconstructed by Besiroglu et al.
+2024, with the constants published there. The bar is a coverage of 0.925 to 0.965 and a root mean
+squared error at most 1.08 times that of the best of three error models.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scalefit.estimands import Parameter
+from scalefit.estimate import estimate
+from scalefit.inference import profile
+from scalefit.laws import get_law
+from scalefit.noise import Huber, LogNormal, Student
+from scalefit.sample import by_size
+
+from .simulation import rate
+
+SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[3] / "shared")) / "data"
+LAW = get_law("additive")
+TRUTH = {"E": 1.8172, "A": 477.8, "alpha": 0.3473, "B": 2143.0, "beta": 0.3672}
+
+
+def errors(kind, shape, rng):
+    """Return errors of the log loss as heavy-tailed as those of the table, or normal ones."""
+    return 0.0049 * rng.standard_t(2.6, shape) if kind == "t2.6" else rng.normal(0, 0.0075, shape)
+
+
+@pytest.mark.parametrize("replicates", [10, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["t2.6", "normal"])
+def test_c6_two_drivers(kind, replicates):
+    path = SHARED / "chinchilla_points.csv"
+    if not path.exists():
+        pytest.skip("chinchilla_points.csv is not here: the shared data folder is absent")
+    table = pd.read_csv(path).nsmallest(240, "loss")
+    params, tokens = table["params"].to_numpy(), table["tokens"].to_numpy()
+    mean = TRUTH["E"] + TRUTH["A"] * params ** -TRUTH["alpha"]
+    mean = mean + TRUTH["B"] * tokens ** -TRUTH["beta"]
+    rng = np.random.default_rng(66)
+    loss = mean * np.exp(errors(kind, (replicates, mean.size), rng))
+    sample = by_size(
+        np.tile(params, replicates), loss.ravel(), np.repeat(np.arange(replicates), mean.size),
+        -np.ones(replicates), np.zeros(replicates), [np.tile(tokens, replicates)],
+    )  # fmt: skip
+    found, off = {}, {}
+    for noise in (Student("constant"), LogNormal("constant"), Huber("constant")):
+        fitted = estimate(LAW, noise.weigh(sample))
+        for name in ("alpha", "beta", "E"):
+            interval = profile(fitted, Parameter(name))
+            value = TRUTH[name]
+            found[noise.name, name] = rate((interval.lower <= value) & (value <= interval.upper))
+            off[noise.name, name] = float(np.sqrt(np.mean((interval.estimate - value) ** 2)))
+    for name in ("alpha", "beta", "E"):
+        best = min(off[noise, name] for noise in ("student", "lognormal", "huber"))
+        for noise in ("student", "lognormal", "huber"):
+            held, _ = found[noise, name]
+            print(f"C6 {kind} {noise} {name}: {held:.3f} +- {np.sqrt(0.05 * 0.95 / replicates):.3f}"
+                  f", rmse {off[noise, name] / best:.3f} of the best")  # fmt: skip
+        held = found["student", name][0]
+        slack = 3 * np.sqrt(0.05 * 0.95 / replicates)
+        assert 0.925 - slack <= held <= 0.965 + slack
+        if replicates >= 400:
+            assert off["student", name] <= 1.08 * best
