@@ -26,7 +26,7 @@ from ..estimate import Estimate, parabola, pose, smooth
 from ..solvers.separable import Search
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
-from .followed import followed_ends, traced
+from .followed import followed_ends
 from .interval import Intervals, check_level
 from .support import refuse, unsupported
 from .swarm import farthest
@@ -137,7 +137,7 @@ def _hull(
         centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
         return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
     start = estimate.solution.u
-    if sample.kernel is None or q == 0:
+    if sample.kernel is None or q < 2:
         window = _window(scan, *_points_of(scan, start, axes))
         centres, lower, upper = _zoom(scan, window, *_ZOOM[q])
     else:
@@ -146,7 +146,7 @@ def _hull(
         rough = near.rss(start[:, None])[:, 0] + _GENEROUS * allowance
         points = _points_of(replace(scan, problem=near, cut=rough), start, axes)
         window = _window(scan, *points)
-        centres, lower, upper = traced(estimate, estimand, cut, window.centres, scan.ends)
+        centres, lower, upper = window.centres, window.lower, window.upper
     if q == 2:  # once more about each end, for the strip may bend between the points looked at
         reach = np.maximum(window.radius, _REACH * np.abs(centres - start[:, None]))
         window = _Window(lower, upper, centres, reach, window.shear)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .likelihood import LikelihoodProblem
 from .newton import FINE, Model, Optimum, Rows, edge, minimise
 
-__all__ = ["Joint", "Target", "follow", "joint_ends", "polish"]
+__all__ = ["Joint", "joint_ends", "polish"]
 
 Floats = NDArray[np.float64]
 #: Returns a target ``(B,)`` and its gradient ``(B, p + q)`` at coefficients and shapes of the
@@ -83,47 +83,33 @@ def joint_ends(
 ) -> tuple[Floats, Floats]:
     """Return the least and the greatest target ``(G,)`` on the edge of the compatible set.
 
-    An end that lies on a bound of the shapes is open.
+    From the optimum the edge is reached along the target's gradient, and followed while that
+    turns (Venzon & Moolgavkar 1988, doi:10.2307/2347496). An end that lies on a bound of the shapes
+    is open.
     """
     best = polish(problem, coefficients, u)
     p = problem.law.n_columns
+    every = Joint(problem)
     low, high = problem.bounds()
-    near = 1e-3 * (high - low)
     ends = []
     for side in (-1.0, 1.0):
-        result, state = follow(problem, best, best.state, target, cut, side)
-        at = state[:, p:-1]
-        result[((at < low + near) | (at > high - near)).any(axis=1)] = side * np.inf
+        result, pull = target(best.state[:, :p], best.state[:, p:-1], np.arange(len(u)))
+        result = result.copy()
+        left = np.arange(len(u))
+        for _ in range(_ROUNDS):
+            _, state = edge(every.take(left), best.take(left), pull, cut[left], side)
+            value, pull = target(state[:, :p], state[:, p:-1], left)
+            size = np.maximum(np.abs(value), np.abs(result[left]))
+            going = side * (value - result[left]) > 1e-7 * size
+            result[left] = side * np.maximum(side * value, side * result[left])
+            near = 1e-3 * (high - low)[left]
+            at = state[:, p:-1]
+            result[left[((at < low[left] + near) | (at > high[left] - near)).any(axis=1)]] = (
+                side * np.inf
+            )
+            going &= np.isfinite(result[left])
+            if not going.any():
+                break
+            left, pull = left[going], pull[going]
         ends.append(result)
     return ends[0], ends[1]
-
-
-def follow(
-    problem: LikelihoodProblem,
-    best: Optimum,
-    origin: Floats,
-    target: Target,
-    cut: Floats,
-    side: float,
-) -> tuple[Floats, Floats]:
-    """Return an extreme of the target ``(G,)`` on the edge of the compatible set, and its state.
-
-    From ``origin`` the edge is reached along the target's gradient, and followed while that turns
-    (Venzon & Moolgavkar 1988, doi:10.2307/2347496).
-    """
-    p, every = problem.law.n_columns, Joint(problem)
-    state, left = origin.copy(), np.arange(len(origin))
-    result, pull = target(state[:, :p], state[:, p:-1], left)
-    result = result.copy()
-    for _ in range(_ROUNDS):
-        _, there = edge(every.take(left), best.take(left), pull, cut[left], side, state[left])
-        value, pull = target(there[:, :p], there[:, p:-1], left)
-        size = np.maximum(np.abs(value), np.abs(result[left]))
-        gain = side * (value - result[left])
-        farther = gain > 0
-        result[left[farther]], state[left[farther]] = value[farther], there[farther]
-        going = gain > 1e-7 * size
-        if not going.any():
-            break
-        left, pull = left[going], pull[going]
-    return result, state

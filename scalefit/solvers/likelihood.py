@@ -109,8 +109,9 @@ class LikelihoodProblem:
         curve = np.repeat(np.arange(n_curves), many)
         runs = self.runs.reshape(n_curves, -1)
         there = ~np.isnan(runs)
-        centre = np.nanmedian(np.where(there.any(axis=1, keepdims=True), runs, 1.0), axis=1)
-        y = np.where(there, runs, centre[:, None])
+        # Where there is no run any of the others fills the place, with weight zero.
+        other = np.where(there, runs, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        y = np.where(there, runs, np.where(np.isfinite(other), other, 1.0))
 
         def per_run(values: Floats) -> Floats:
             flat: Floats = np.repeat(values.reshape(n_curves * many, -1), wide, axis=1)

@@ -321,16 +321,9 @@ def hold(found: Optimum, where: Ints, rows: Rows, rises: tuple[int, ...], steps:
 
 
 def edge(
-    rows: Modelled,
-    best: Optimum,
-    weights: Floats,
-    limit: Floats,
-    side: float,
-    origin: Floats | None = None,
+    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: float
 ) -> tuple[Floats, Floats]:
     """Return the extreme target on the edge of the compatible set, and the state there.
-
-    The way begins at the optimum, or at ``origin``, a compatible state.
 
     Newton's method on the conditions of the constrained extremum: each step goes to the end of
     the ellipsoid that models the objective at the last one (Venzon & Moolgavkar 1988,
@@ -342,8 +335,8 @@ def edge(
     moving = (weights != 0).any(axis=1)
     pull = np.where(moving[:, None], pull, 1.0)
     room = limit - best.model.rss
-    state = (best.state if origin is None else origin).copy()
-    model = best.model.take(np.arange(len(state))) if origin is None else rows.model(state)
+    state = best.state.copy()
+    model = best.model.take(np.arange(len(state)))
     left = np.arange(len(state))  # the rows that have not settled
     part = rows
     for _ in range(_EDGE_STEPS):
