@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._format import interval_text, number, table_text
+from ._format import counted, interval_text, number, table_text
 from .backtest_plot import plot_backtest
 from .errors import FitError, ScalefitError, nearest
 from .estimands import Value
@@ -383,7 +383,8 @@ class Backtest:
         """Return what was done, and how the form-robust and the chosen forecasts did."""
         cuts = self.rows.groupby("curve")["largest_left"].nunique()
         lines = [
-            f"{len(cuts)} of {len(self.fits)} curves, cut {int(cuts.sum())} times; up to "
+            f"{len(cuts)} of {counted(len(self.fits), 'curve')}, cut "
+            f"{counted(int(cuts.sum()), 'time')}; up to "
             f"{100 * self.holdout:g} % of the log range hidden, "
             f"{number(self.rows['factor'].max())} times the largest size left at most."
         ]
@@ -416,7 +417,8 @@ class Backtest:
         """Return what was done, coverage and errors, the weights, and what was left out."""
         lines = [self.headline(), "", table_text(self.coverage_text()), "", self.weights_text()]
         if len(self.skipped):
-            lines += ["", f"{len(self.skipped)} curves not backtested:", table_text(self.skipped)]
+            left_out = f"{counted(len(self.skipped), 'curve')} not backtested:"
+            lines += ["", left_out, table_text(self.skipped)]
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -426,6 +428,6 @@ class Backtest:
         total = self._total("robust")
         text = interval_text(total["coverage"], total["lower"], total["upper"])
         return (
-            f"<Backtest of {self.rows['curve'].nunique()} curves: form-robust coverage {text} of "
-            f"{total['runs']} runs at {100 * self.level:g} %>"
+            f"<Backtest of {counted(self.rows['curve'].nunique(), 'curve')}: form-robust coverage "
+            f"{text} of {counted(int(total['runs']), 'run')} at {100 * self.level:g} %>"
         )

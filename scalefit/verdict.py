@@ -73,6 +73,7 @@ class Saturation:
         rows = [
             _point("95 % of the observed gain (model)", found.reached[row]),
             _point("95 % of the attainable gain (model)", found.attainable[row]),
+            _point("95 % of the score at the largest size (model)", self.evidence.score_reached),
         ]
         if self.evidence.is_break:
             rows.append(_point("break of the slope (broken stick)", self.evidence.bend[0]))

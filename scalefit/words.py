@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._format import interval_text, number, size_text, table_text
+from ._format import counted, interval_text, number, size_text, table_text
 
 if TYPE_CHECKING:
     from .fit import Fit, FitSet
@@ -177,7 +177,7 @@ def count_text(table: pd.DataFrame) -> str:
 
     The inconclusive ones are always counted.
     """
-    text = f"{len(table)} curves: {_counts(table['verdict'])}"
+    text = f"{counted(len(table), 'curve')}: {_counts(table['verdict'])}"
     adjust = table.attrs.get("adjust")
     if adjust is None:
         return text

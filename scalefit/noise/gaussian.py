@@ -75,6 +75,11 @@ class Gaussian:
         return "gaussian"
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset({"sd", "n", *(["run"] if self.seeds == "crossed" else [])})
+
+    @property
     def words(self) -> str:
         """The errors in words."""
         text = f"normal with a variance of one run {_WORDS[self.variance]}"
