@@ -25,6 +25,8 @@ from .selection import MIN_SIZES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .table import Table
+
 __all__ = ["Backtest", "backtest"]
 
 Bools = NDArray[np.bool_]
@@ -345,6 +347,27 @@ class Backtest:
         by = list(self.fits.all_rows.by)
         index = pd.MultiIndex.from_tuples(list(self.fits), names=by) if by else pd.RangeIndex(1)
         return pd.Series(held.to_numpy(), index=index, name="passed")
+
+    def reach_of(self, table: Table) -> float:
+        """Return how far beyond its largest size form-robust forecasts of one curve have held.
+
+        The greatest distance that has :meth:`passed`; 0 if none has.
+
+        Raises
+        ------
+        FitError
+            If the curve is not one of those backtested.
+        """
+        whole = self.fits.all_rows
+        if table.sha256 != whole.sha256 or table.keys[0] not in self.fits:
+            raise FitError(
+                f"{table.label(0)} of {table.source} is not among the backtested curves; "
+                "backtest the same table"
+            )
+        place = list(self.fits).index(table.keys[0])
+        tried = np.unique(self.rows.loc[self.rows["curve"] == place, "distance"])
+        held = [float(far) for far in tried if self.passed(float(far)).iloc[place]]
+        return max(held, default=0.0)
 
     def _check(self, forecaster: str) -> None:
         names = self.rows["forecaster"].unique().tolist()
