@@ -52,6 +52,10 @@ class Kernel(Protocol):
     def link(self) -> Link:
         """Scale on which errors are symmetric."""
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """Bounds between which a run's mean lies."""
+
     def contribution(self, y: Floats, mean: Floats, scale: Floats) -> Contribution:
         """Return minus the log density of runs ``(B, n)`` and its derivatives."""
 
@@ -76,8 +80,14 @@ class Kernel(Protocol):
         The first has a curvature, and serves for intervals.
         """
 
-    def quantile(self, level: float, df: Floats) -> Floats:
-        """Return how many scales from its mean a run may lie, with probability ``level``."""
+    def deviation(self, mean: Floats, scale: Floats) -> Floats:
+        """Return what a run's distance from its mean is measured by, on the scale of the link."""
+
+    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return how far below and above its mean a run may lie, with probability ``level``.
+
+        On the scale of the link, for a scale known to ``df``.
+        """
 
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""

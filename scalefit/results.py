@@ -194,21 +194,20 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     df = estimate.scale[1]
     if kernel is None:
         log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
-        reach = _t_of_uncertain_scale(level, df, log_error)
+        below = above = _t_of_uncertain_scale(level, df, log_error) * run_sd(estimate, x)
     else:
-        reach = kernel.quantile(level, df)
-    spread = reach * run_sd(estimate, x)
+        below, above = kernel.arms(level, df, found.estimate, _own_scale(estimate, x))
     if kernel is None or kernel.link == "identity":
-        lower = found.estimate - np.hypot(found.estimate - found.lower, spread)
-        upper = found.estimate + np.hypot(found.upper - found.estimate, spread)
+        lower = found.estimate - np.hypot(found.estimate - found.lower, below)
+        upper = found.estimate + np.hypot(found.upper - found.estimate, above)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             down, up = (
                 np.abs(np.log(np.maximum(end, 0.0) / found.estimate))
                 for end in (found.lower, found.upper)
             )
-        lower = found.estimate * np.exp(-np.hypot(down, spread))
-        upper = found.estimate * np.exp(np.hypot(up, spread))
+        lower = found.estimate * np.exp(-np.hypot(down, below))
+        upper = found.estimate * np.exp(np.hypot(up, above))
     return Intervals(found.estimate, lower, upper, level, found.method)
 
 
@@ -240,11 +239,16 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
     For normal errors it is the standard deviation. Outside the observed sizes it is held at that
     of the nearest one. A run of a new seed has that seed's effect as well.
     """
-    own = estimate.run_scale * np.exp(
-        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
-    )
+    own = _own_scale(estimate, x)
     sd: Floats = np.sqrt(own**2 + estimate.sample.errors.unit_variance)
     return sd
+
+
+def _own_scale(estimate: Estimate, x: Floats) -> Floats:
+    own: Floats = estimate.run_scale * np.exp(
+        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
+    )
+    return own
 
 
 def residuals(
@@ -263,6 +267,8 @@ def residuals(
     fitted = many.evaluate(many.law.value_terms(z, many.shapes(), frame))
     sd = run_sd(many, x)
     kernel = estimate.sample.kernel
+    if kernel is not None:
+        sd = kernel.deviation(fitted, sd)
     log = kernel is not None and kernel.link == "log"
     gap = np.log(y / fitted) if log else y - fitted
     return fitted, np.divide(gap, sd, out=np.zeros_like(y), where=sd > 0)

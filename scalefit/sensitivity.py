@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,12 @@ from ._format import number
 from .errors import ScalefitError
 from .estimands import Estimand, Gain, Parameter
 from .estimate import Estimate, estimate
-from .noise import Gaussian, Noise
+from .noise import Beta, Gaussian, Noise, Variance
 from .noise.likelihoods import LIKELIHOODS
 from .sample import Sample, of_table
 from .table import Table
+
+_INDEPENDENT = ("gaussian", *LIKELIHOODS, "beta")
 
 __all__ = ["noise_sensitivity", "sensitivity_text"]
 
@@ -46,7 +48,7 @@ def noise_sensitivity(fitted: Estimate, table: Table, noise: Noise) -> pd.DataFr
     """
     questions = _questions(fitted)
     rows = {}
-    if not fitted.law.guesses and (isinstance(noise, Gaussian) or noise.name in LIKELIHOODS):
+    if not fitted.law.guesses and noise.name in _INDEPENDENT:
         rows[noise.name] = _values(fitted, questions)
         sample = of_table(table)
         for other in _others(noise, sample):
@@ -70,8 +72,9 @@ def _others(noise: Noise, sample: Sample) -> Iterator[Noise]:
     are compared.
     """
     losses = bool(np.all((sample.frame.sign < 0) & (sample.frame.limit == 0)))
-    models: list[Noise] = [make(noise.variance) for make in LIKELIHOODS.values()]
-    for other in (Gaussian(noise.variance), *models):
+    makers: tuple[Callable[[Variance], Noise], ...] = (Gaussian, *LIKELIHOODS.values(), Beta)
+    for make in makers:
+        other = make(noise.variance)
         if other.name == noise.name or (not losses and getattr(other, "link", "") == "log"):
             continue
         try:

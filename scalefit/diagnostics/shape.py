@@ -92,6 +92,7 @@ def agreement_of_methods(case: Case) -> Iterator[Finding]:
     """
     chosen, sample = case.chosen, case.sample
     alone = np.isnan(sample.errors.correlation[0]) and sample.runs.shape[2] > 0
+    alone &= sample.kernel is None or np.isinf(sample.kernel.domain[1])
     usable = chosen.applicable[0] and not chosen.flat[0] and not chosen.law.guesses
     if not (alone and usable and chosen.residual_df[0] >= _MIN_DF):
         return

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
 from .autoregressive import Autoregressive
+from .beta import Beta
 from .binomial import Binomial
 from .gaussian import Gaussian, Seeds, Variance, variance_slope
 from .known_error import KnownError
@@ -18,6 +19,7 @@ from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student
 __all__ = [
     "NOISES",
     "Autoregressive",
+    "Beta",
     "Binomial",
     "Gaussian",
     "Hoffmann",
@@ -64,6 +66,7 @@ NOISES: dict[str, Callable[..., Noise]] = {
     "gaussian": Gaussian,
     **LIKELIHOODS,
     "known_error": KnownError,
+    "beta": Beta,
     "binomial": Binomial,
     "autoregressive": Autoregressive,
 }

@@ -102,7 +102,10 @@ def vary(sample: Sample, variance: Variance) -> Sample:
     if variance == "constant" or sample.frame.other:
         return sample
     flat = sample.on_link()
-    slope, error, known = variance_slope(flat.count, flat.spread, flat.z)
+    spread = flat.spread
+    if sample.kernel is not None:
+        spread = spread / sample.kernel.deviation(flat.mean, np.ones_like(spread)) ** 2
+    slope, error, known = variance_slope(flat.count, spread, flat.z)
     if variance == "power" and not known.all():
         raise ScalefitError(
             "variance='power' needs replicates at three sizes or more in every curve; "

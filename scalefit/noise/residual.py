@@ -89,6 +89,20 @@ class ResidualKernel:
         """Return the kernel alone: its minimum is easily found."""
         return (self,)
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """Means a run may have: on the log scale, positive ones."""
+        return (0.0 if self.link == "log" else -np.inf), np.inf
+
+    def deviation(self, mean: Floats, scale: Floats) -> Floats:
+        """Return the scale: it does not depend on the mean."""
+        return scale
+
+    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return how far below and above its mean a run may lie: equally far."""
+        reach = self.quantile(level, df) * scale
+        return reach, reach
+
     def quantile(self, level: float, df: Floats) -> Floats:
         """Return the quantile of a run about a known mean, for a scale known to ``df``."""
         return np.asarray(stdtrit(df, 0.5 + 0.5 * level), dtype=float)
