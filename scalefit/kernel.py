@@ -145,7 +145,8 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     runs, weight, relative = runs[replicated], weight[replicated], relative[replicated]
     own = kernel.take(np.flatnonzero(replicated))
     rows, shape = len(runs), runs.shape
-    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, 1.0), axis=2)
+    usual = np.nanmedian(runs.reshape(rows, -1), axis=1)[:, None, None]
+    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, usual), axis=2)
     y = np.where(np.isnan(runs), centre[:, :, None], runs)
     flat_y, flat_weight = y.reshape(rows, -1), weight.reshape(rows, -1)
     wide = np.repeat(relative, shape[2], axis=1)

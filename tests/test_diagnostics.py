@@ -318,7 +318,7 @@ def test_sensitivity_is_the_same_law_under_each_error_model():
 
 def test_scores_are_compared_on_their_own_scale():
     fit = sf.fit(runs())
-    assert fit.sensitivity.index.tolist() == ["gaussian", "student", "huber"]
+    assert fit.sensitivity.index.tolist() == ["gaussian", "student", "huber", "beta"]
     assert "noise_sensitivity" not in codes(fit)
     told = sf.fit(runs().assign(error=0.01), se="error")
     assert told.sensitivity.empty

@@ -103,7 +103,7 @@ class BetaKernel:
         three gamma functions, which cancel to the leading digits where phi is large.
         """
         possible = (mean > 0) & (mean < 1)
-        m = np.where(possible, mean, 0.5)
+        y, m = _inside(y), _inside(mean)
         phi = scale**-2.0
         a, b = m * phi, (1.0 - m) * phi
         gap = y - m
@@ -128,7 +128,7 @@ class BetaKernel:
 
     def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the contribution in the log of the scale alone."""
-        m = np.where((mean > 0) & (mean < 1), mean, 0.5)
+        y, m = _inside(y), _inside(mean)
         phi = scale**-2.0
         a, b = m * phi, (1.0 - m) * phi
         gap = y - m
@@ -177,6 +177,11 @@ class BetaKernel:
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
         return self
+
+
+def _inside(values: Floats) -> Floats:
+    """Return values with one half for those that are impossible, and padding."""
+    return np.where((values > 0) & (values < 1), values, 0.5)
 
 
 def _pull(y: Floats, m: Floats, a: Floats, b: Floats) -> Floats:
