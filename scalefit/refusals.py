@@ -22,6 +22,7 @@ from .results import gate_text
 from .selection import MIN_SIZES, Candidates, signed_root
 
 __all__ = [
+    "ACCELERATING",
     "MIN_DECADES",
     "MIN_DF",
     "REFUSALS",
@@ -42,7 +43,7 @@ MIN_DF = 3
 #: Condition number of the tangent beyond which its directions are rounding.
 WORST_CONDITION = 1e6
 #: Tail of the test that an exponent is below zero: that of its two-sided 95 % interval.
-_ACCELERATING = 0.975
+ACCELERATING = 0.975
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def _no_scatter(grounds: Grounds) -> Bools:
 
 def _accelerating(grounds: Grounds) -> Bools:
     powers = grounds.chosen(lambda each: np.full(len(each), each.law.name == "saturating_power"))
-    return np.asarray(_enough(grounds) & powers & (grounds.curvature_p > _ACCELERATING))
+    return np.asarray(_enough(grounds) & powers & (grounds.curvature_p > ACCELERATING))
 
 
 def _distance_text(grounds: Grounds) -> str:

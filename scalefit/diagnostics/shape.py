@@ -10,6 +10,7 @@ from .._format import interval_text, number
 from ..estimands import Gain, Parameter
 from ..findings import Finding
 from ..inference import Bootstrap, agreement, profile
+from ..refusals import ACCELERATING
 from ..selection import MIN_SIZES
 from .case import Case
 
@@ -76,7 +77,7 @@ def identification(case: Case) -> Iterator[Finding]:
             f"open_{parameter.name}", "warn", f"the {parameter.name} {text}", str(found),
             "report the gain, which is identified, or widen the sizes",
         )  # fmt: skip
-    if chosen.law.name != "saturating_power" and case.grounds.curvature_p[0] > 0.975:
+    if chosen.law.name != "saturating_power" and case.grounds.curvature_p[0] > ACCELERATING:
         yield Finding(
             "accelerating", "warn", "the gain per doubling grows with size",
             f"a power law would have an exponent below 0, "

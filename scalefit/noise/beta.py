@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, digamma, gammaln, ndtr, polygamma, stdtrit
 
 from ..errors import ScalefitError
-from ..kernel import Contribution, Kernel, Link, free_levels
+from ..kernel import Contribution, Link, free_levels
 from ..sample import Sample
 from .gaussian import Variance, vary
+from .residual import Plain
 
 __all__ = ["Beta", "BetaKernel"]
 
@@ -83,7 +83,7 @@ class Beta:
 
 
 @dataclass(frozen=True, slots=True)
-class BetaKernel:
+class BetaKernel(Plain):
     """The beta density with precision ``phi = 1 / scale^2``."""
 
     @property
@@ -145,18 +145,6 @@ class BetaKernel:
         found: Floats = phi * phi * (_trigamma(m * phi) + _trigamma((1.0 - m) * phi))
         return found
 
-    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
-        """Return 1: the density is taken for the truth."""
-        return np.ones(len(y))
-
-    def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
-        """Return the kernel itself: nothing else is free."""
-        return self
-
-    def stages(self) -> tuple[Kernel, ...]:
-        """Return the kernel alone: its minimum is easily found."""
-        return (self,)
-
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return the standard deviation of a run."""
         m = np.clip(mean, 1e-9, 1.0 - 1e-9)
@@ -173,10 +161,6 @@ class BetaKernel:
         m = np.clip(mean, 1e-9, 1.0 - 1e-9)
         a, b = m * scale**-2.0, (1.0 - m) * scale**-2.0
         return m - betaincinv(a, b, tail), betaincinv(a, b, 1.0 - tail) - m
-
-    def take(self, rows: Any) -> Self:
-        """Return the kernel of some of the problems."""
-        return self
 
 
 def _inside(values: Floats) -> Floats:
