@@ -7,7 +7,7 @@ import unicodedata
 
 import pandas as pd
 
-__all__ = ["interval_text", "number", "plain", "size_text", "table_text"]
+__all__ = ["counted", "interval_text", "number", "plain", "size_text", "table_text"]
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -37,6 +37,17 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
         return f"{value:.{digits}g}"
     text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
     return text if float(text) else "0"
+
+
+def counted(n: int, thing: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "curve"), counted(2, "curve")
+    ('1 curve', '2 curves')
+    """
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:

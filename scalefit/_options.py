@@ -84,6 +84,8 @@ _FIT_OPTIONS = (
                  default="profile", show_default=True, help="How intervals are made."),
     click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
                  default=0.95, show_default=True, help="Coverage of intervals."),
+    click.option("--show-refused", is_flag=True,
+                 help="Show forecasts that are refused but exist; verdicts stay inconclusive."),
     click.option("--on-bad", type=click.Choice(["raise", "drop"]), default="raise",
                  show_default=True, help="Refuse bad rows, or leave them out and list them."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,

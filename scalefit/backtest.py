@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._format import interval_text, number, table_text
+from ._format import counted, interval_text, number, table_text
 from .backtest_plot import plot_backtest
 from .errors import FitError, ScalefitError, nearest
 from .estimands import Value
@@ -24,6 +24,8 @@ from .selection import MIN_SIZES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .table import Table
 
 __all__ = ["Backtest", "backtest"]
 
@@ -346,6 +348,27 @@ class Backtest:
         index = pd.MultiIndex.from_tuples(list(self.fits), names=by) if by else pd.RangeIndex(1)
         return pd.Series(held.to_numpy(), index=index, name="passed")
 
+    def reach_of(self, table: Table) -> float:
+        """Return how far beyond its largest size form-robust forecasts of one curve have held.
+
+        The greatest distance that has :meth:`passed`; 0 if none has.
+
+        Raises
+        ------
+        FitError
+            If the curve is not one of those backtested.
+        """
+        whole = self.fits.all_rows
+        if table.sha256 != whole.sha256 or table.keys[0] not in self.fits:
+            raise FitError(
+                f"{table.label(0)} of {table.source} is not among the backtested curves; "
+                "backtest the same table"
+            )
+        place = list(self.fits).index(table.keys[0])
+        tried = np.unique(self.rows.loc[self.rows["curve"] == place, "distance"])
+        held = [float(far) for far in tried if self.passed(float(far)).iloc[place]]
+        return max(held, default=0.0)
+
     def _check(self, forecaster: str) -> None:
         names = self.rows["forecaster"].unique().tolist()
         if forecaster not in names:
@@ -383,7 +406,8 @@ class Backtest:
         """Return what was done, and how the form-robust and the chosen forecasts did."""
         cuts = self.rows.groupby("curve")["largest_left"].nunique()
         lines = [
-            f"{len(cuts)} of {len(self.fits)} curves, cut {int(cuts.sum())} times; up to "
+            f"{len(cuts)} of {counted(len(self.fits), 'curve')}, cut "
+            f"{counted(int(cuts.sum()), 'time')}; up to "
             f"{100 * self.holdout:g} % of the log range hidden, "
             f"{number(self.rows['factor'].max())} times the largest size left at most."
         ]
@@ -416,7 +440,8 @@ class Backtest:
         """Return what was done, coverage and errors, the weights, and what was left out."""
         lines = [self.headline(), "", table_text(self.coverage_text()), "", self.weights_text()]
         if len(self.skipped):
-            lines += ["", f"{len(self.skipped)} curves not backtested:", table_text(self.skipped)]
+            left_out = f"{counted(len(self.skipped), 'curve')} not backtested:"
+            lines += ["", left_out, table_text(self.skipped)]
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -426,6 +451,6 @@ class Backtest:
         total = self._total("robust")
         text = interval_text(total["coverage"], total["lower"], total["upper"])
         return (
-            f"<Backtest of {self.rows['curve'].nunique()} curves: form-robust coverage {text} of "
-            f"{total['runs']} runs at {100 * self.level:g} %>"
+            f"<Backtest of {counted(self.rows['curve'].nunique(), 'curve')}: form-robust coverage "
+            f"{text} of {counted(int(total['runs']), 'run')} at {100 * self.level:g} %>"
         )

@@ -271,6 +271,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     table, filters = asked.pop("table"), asked.pop("filters")
     data, preparation = _read(table, filters)
     asked["rng"] = asked.pop("seed")
+    asked["force"] = asked.pop("show_refused")
     asked["by"] = asked["by"] or None
     asked["drivers"] = asked["drivers"] or None
     asked["law"] = asked["law"] or "auto"

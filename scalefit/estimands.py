@@ -43,11 +43,15 @@ class Beyond:
         Whether it is about sizes above the largest or below the smallest one.
     shape : int or array
         Index of the shape parameter that is asked for; -1 if none.
+    distance : float or array
+        How far the farthest size lies above the largest one: the log of their ratio over the log
+        range of the sizes. 0 for questions that name no such size.
     """
 
     above: Array = False
     below: Array = False
     shape: Array = -1
+    distance: Array = 0.0
 
 
 class Estimand(Protocol):
@@ -182,8 +186,8 @@ class Gain(_SameForAll):
         return _improvement(law, frame.z_max, far, theta, frame, xp)
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
-        """Return that it is about larger sizes."""
-        return Beyond(above=True)
+        """Return that it is about larger sizes, and how far."""
+        return Beyond(above=True, distance=_distance(frame, np.log(self.factor)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +394,15 @@ def _outside(frame: Frame, *sizes: Array) -> Beyond:
     z = [_log_size(x, frame) for x in sizes]
     slip = 1e-9  # sizes that were run are inside, whatever rounding makes of their logs
     above = np.any([item > frame.z_max + slip for item in z], axis=0)
-    return Beyond(above, np.any([item < frame.z_min - slip for item in z], axis=0))
+    below = np.any([item < frame.z_min - slip for item in z], axis=0)
+    farthest = np.max([item - frame.z_max for item in z], axis=0)
+    return Beyond(above, below, distance=_distance(frame, np.where(above, farthest, 0.0)))
+
+
+def _distance(frame: Frame, over: Array) -> Array:
+    """Return a log ratio to the largest size in units of the log range."""
+    span = np.asarray(frame.z_max - frame.z_min, dtype=float)
+    return np.divide(over, span, out=np.where(over > 0, np.inf, 0.0 * span), where=span > 0)
 
 
 def _log_size(x: Array, frame: Frame) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,24 +12,22 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
-from .certificate import Certificate, certify
+from .checked import Backed, Checked, assess_table
 from .claims import Adjust, claims
-from .diagnostics import diagnose
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
 from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
-from .findings import findings_frame
-from .hypotheses import Evidence
 from .inference import Bootstrap, Inference, Interval, check_level, get_inference, union
 from .laws import Law, resolve
 from .noise import Noise, Variance, get_noise, usual_noise
+from .outliers import refit, rows_without
 from .published import published_sizes
-from .results import curve_text, parameter_table, prediction_table, sizes_from
+from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
 from .sample import of_table
-from .saturation import Assessment, assess
+from .saturation import Assessment
 from .selection import Candidates, ask, candidates
 from .table import Table, make_table
-from .verdict import Saturation, several, single
+from .verdict import several
 
 if TYPE_CHECKING:
     import os
@@ -54,12 +52,15 @@ class Settings:
         Level used where none is named.
     seed : int
         Seed of every Monte-Carlo step.
+    force : bool
+        Whether to show forecasts that are refused but exist.
     """
 
     noise: Noise
     inference: str | Bootstrap
     level: float
     seed: int
+    force: bool = False
 
     @property
     def within_law(self) -> Inference:
@@ -88,6 +89,7 @@ def fit(
     inference: str | Bootstrap = "profile",
     level: float = 0.95,
     on_bad: Literal["raise", "drop"] = "raise",
+    force: bool = False,
     rng: int | np.random.Generator = 0,
 ) -> Any:
     """Fit scaling laws to a table of sizes and scores.
@@ -123,6 +125,9 @@ def fit(
         Coverage of intervals where a call does not say.
     on_bad : {"raise", "drop"}
         Refuse bad rows, or leave them out and count them.
+    force : bool
+        Show forecasts and parameters where they are refused but exist (see "refuse" in
+        :attr:`Fit.diagnostics`); the verdict stays inconclusive.
     rng : int or Generator
         Seed of every Monte-Carlo step.
 
@@ -159,7 +164,7 @@ def fit(
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
     error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
-    settings = Settings(error_model, inference, level, seed_of(rng))
+    settings = Settings(error_model, inference, level, seed_of(rng), force=bool(force))
     found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
     return found if table.by else found.only()
 
@@ -178,38 +183,8 @@ def _one_level(level: float) -> float:
     return float(check_level(level))
 
 
-def _assess(
-    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
-) -> Assessment:
-    table.need_one_driver("a verdict, with its tests and diagnostics,")
-    return assess(
-        fitted,
-        _margins(table, fitted, margin),
-        factor=factor,
-        span=np.array([metric.span for metric in table.metrics]),
-        level=settings.level,
-        inference=settings.within_law,
-        rng=settings.seed,
-    )
-
-
-def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarray[Any, Any]:
-    """Return the smallest gain of interest per curve: as given, or what the metric implies."""
-    if margin is not None:
-        if not (isinstance(margin, (int, float)) and np.isfinite(margin) and margin > 0):
-            raise FitError(
-                f"margin={margin!r}; give the smallest gain of interest, a number such as 0.01"
-            )
-        return np.full(len(chosen), float(margin))
-    tops = np.empty(len(chosen))
-    for i in np.unique(chosen.chosen):
-        rows = np.flatnonzero(chosen.chosen == i)
-        tops[rows] = chosen.estimates[i].take(rows).fitted()[:, -1]
-    return np.array([metric.margin(top) for metric, top in zip(table.metrics, tops, strict=True)])
-
-
 @dataclass(frozen=True)
-class Fit:
+class Fit(Checked):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -220,11 +195,15 @@ class Fit:
         The laws fitted to it.
     settings : Settings
         How it was fitted.
+    reach : float
+        How far beyond the largest size it forecasts, in log ranges of the sizes; 1 unless a
+        backtest has shown more, see :meth:`backed_by`.
     """
 
     table: Table
     candidates: Candidates
     settings: Settings
+    reach: float = 1.0
 
     @property
     def law(self) -> Law:
@@ -254,7 +233,7 @@ class Fit:
     @property
     def curve(self) -> str:
         """The fitted curve as an expression, with ten digits."""
-        return curve_text(self.estimate, self.table.score, self.driver)
+        return curve_text(self.estimate, self.table.score, self.table.drivers)
 
     @cached_property
     def params(self) -> pd.DataFrame:
@@ -265,23 +244,25 @@ class Fit:
         """
         settings = self.settings
         metric = self.table.metrics[0]
-        return parameter_table(self.estimate, metric, settings.level, settings.within_law)
+        refused = self._case.refused_range()
+        return parameter_table(
+            self.estimate, metric, settings.level, settings.within_law, refused
+        )  # fmt: skip
 
     @property
     def laws(self) -> pd.DataFrame:
         """The candidate laws, best AICc first; weights are for display only."""
         return self.candidates.table(0)
 
-    @cached_property
-    def certificate(self) -> Certificate:
-        """What shows that the optimum is global; an independent solver is run when asked."""
-        return certify(self.estimate)
+    def without(self, rows: Iterable[int]) -> Fit:
+        """Return the fit of the same laws without some rows, by their 1-based numbers."""
+        table = rows_without(self.table, [int(row) for row in rows])
+        fitted = refit(table, self.settings.noise, self.candidates)
+        return replace(self, table=table, candidates=fitted)
 
-    @cached_property
-    def diagnostics(self) -> pd.DataFrame:
-        """Findings, gravest first: code, severity, message, evidence, mend."""
-        found = diagnose(self.table, self.candidates, self._assessment, self.settings.level)
-        return findings_frame(found)
+    def backed_by(self, backtest: Backed) -> Fit:
+        """Return this fit, forecasting as far as its backtest has shown forecasts to hold."""
+        return replace(self, reach=max(1.0, backtest.reach_of(self.table)))
 
     def ask(
         self,
@@ -297,6 +278,9 @@ class Fit:
         if not isinstance(estimand, Parameter):
             self.table.need_one_driver("this question")
         level = _one_level(self.settings.level if level is None else level)
+        reason = self._case.refused(estimand)
+        if reason:
+            return Interval(np.nan, -np.inf, np.inf, level, f"interval refused: {reason}")
         inference = self.settings.inference if inference is None else inference
         if inference == "union":
             span = self.candidates.spanning()
@@ -334,41 +318,17 @@ class Fit:
         Returns
         -------
         DataFrame
-            Driver, estimate, lower, upper, beyond (size over the largest one observed).
+            Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
+            (why a forecast is refused; empty where it is not).
         """
         self.table.need_one_driver("a prediction")
-        return prediction_table(
-            self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
+        x = sizes_from(sizes, self.driver)
+        found = prediction_table(
+            self.estimate, x, self.driver, self.table.metrics[0],
             _one_level(self.settings.level if level is None else level),
             self.settings.within_law, interval,
         )  # fmt: skip
-
-    def saturation(self, factor: float = 10.0, margin: float | None = None) -> Saturation:
-        """Return the verdict on whether ``factor`` times the data are worth ``margin``.
-
-        ``margin`` is in score units; by default one point of a unit-range metric, or 1 % of the
-        score at the largest size. See :class:`scalefit.Saturation`.
-        """
-        if factor == 10.0 and margin is None:
-            return self._saturation
-        return self._judge(self._assess(factor, margin))
-
-    @cached_property
-    def _saturation(self) -> Saturation:
-        return self._judge(self._assessment)
-
-    @cached_property
-    def _assessment(self) -> Assessment:
-        return self._assess(10.0, None)
-
-    def _judge(self, found: Assessment) -> Saturation:
-        settings = self.settings
-        method = settings.within_law
-        evidence = Evidence(found, 0, self.candidates, method, settings.seed)
-        return single(evidence, float(published_sizes(self.table)[0]))
-
-    def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return _assess(self.table, self.candidates, self.settings, factor, margin)
+        return withhold(found, self._case.refused_at(x))
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
@@ -449,7 +409,7 @@ class FitSet(Mapping[Any, Fit]):
         return self._assess(10.0, None)
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return _assess(self.all_rows, self.candidates, self.settings, factor, margin)
+        return assess_table(self.all_rows, self.candidates, self.settings, factor, margin)
 
     def table(self) -> pd.DataFrame:
         """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""

@@ -17,14 +17,14 @@ from scipy.special import stdtr
 from ._format import number, size_text
 from .breakpoint import TABLES, Bend, beats_smooth_laws, bend_test
 from .claims import distance
-from .estimands import Gain
+from .estimands import Gain, SizeReaching
 from .gate import DRAWS
-from .inference import Inference
+from .inference import Inference, Interval
 from .permutation import SHUFFLES, permutation_test
 from .plateau import SIMULATED, bootstrap_plateau_test, doubtful
 from .saturation import ONE_SIDED, Assessment
 from .secant import last_slope
-from .selection import Candidates
+from .selection import Candidates, ask
 
 __all__ = ["Evidence", "interval_sizes"]
 
@@ -78,6 +78,14 @@ class Evidence:
     def bend(self) -> Bend:
         """The test of a straight line in log size, with the best break."""
         return bend_test(self.candidates.sample, self.seed)
+
+    @cached_property
+    def score_reached(self) -> Interval:
+        """The size whose score is 95 % of that at the largest one; its inverse for a loss."""
+        found = self.found
+        return ask(
+            self.candidates, [(SizeReaching(0.95, "score"), found.gain.level)], self.inference
+        )[0][0]
 
     @cached_property
     def is_break(self) -> bool:

@@ -52,6 +52,10 @@ class Kernel(Protocol):
     def link(self) -> Link:
         """Scale on which errors are symmetric."""
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """Bounds between which a run's mean lies."""
+
     def contribution(self, y: Floats, mean: Floats, scale: Floats) -> Contribution:
         """Return minus the log density of runs ``(B, n)`` and its derivatives."""
 
@@ -76,8 +80,14 @@ class Kernel(Protocol):
         The first has a curvature, and serves for intervals.
         """
 
-    def quantile(self, level: float, df: Floats) -> Floats:
-        """Return how many scales from its mean a run may lie, with probability ``level``."""
+    def deviation(self, mean: Floats, scale: Floats) -> Floats:
+        """Return what a run's distance from its mean is measured by, on the scale of the link."""
+
+    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return how far below and above its mean a run may lie, with probability ``level``.
+
+        On the scale of the link, for a scale known to ``df``.
+        """
 
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
@@ -135,7 +145,8 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     runs, weight, relative = runs[replicated], weight[replicated], relative[replicated]
     own = kernel.take(np.flatnonzero(replicated))
     rows, shape = len(runs), runs.shape
-    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, 1.0), axis=2)
+    usual = np.nanmedian(runs.reshape(rows, -1), axis=1)[:, None, None]
+    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, usual), axis=2)
     y = np.where(np.isnan(runs), centre[:, :, None], runs)
     flat_y, flat_weight = y.reshape(rows, -1), weight.reshape(rows, -1)
     wide = np.repeat(relative, shape[2], axis=1)

@@ -23,16 +23,27 @@ __all__ = [
     "parameter_table",
     "prediction_table",
     "residuals",
+    "rests_on_range",
     "sizes_from",
+    "withhold",
 ]
 
 Floats = NDArray[np.float64]
 
 
+def rests_on_range(estimate: Estimate, name: str) -> bool:
+    """Return whether a parameter is an exponent, or a score far beyond the sizes."""
+    own = estimate.law.parameter(name)
+    far = own.role == "level" and own.speaks_of in ("above", "either")
+    return not estimate.law.guesses and (own.role == "exponent" or far)
+
+
 def parameter_table(
-    estimate: Estimate, metric: Metric, level: float, inference: Inference
+    estimate: Estimate, metric: Metric, level: float, inference: Inference, refused: str = ""
 ) -> pd.DataFrame:
     """Return the parameters of a single curve's law.
+
+    ``refused`` says why those that rest on the range of the sizes are not to be told.
 
     Columns estimate, std_error, lower, upper, caution. An infinite bound is open. A number
     that the data do not identify is not printed: its estimate is nan, with the reason in caution.
@@ -46,6 +57,8 @@ def parameter_table(
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
         error = standard_error(estimate, question)[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
+        if refused and rests_on_range(estimate, parameter.name):
+            caution, lower, upper = f"not identified: {refused}", -np.inf, np.inf
         if caution.startswith("not identified"):
             value = error = np.nan
         rows[parameter.name] = {
@@ -157,6 +170,19 @@ def prediction_table(
     return table
 
 
+def withhold(table: pd.DataFrame, reasons: Sequence[str]) -> pd.DataFrame:
+    """Return predictions without the numbers that are refused, and why, in a column "caution"."""
+    none = np.array([reason != "" for reason in reasons])
+    shown = table.assign(
+        estimate=np.where(none, np.nan, table["estimate"]),
+        lower=np.where(none, -np.inf, table["lower"]),
+        upper=np.where(none, np.inf, table["upper"]),
+        caution=list(reasons),
+    )
+    shown.attrs.update(table.attrs)
+    return shown
+
+
 def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inference) -> Intervals:
     """Return intervals for the score of one new run at size ``x[g]`` of curve g.
 
@@ -168,21 +194,20 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     df = estimate.scale[1]
     if kernel is None:
         log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
-        reach = _t_of_uncertain_scale(level, df, log_error)
+        below = above = _t_of_uncertain_scale(level, df, log_error) * run_sd(estimate, x)
     else:
-        reach = kernel.quantile(level, df)
-    spread = reach * run_sd(estimate, x)
+        below, above = kernel.arms(level, df, found.estimate, _own_scale(estimate, x))
     if kernel is None or kernel.link == "identity":
-        lower = found.estimate - np.hypot(found.estimate - found.lower, spread)
-        upper = found.estimate + np.hypot(found.upper - found.estimate, spread)
+        lower = found.estimate - np.hypot(found.estimate - found.lower, below)
+        upper = found.estimate + np.hypot(found.upper - found.estimate, above)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             down, up = (
                 np.abs(np.log(np.maximum(end, 0.0) / found.estimate))
                 for end in (found.lower, found.upper)
             )
-        lower = found.estimate * np.exp(-np.hypot(down, spread))
-        upper = found.estimate * np.exp(np.hypot(up, spread))
+        lower = found.estimate * np.exp(-np.hypot(down, below))
+        upper = found.estimate * np.exp(np.hypot(up, above))
     return Intervals(found.estimate, lower, upper, level, found.method)
 
 
@@ -214,26 +239,42 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
     For normal errors it is the standard deviation. Outside the observed sizes it is held at that
     of the nearest one. A run of a new seed has that seed's effect as well.
     """
-    own = estimate.run_scale * np.exp(
-        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
-    )
+    own = _own_scale(estimate, x)
     sd: Floats = np.sqrt(own**2 + estimate.sample.errors.unit_variance)
     return sd
 
 
-def residuals(estimate: Estimate, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return fitted value and standardised residual of each run of a single curve."""
+def _own_scale(estimate: Estimate, x: Floats) -> Floats:
+    own: Floats = estimate.run_scale * np.exp(
+        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
+    )
+    return own
+
+
+def residuals(
+    estimate: Estimate, x: Floats, y: Floats, other: Sequence[Floats] = ()
+) -> tuple[Floats, Floats]:
+    """Return fitted value and standardised residual of each run of a single curve.
+
+    ``other`` are the values of further drivers.
+    """
     many = estimate.take(np.zeros(x.size, dtype=np.intp))
-    terms = Value(x).terms(many.law, many.shapes(), many.sample.frame, np)
-    fitted = many.evaluate(terms)
+    frame = many.sample.frame
+    z = np.log(x / frame.x0)
+    if other:
+        rest = zip(other, frame.other, strict=True)
+        z = np.stack([z, *(np.log(values / own.x0) for values, own in rest)], axis=-1)
+    fitted = many.evaluate(many.law.value_terms(z, many.shapes(), frame))
     sd = run_sd(many, x)
     kernel = estimate.sample.kernel
+    if kernel is not None:
+        sd = kernel.deviation(fitted, sd)
     log = kernel is not None and kernel.link == "log"
     gap = np.log(y / fitted) if log else y - fitted
     return fitted, np.divide(gap, sd, out=np.zeros_like(y), where=sd > 0)
 
 
-def curve_text(estimate: Estimate, score: str, driver: str) -> str:
+def curve_text(estimate: Estimate, score: str, drivers: Sequence[str]) -> str:
     """Return the fitted curve in its working form with ten digits, fit for pasting.
 
     The working form is printed because its numbers are identified and lose nothing to rounding:
@@ -260,4 +301,6 @@ def curve_text(estimate: Estimate, score: str, driver: str) -> str:
     working = estimate.law.working(frame)
     used = re.findall(r"[A-Za-z_]\w*", working)
     values = ", ".join(f"{key} = {names[key]:.10g}" for key in names if key in used)
-    return f"{score} = {working}, x = {driver}, {values}"
+    marks = ["x"] if len(drivers) == 1 else [f"x{k + 1}" for k in range(len(drivers))]
+    told = ", ".join(f"{mark} = {driver}" for mark, driver in zip(marks, drivers, strict=True))
+    return f"{score} = {working}, {told}, {values}"

@@ -171,7 +171,8 @@ class Sample:
         if self.kernel is None:
             return self
         if self.kernel.link == "identity":
-            return replace(self, kernel=None)
+            unit = self.kernel.deviation(self.mean, np.ones_like(self.mean))
+            return replace(self, kernel=None, weight=self.weight / unit**2)
         logs = np.log(self.runs)
         known = self.count > 0
         mean = np.where(known, np.nansum(logs, axis=2) / np.maximum(self.count, 1.0), 0.0)

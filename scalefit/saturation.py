@@ -12,6 +12,7 @@ It is ``firm`` when every law that fits agrees and no left-out size turns it rou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._format import number
-from .estimands import Gain, GainBetween, ObservedGain, SizeReaching
-from .estimate import estimate
+from .errors import FitError
+from .estimands import Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
 from .inference import Inference, Intervals, join, profile
+from .influence import MUCH, leave_sizes_out
+from .metrics import Metric
 from .plateau import plateau_test
-from .selection import MIN_SIZES, Candidates, ask, signed_root
+from .refusals import REFUSALS, Grounds, curvature, refused_codes
+from .selection import Candidates, ask
 
-__all__ = ["VERDICTS", "Assessment", "assess"]
+__all__ = ["VERDICTS", "Assessment", "assess", "margins"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,10 +38,8 @@ Bools = NDArray[np.bool_]
 VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
 #: Level of each one-sided bound behind a verdict, and of the scaling gate.
 ONE_SIDED = 0.95
-MIN_DECADES = 1.0
 #: Sizes at either end of a curve that are left out in turn.
 _OUTER = 8
-MIN_DF = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,10 @@ class Assessment:
         Smallest gain of interest, in score units.
     verdict, strength, reason : array of str
         The verdict, ``firm`` or ``provisional``, and why in one sentence.
-    refused : array of bool
-        Where the table cannot carry a verdict, nor a forecast.
+    refusal : array of str
+        Code of the refusal, where the table cannot carry a verdict; else empty.
+    withheld : array of bool
+        Where it cannot carry a forecast either, and none was asked for all the same.
     gain, gain_bounds : Intervals
         The gain with its two-sided interval, and with the two one-sided 95 % bounds.
     observed_bounds : Intervals
@@ -82,7 +86,8 @@ class Assessment:
     verdict: NDArray[Any]
     strength: NDArray[Any]
     reason: NDArray[Any]
-    refused: NDArray[np.bool_]
+    refusal: NDArray[Any]
+    withheld: Bools
     gain: Intervals
     gain_bounds: Intervals
     observed_bounds: Intervals
@@ -97,6 +102,11 @@ class Assessment:
     flipped_by: Floats
     disagreeing: NDArray[Any]
 
+    @property
+    def refused(self) -> Bools:
+        """Where the table cannot carry a verdict."""
+        return np.asarray(self.refusal != "")
+
 
 def assess(
     candidates: Candidates,
@@ -107,6 +117,8 @@ def assess(
     level: float = 0.95,
     inference: Inference = profile,
     rng: np.random.Generator | int = 0,
+    force: bool = False,
+    reach: Floats | float = 1.0,
 ) -> Assessment:
     """Return verdicts, with all they rest on, for every curve of ``candidates``.
 
@@ -126,6 +138,10 @@ def assess(
         What makes the intervals.
     rng : Generator or int
         For the Monte-Carlo null of the scaling gate.
+    force : bool
+        Whether to keep gains where a verdict is refused, if there are any.
+    reach : float or array (G,)
+        How far beyond the largest size a forecast may go, in log ranges.
     """
     question = Gain(factor)
     two_sided = 2.0 * ONE_SIDED - 1.0
@@ -148,11 +164,15 @@ def assess(
         _below(span, part) for part in (bounds, observed, gain, robust)
     )
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
-    refused = _refusals(spanning)
-    verdict = np.where(refused != "", "inconclusive", verdict)
-    bounds, gain, robust = (_nothing(refused != "", part) for part in (bounds, gain, robust))
+    bent = curvature(candidates, spanning)
+    distance = question.beyond(candidates.law(0), sample.frame).distance
+    refusal = refused_codes(Grounds(spanning, bent[1], distance, reach))
+    verdict = np.where(refusal != "", "inconclusive", verdict)
+    kept = [code for code, each in REFUSALS.items() if force and each.forcible]
+    withheld = (refusal != "") & ~np.isin(refusal, kept)
+    bounds, gain, robust = (_nothing(withheld, part) for part in (bounds, gain, robust))
     disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
-    influential, flipped, tried = _leave_sizes_out(
+    influential, flipped, tried = _without_sizes(
         candidates, verdict, gain, margin, factor, inference
     )
     replicated = sample.pure_df > 0
@@ -162,18 +182,33 @@ def assess(
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
-        _reasons(verdict, refused, gate, bounds, observed, margin, factor),
-        refused != "",
+        _reasons(verdict, refusal, gate, bounds, observed, margin, factor),
+        refusal, withheld,
         gain, bounds, observed,
         robust,
         gate,
         plateau_test(
             candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
-        ), _curvature(candidates, spanning),
+        ), bent,
         _lack_of_fit(candidates),
         reached, attainable,
         influential, flipped, disagreeing,
     )  # fmt: skip
+
+
+def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | None) -> Floats:
+    """Return the smallest gain of interest per curve: as given, or what the metric implies."""
+    if margin is not None:
+        if not (isinstance(margin, (int, float)) and np.isfinite(margin) and margin > 0):
+            raise FitError(
+                f"margin={margin!r}; give the smallest gain of interest, a number such as 0.01"
+            )
+        return np.full(len(candidates), float(margin))
+    tops = np.empty(len(candidates))
+    for i in np.unique(candidates.chosen):
+        rows = np.flatnonzero(candidates.chosen == i)
+        tops[rows] = candidates.estimates[i].take(rows).fitted()[:, -1]
+    return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 
 def _whichever(
@@ -221,38 +256,6 @@ def _decide(
     )
 
 
-def _refusals(spanning: Candidates) -> NDArray[Any]:
-    """Return why a verdict is refused, per curve; empty where it is not."""
-    sample = spanning.sample
-    main = spanning.estimate_of("saturating_power")
-    fits = spanning.surviving.any(axis=0)
-    kept = spanning.surviving[spanning.chosen, np.arange(len(spanning))]
-    gates = np.stack([e.within_gate for e in spanning.estimates])
-    allowed = gates[spanning.chosen, np.arange(len(spanning))]
-    names = np.array([e.law.name for e in spanning.estimates])
-    others = [f"{names[i]} does not fit these sizes, {' and '.join(names[fit])} could"
-              for i, fit in zip(spanning.chosen, spanning.surviving.T, strict=True)]  # fmt: skip
-    return np.select(
-        [
-            sample.n_sizes < MIN_SIZES,
-            sample.decades < MIN_DECADES * (1 - 1e-12),
-            sample.n - main.law.n_params < MIN_DF,
-            ~allowed,
-            ~fits,
-            ~kept,
-        ],
-        [
-            "a verdict needs at least 4 distinct sizes",
-            "the sizes span less than one decade",
-            "fewer than 3 runs more than parameters",
-            "the law that was asked for needs more sizes, or a wider range of them",
-            "no law fits these sizes (lack of fit p < 0.01 for all)",
-            np.array(others, dtype=object),
-        ],
-        "",
-    )
-
-
 def _disagreeing(
     spanning: Candidates,
     verdict: NDArray[Any],
@@ -281,7 +284,7 @@ def _disagreeing(
     return np.array(names, dtype=object)
 
 
-def _leave_sizes_out(
+def _without_sizes(
     candidates: Candidates,
     verdict: NDArray[Any],
     gain: Intervals,
@@ -289,50 +292,24 @@ def _leave_sizes_out(
     factor: float,
     inference: Inference,
 ) -> tuple[Floats, Floats, Bools]:
-    """Return the most influential size, one whose omission flips the verdict, and where tried.
-
-    All curves with one size left out are fitted by their chosen law in one batch a law, and asked
-    for the gain beyond the largest size of the whole curve.
-    """
+    """Return the most influential size, one whose omission flips the verdict, and where tried."""
     sample = candidates.sample
     influential, flipped = np.full(len(sample), np.nan), np.full(len(sample), np.nan)
-    worst, tried = np.zeros(len(sample)), np.zeros(len(sample), dtype=bool)
-    width = gain.upper - gain.lower
-    for i in np.unique(candidates.chosen):
-        law = candidates.estimates[i].law
-        enough = sample.n_sizes - 1 > max(law.n_params, MIN_SIZES - 1, law.min_sizes - 1)
-        rows = np.flatnonzero((candidates.chosen == i) & enough)
-        if not rows.size:
-            continue
-        tried[rows] = True
-        curve, size = np.nonzero(sample.count[rows] > 0)
-        last_size = sample.n_sizes[rows][curve] - 1
-        # In the midst of many sizes none carries the curve.
-        outer = (size < _OUTER) | (size > last_size - _OUTER)
-        curve, size = rows[curve[outer]], size[outer]
-        less = estimate(law, sample.take(curve).without(size))
-        last = sample.x[curve].max(axis=1)
-        bounds = inference(less, GainBetween(last, factor * last), 2.0 * ONE_SIDED - 1.0)
-        against = np.select(
-            [verdict[curve] == "saturated", verdict[curve] == "still_scaling"],
-            [bounds.lower > margin[curve], bounds.upper < margin[curve]],
-            (verdict[curve] == "no_scaling") & (bounds.lower > margin[curve]),
-        )
-        for row in np.flatnonzero(against):
-            flipped[curve[row]] = sample.x[curve[row], size[row]]
-        shift = np.abs(bounds.estimate - gain.estimate[curve])
-        for row in np.flatnonzero(np.isfinite(width[curve]) & (shift > 0.5 * width[curve])):
-            if shift[row] > worst[curve[row]]:
-                worst[curve[row]] = shift[row]
-                influential[curve[row]] = sample.x[curve[row], size[row]]
-    return influential, flipped, tried
-
-
-def _curvature(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
-    """Test the log law against a law that bends towards a plateau."""
-    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("log_linear")
-    exponent = np.where(wide.flat, 0.0, wide.theta[:, 0])
-    return signed_root(null, wide, np.sign(np.nan_to_num(exponent)))
+    less = leave_sizes_out(candidates, factor, inference, 2.0 * ONE_SIDED - 1.0, _OUTER)
+    curve, bounds = less.curve, less.gain
+    left_out = sample.x[curve, less.size]
+    against = np.select(
+        [verdict[curve] == "saturated", verdict[curve] == "still_scaling"],
+        [bounds.lower > margin[curve], bounds.upper < margin[curve]],
+        (verdict[curve] == "no_scaling") & (bounds.lower > margin[curve]),
+    )
+    flipped[curve[against]] = left_out[against]
+    width = (gain.upper - gain.lower)[curve]
+    shift = np.abs(bounds.estimate - gain.estimate[curve])
+    moved = np.flatnonzero(np.isfinite(width) & (shift > MUCH * width))
+    moved = moved[np.argsort(shift[moved], kind="stable")]  # the last of a curve is its greatest
+    influential[curve[moved]] = left_out[moved]
+    return influential, flipped, np.isin(np.arange(len(sample)), curve)
 
 
 def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:
@@ -343,7 +320,7 @@ def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:
 
 def _reasons(
     verdict: NDArray[Any],
-    refused: NDArray[Any],
+    refusal: NDArray[Any],
     gate: Gate,
     bounds: Intervals,
     observed: Intervals,
@@ -355,8 +332,8 @@ def _reasons(
         m, k = number(margin[g]), f"{factor:g} times the largest size"
         low, high = number(bounds.lower[g]), number(bounds.upper[g])
         seen = gate.p[g] <= 1.0 - ONE_SIDED
-        if refused[g]:
-            reason = str(refused[g])
+        if refusal[g]:
+            reason = REFUSALS[refusal[g]].reason
         elif said == "saturated":
             reason = f"{k} gains less than {high}, below the margin of {m} (one-sided 95 %)"
         elif said == "still_scaling":

@@ -30,7 +30,9 @@ class Saturation:
     reason : str
         Why, in one sentence.
     refused : bool
-        Whether the table cannot carry a verdict, nor a forecast.
+        Whether the table cannot carry a verdict.
+    withheld : bool
+        Whether it cannot carry a forecast either, and none was asked for all the same.
     gain : Interval
         Gain from ``factor`` times the largest size.
     lower, upper : float
@@ -49,6 +51,7 @@ class Saturation:
     strength: str
     reason: str
     refused: bool
+    withheld: bool
     gain: Interval
     lower: float
     upper: float
@@ -73,6 +76,7 @@ class Saturation:
         rows = [
             _point("95 % of the observed gain (model)", found.reached[row]),
             _point("95 % of the attainable gain (model)", found.attainable[row]),
+            _point("95 % of the score at the largest size (model)", self.evidence.score_reached),
         ]
         if self.evidence.is_break:
             rows.append(_point("break of the slope (broken stick)", self.evidence.bend[0]))
@@ -119,7 +123,7 @@ class Saturation:
         """Return the verdict and what it rests on, in a few sentences."""
         k = f"{self.factor:g}"
         lines = [f"{self.verdict} ({self.strength}): {self.reason}."]
-        if not self.refused:
+        if not self.withheld:
             lines += [
                 f"Gain from {k} times the largest size: {self.gain}.",
                 f"Whichever surviving law is true: {self.robust_gain}.",
@@ -147,7 +151,7 @@ class Saturation:
         return ", ".join(parts)
 
     def __str__(self) -> str:
-        if self.refused:
+        if self.withheld:
             return f"{self.verdict}: {self.reason}"
         return f"{self.verdict} ({self.strength}); gain at {self.factor:g}x: {self.gain}"
 
@@ -168,7 +172,7 @@ def single(evidence: Evidence, published: float) -> Saturation:
     found, row = evidence.found, evidence.row
     return Saturation(
         str(found.verdict[row]), str(found.strength[row]), str(found.reason[row]),
-        bool(found.refused[row]),
+        bool(found.refused[row]), bool(found.withheld[row]),
         found.gain[row], float(found.gain_bounds.lower[row]), float(found.gain_bounds.upper[row]),
         found.factor, float(found.margin[row]), found.robust_gain[row], published, evidence,
     )  # fmt: skip

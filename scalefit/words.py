@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._format import interval_text, number, size_text, table_text
+from ._format import counted, interval_text, number, size_text, table_text
 
 if TYPE_CHECKING:
     from .fit import Fit, FitSet
@@ -24,6 +24,8 @@ _SAYS = {
 }
 
 
+#: Rows that are listed by number.
+_NAMED = 10
 _ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
@@ -42,7 +44,7 @@ def answer(fit: Fit) -> str:
     """Return the answer in two sentences: the verdict, and what ten times more buys."""
     found = fit.saturation()
     name = f"{fit.label}: " if fit.label else ""
-    if found.refused:
+    if found.withheld:
         return f"{name}cannot tell: {found.reason}."
     top = size_text(float(fit.candidates.sample.x.max()))
     strength = "" if found.verdict == "inconclusive" else f" ({found.strength})"
@@ -87,7 +89,9 @@ def summary(fit: Fit) -> str:
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
     ]
-    told = [] if several else cautions(fit)
+    if len(fit.outlier_effect):
+        lines += ["", outliers_heading(fit), table_text(effect_text(fit.outlier_effect))]
+    told = cautions(fit)
     if told:
         lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)
@@ -96,10 +100,12 @@ def summary(fit: Fit) -> str:
 def facts(fit: Fit) -> list[tuple[str, str]]:
     """Return what was fitted: names and texts of table, score, law and curve."""
     sample, metric = fit.candidates.sample, fit.table.metrics[0]
-    low, high = sample.x[0].min(), sample.x[0].max()
+    spans = " x ".join(
+        f"{size_text(rows[name].min())} to {size_text(rows[name].max())} {name}"
+        for rows in [fit.table.rows] for name in fit.table.drivers
+    )  # fmt: skip
     table = (
-        f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
-        f"{size_text(low)} to {size_text(high)} {fit.driver}"
+        f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, {spans}"
     )
     if len(fit.table.dropped):
         table += f"; {len(fit.table.dropped)} values dropped"
@@ -152,6 +158,28 @@ def laws_text(laws: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def outliers_heading(fit: Fit) -> str:
+    """Return which table :func:`effect_text` is."""
+    n = len(fit.outliers)
+    return f"with and without the {counted(n, 'outlying run')} (rows {_rows_text(fit.outliers)})"
+
+
+def _rows_text(outliers: pd.DataFrame) -> str:
+    rows = sorted(outliers.index.tolist())
+    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    return ", ".join(map(str, rows[:_NAMED])) + more
+
+
+def effect_text(effect: pd.DataFrame) -> pd.DataFrame:
+    """Return :attr:`Fit.outlier_effect` with intervals as text."""
+    both = [
+        {"quantity": name, "with all runs": interval_text(*all_runs[:3]),
+         "without them": interval_text(*all_runs[3:])}
+        for name, *all_runs in effect.itertuples()
+    ]  # fmt: skip
+    return pd.DataFrame(both)
+
+
 def set_summary(fits: FitSet) -> str:
     """Return one line a curve, and the count of inconclusive verdicts."""
     table = fits.table()
@@ -177,7 +205,7 @@ def count_text(table: pd.DataFrame) -> str:
 
     The inconclusive ones are always counted.
     """
-    text = f"{len(table)} curves: {_counts(table['verdict'])}"
+    text = f"{counted(len(table), 'curve')}: {_counts(table['verdict'])}"
     adjust = table.attrs.get("adjust")
     if adjust is None:
         return text

@@ -147,10 +147,12 @@ def test_a_cut_is_the_fit_that_one_would_have_made(found):
     """The same numbers as fitting the rows left by hand, and asking for the hidden sizes."""
     rows = found.table.query("model == 'b' and sizes_left == 5")
     left = runs(seed=1).query("cells < 1.1e6")
-    fit = sf.fit(left)
+    fit = sf.fit(left, force=True)
     for law in ("chosen", "log_linear", "hill"):
         told = rows[rows["forecaster"] == law]
-        by_hand = (fit if law == "chosen" else sf.fit(left, law=law)).predict(SIZES[5:], "run")
+        by_hand = (fit if law == "chosen" else sf.fit(left, law=law, force=True)).predict(
+            SIZES[5:], "run"
+        )
         for column in ("estimate", "lower", "upper"):
             np.testing.assert_allclose(told[column], by_hand[column], rtol=1e-6)
     assert set(rows.query("forecaster == 'chosen'")["law"]) == {fit.law.name}
@@ -309,7 +311,9 @@ def test_the_weighted_forecast_lies_between_those_of_the_laws(found):
     assert told.columns.tolist() == ["model", "cells", "estimate"]
     fits = sf.fit(several(), by="model")
     laws = [law for law, weight in found.weights.items() if weight > 0]
-    by_law = [sf.fit(runs(seed=2), law=law).predict([1e8, 1e9])["estimate"] for law in laws]
+    by_law = [
+        sf.fit(runs(seed=2), law=law, force=True).predict([1e8, 1e9])["estimate"] for law in laws
+    ]
     mine = told.query("model == 'c'")["estimate"].to_numpy()
     expected = sum(w * v.to_numpy() for w, v in zip(found.weights[laws], by_law, strict=True))
     np.testing.assert_allclose(mine, expected, rtol=1e-6)

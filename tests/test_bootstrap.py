@@ -147,6 +147,43 @@ def test_with_runs_is_by_size():
     assert (same.mean == 0.1 + 0.2).all()
 
 
+@pytest.mark.parametrize("kind", ["residual", "case", "cluster"])
+def test_runs_take_seed_and_known_error_along(kind):
+    """Scores that name their run, so that each drawn one can be asked whose seed it has."""
+    seeds = 12
+    known = sample(seeds=seeds)
+    error = 0.01 + 0.001 * np.arange(known.runs.size).reshape(known.runs.shape)
+    one = estimate(LAW, replace(known, run_error=error))
+    again = resample(one, kind, 40, (0,))
+    drawn = again.runs[np.isfinite(again.runs)]
+    assert np.isfinite(again.run_error).sum() == drawn.size == (again.unit >= 0).sum()
+    if kind == "residual":
+        assert (again.unit == known.unit).all()
+        return
+    place = {score: at for at, score in np.ndenumerate(known.runs[0])}
+    units = [known.unit[0][place[score]] for score in drawn]
+    assert (again.unit[again.unit >= 0] % seeds == units).all()
+    errors = [error[0][place[score]] for score in drawn]
+    assert again.run_error[np.isfinite(again.run_error)] == pytest.approx(errors)
+    for g in range(40):  # a run drawn twice is two runs, of two seeds
+        at_size = [row[row >= 0] for row in again.unit[g]]
+        pairs = [(k, unit) for k, row in enumerate(at_size) for unit in row]
+        assert len(set(pairs)) == len(pairs)
+
+
+def test_known_errors_can_be_drawn_again():
+    """The error model is fitted again to each draw, with the errors of the runs that were drawn."""
+    rng = np.random.default_rng(3)
+    x = np.repeat(SIZES, 4)
+    se = 0.01 * np.exp(rng.uniform(-0.7, 0.7, x.size))
+    y = 0.9 - 0.3 * (x / 1e5) ** -0.5 + se * rng.standard_normal(x.size)
+    fit = sf.fit({"cells": x, "accuracy": y, "error": se}, se="error")
+    near = fit.gain(10)
+    for kind in ("residual", "case"):
+        found = fit.gain(10, inference=Bootstrap(kind, draws=199))
+        assert found.upper - found.lower == pytest.approx(near.upper - near.lower, rel=0.5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_curve_has_the_same_draws_in_any_batch(kind):
     """Beside curves with fewer sizes, with more runs, and beside itself."""

@@ -140,7 +140,8 @@ def test_drivers_are_one_name_or_two():
     [
         (("--se", "f1_se"), "se='f1_se'"),
         (("--sd", "f1_se", "--n", "k"), "sd='f1_se',\n    n='k'"),
-        (("--items", "k", "--run", "job"), "items='k',\n    run='job'"),
+        (("--items", "k"), "items='k'"),
+        (("--run", "job"), "run='job'"),
     ],
 )
 def test_columns_of_errors_items_and_runs_are_named(run, folder, options, code):
@@ -155,7 +156,7 @@ def test_columns_of_errors_items_and_runs_are_named(run, folder, options, code):
 def test_filter_keeps_rows_and_says_how_many(run, value):
     result = run("saturation", "several.csv", "--by", "model", "--filter", f"width={value}")
     assert f"kept 15 of 45 rows with width={value}" in result.stderr
-    assert "1 curves" in result.stdout
+    assert "1 curve: " in result.stdout
 
 
 def test_filters_are_part_of_the_code_of_a_report(run, folder):

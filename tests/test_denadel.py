@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 
 import scalefit as sf
 
 GROUP = ["model", "size_label", "dataset", "downsampling"]
-SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
 
 @pytest.fixture(scope="module")
@@ -64,31 +59,3 @@ def test_the_rule_on_seed_means_would_differ():
     single = sf.published_saturation(runs, by=GROUP)["saturation"]
     averaged = sf.published_saturation(means, by=GROUP)["saturation"]
     assert (single.to_numpy() != averaged.to_numpy()).any()
-
-
-@pytest.mark.parametrize("name", ["puromycin_treated", "bod"])
-def test_classical_curves(name):
-    """Estimates and errors that R prints, from the tables handed to the project."""
-    if not (SHARED / "classical_curves_dev.csv").exists():
-        pytest.skip("the shared data folder is not there")
-    data = pd.read_csv(SHARED / "classical_curves_dev.csv").query("dataset == @name")
-    reference = pd.read_csv(SHARED / "classical_curves_reference_dev.csv")
-    reference = reference[reference["dataset"] == name].set_index("parameter")
-    laws = {
-        "puromycin_treated": sf.Law.from_function(
-            "michaelis_menten", lambda x, vm, k: vm * x / (k + x), {"Vm": 200.0, "K": 0.05}
-        ),
-        "bod": sf.Law.from_function(
-            "rise", lambda x, a, lrc: a * (1 - np.exp(-np.exp(lrc) * x)), {"A": 20.0, "lrc": -1.0}
-        ),
-    }
-    fit = sf.fit(
-        {"cells": data["x"], "value": data["y"]}, score="value", better="higher", law=laws[name],
-        variance="constant",
-    )  # fmt: skip
-    table = fit.ask
-    for parameter, row in reference.iterrows():
-        wald = table(sf.Parameter(str(parameter)), inference="wald")
-        assert wald.estimate == pytest.approx(row["estimate"], rel=1e-5)
-        error = fit.params.loc[str(parameter), "std_error"]
-        assert error == pytest.approx(row["se"], rel=1e-3)

@@ -333,7 +333,7 @@ def test_correlation_maximises_the_restricted_likelihood():
 def test_checkpoints_taken_for_replicates_give_false_precision():
     frame = checkpoints(0.9)
     table = table_of(frame, {"run": "run"})
-    honest, naive = sf.fit(table), sf.fit(table, noise="gaussian")
+    honest, naive = sf.fit(table), sf.fit(replace(table, roles={}))
     assert honest.settings.noise == Autoregressive()
     ours, theirs = honest.ask(Value(1e8)), naive.ask(Value(1e8))
     assert ours.upper - ours.lower > 1.5 * (theirs.upper - theirs.lower)
@@ -375,6 +375,32 @@ def test_a_saved_fit_answers_as_before(noise, roles, tmp_path):
     assert fit.settings.noise.words
 
 
+@pytest.mark.parametrize(
+    ("noise", "role", "mend"),
+    [
+        ("gaussian", "se", "use noise='known_error', or leave se= out"),
+        ("gaussian", "run", "use noise='autoregressive', or leave run= out"),
+        (Gaussian(), "items", "use noise='binomial', or leave items= out"),
+        ("student", "se", "use noise='known_error', or leave se= out"),
+        ("binomial", "se", "use noise='known_error', or leave se= out"),
+        ("student", "sd", "use noise='gaussian' or noise='binomial', or leave sd= out"),
+    ],
+    ids=str,
+)
+def test_a_column_that_would_be_passed_over_is_refused(noise, role, mend):
+    table = table_of(runs().assign(extra=1.0), {role: "extra"})
+    with pytest.raises(ScalefitError, match=f"makes no use of {role}='extra'; {mend}"):
+        sf.fit(table, noise=noise)
+
+
+def test_columns_choose_their_error_model():
+    frame = runs().assign(extra=50.0)
+    assert sf.fit(frame, items="extra").settings.noise == Binomial()
+    crossed = Gaussian(seeds="crossed")
+    table = table_of(runs(), {"run": "seed"})
+    assert sf.fit(table, noise=crossed).settings.noise == crossed
+
+
 def test_what_an_error_model_lacks_is_named():
     frame = runs()
     with pytest.raises(ScalefitError, match="se='std_error'"):
@@ -392,8 +418,8 @@ def test_what_an_error_model_lacks_is_named():
         Gaussian(seeds="crosed")
     with pytest.raises(ScalefitError, match="has no meaning for noise='known_error'"):
         get_noise("known_error", "power")
-    with pytest.raises(ScalefitError, match="name one"):
-        get_noise(None, "auto", {"se", "run"})
+    with pytest.raises(ScalefitError, match="keep one of them, as in se='error'"):
+        get_noise(None, "auto", {"se": "error", "run": "job"})
     with pytest.raises(ScalefitError, match="did you mean 'known_error'"):
         get_noise("known_errors")
 

@@ -33,10 +33,10 @@ ROOMS = {
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses measurement",
+        "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity",
     ),
     "telling": (6, "words storage _drawing plots backtest_plot"),
-    "face": (7, "fit"),
+    "face": (7, "fit checked"),
     "report": (8, "report"),
     "studies": (8, "backtest holdout"),
     "package": (9, ""),

@@ -152,6 +152,11 @@ class Bootstrap:
                 "kind='parametric' draws normal errors, and this error model has others; use "
                 "kind='residual' or 'case'"
             )
+        if self.kind in ("residual", "wild") and _bounded(fitted):
+            raise FitError(
+                f"kind={self.kind!r} moves residuals to other sizes, where scores between bounds "
+                "scatter otherwise; use kind='case'"
+            )
         if self.kind != "parametric" and not fitted.sample.runs.shape[2]:
             raise FitError(
                 f"kind={self.kind!r} draws single runs, and this table has only their means; use "
@@ -175,6 +180,11 @@ class Bootstrap:
             joined(lambda each: each.solution.u),
             joined(lambda each: each.solution.at_bound),
         )
+
+
+def _bounded(fitted: Estimate) -> bool:
+    """Return whether the error model knows of a greatest score."""
+    return fitted.sample.kernel is not None and bool(np.isfinite(fitted.sample.kernel.domain[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,25 @@ class _Runs:
         return runs.reshape(n_curves * draws, n_sizes, self.n_slots)
 
 
-#: ``draw(estimate, draws, seed) -> runs (G * draws, K, S)``, those of one curve together.
-Draw = Callable[[Estimate, int, Seed], Floats]
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Which run of the fitted table each new run is a copy of; arrays ``(G D, K, S)``.
+
+    Parameters
+    ----------
+    slot : array of int
+        Place in the flattened ``(K, S)`` of the table's runs.
+    number : array of int
+        0 for the first copy of a run, 1 for the second, and so on.
+    """
+
+    slot: Ints
+    number: Ints
+
+
+#: ``draw(estimate, draws, seed) -> runs (G * draws, K, S)``, those of one curve together, and of
+#: which runs they are copies; None where each has the place of its own run.
+Draw = Callable[[Estimate, int, Seed], tuple[Floats, Copies | None]]
 
 
 def resample(estimate: Estimate, kind: str, draws: int, seed: Seed) -> Sample:
@@ -93,14 +110,15 @@ def resample(estimate: Estimate, kind: str, draws: int, seed: Seed) -> Sample:
     curve, so that every question keeps its meaning.
     """
     sample = estimate.sample
-    runs = KINDS[kind](estimate, draws, seed)
-    return with_runs(sample.take(np.repeat(np.arange(len(sample)), draws)), runs)
+    runs, copies = KINDS[kind](estimate, draws, seed)
+    return with_runs(sample.take(np.repeat(np.arange(len(sample)), draws)), runs, copies)
 
 
-def with_runs(sample: Sample, runs: Floats) -> Sample:
+def with_runs(sample: Sample, runs: Floats, copies: Copies | None = None) -> Sample:
     """Return a sample with other runs ``(G, K, S)`` at its sizes, weighted as it is.
 
-    A size without runs is left out by its weight of zero.
+    A size without runs is left out by its weight of zero. Each run takes the seed and the known
+    error along; further copies of a run belong to another seed of their own.
     """
     known = np.isfinite(runs)
     count = known.sum(axis=2).astype(float)
@@ -112,9 +130,11 @@ def with_runs(sample: Sample, runs: Floats) -> Sample:
     same = top == np.where(known, runs, np.inf).min(axis=2)
     mean = np.where(count > 0, np.where(same, top, mean), sample.mean)
     spread = (np.where(known, runs - mean[:, :, None], 0.0) ** 2).sum(axis=2)
+    unit, run_error = _carried(sample, known, copies)
     new = replace(
-        sample, mean=mean, count=count, spread=spread, runs=runs, weight=count * _one_run(sample)
-    )
+        sample, mean=mean, count=count, spread=spread, runs=runs, unit=unit, run_error=run_error,
+        weight=count * _one_run(sample),
+    )  # fmt: skip
     again = vary(replace(new, weight=count), "auto")
     estimated = sample.variance_slope_error > 0
     new = replace(
@@ -129,6 +149,25 @@ def with_runs(sample: Sample, runs: Floats) -> Sample:
     if new.kernel is None:
         return new
     return replace(new, pure=free_levels(new.kernel, runs, new.relative))
+
+
+def _carried(sample: Sample, known: Bools, copies: Copies | None) -> tuple[Ints, Floats]:
+    """Return seed and known error of new runs, those that exist being ``known`` ``(G, K, S)``."""
+    flat = known.reshape(len(known), -1)
+    if copies is not None:
+        slot = copies.slot.reshape(flat.shape)
+        n_units = int(sample.unit.max(initial=-1)) + 1
+        unit = np.take_along_axis(sample.unit.reshape(len(known), -1), slot, axis=1)
+        unit = unit + copies.number.reshape(flat.shape) * n_units
+        error = np.take_along_axis(sample.run_error.reshape(len(known), -1), slot, axis=1)
+    elif sample.unit.shape == known.shape:
+        unit, error = sample.unit.reshape(flat.shape), sample.run_error.reshape(flat.shape)
+    else:  # single runs drawn for means of runs
+        unit, error = np.cumsum(flat, axis=1) - 1, np.full(flat.shape, np.nan)
+    return (
+        np.where(flat, unit, -1).reshape(known.shape),
+        np.where(flat, error, np.nan).reshape(known.shape),
+    )
 
 
 def _one_run(sample: Sample) -> Floats:
@@ -163,15 +202,15 @@ def _inflated(estimate: Estimate, runs: _Runs) -> Floats:
     return np.where(runs.inside, inflated, 0.0)
 
 
-def _parametric(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+def _parametric(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
     """Draw normal errors with the fitted variance function."""
     runs = _Runs.of(estimate.sample)
     variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
     normal = np.random.default_rng(seed).standard_normal((runs.slot.shape[1], draws)).T
-    return _about_fit(estimate, runs, np.sqrt(variance)[:, None, None] * normal)
+    return _about_fit(estimate, runs, np.sqrt(variance)[:, None, None] * normal), None
 
 
-def _residual(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+def _residual(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
     """Draw inflated and centred residuals with replacement.
 
     Davison & Hinkley 1997, algorithm 6.1.
@@ -184,10 +223,10 @@ def _residual(estimate: Estimate, draws: int, seed: Seed) -> Floats:
     place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
     picked = (place * runs.n[:, None, None]).astype(np.intp)
     everyone = np.broadcast_to(pool[:, None, :], picked.shape)
-    return _about_fit(estimate, runs, np.take_along_axis(everyone, picked, axis=2))
+    return _about_fit(estimate, runs, np.take_along_axis(everyone, picked, axis=2)), None
 
 
-def _wild(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+def _wild(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
     """Give each run its own inflated residual with a random sign, which keeps any variance.
 
     Signs do better than Mammen's two-point weights: Davidson & Flachaire 2008,
@@ -196,17 +235,17 @@ def _wild(estimate: Estimate, draws: int, seed: Seed) -> Floats:
     runs = _Runs.of(estimate.sample)
     place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
     signs = np.where(place < 0.5, -1.0, 1.0)
-    return _about_fit(estimate, runs, signs * _inflated(estimate, runs)[:, None, :])
+    return _about_fit(estimate, runs, signs * _inflated(estimate, runs)[:, None, :]), None
 
 
-def _case(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+def _case(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies]:
     """Draw runs with replacement, size and score together."""
     runs = _Runs.of(estimate.sample)
     own = np.broadcast_to(np.arange(runs.slot.shape[1]), runs.slot.shape)
     return _drawn(estimate, runs, own, runs.n, draws, seed)
 
 
-def _cluster(estimate: Estimate, draws: int, seed: Seed) -> Floats:
+def _cluster(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies]:
     """Draw whole clusters of runs with replacement."""
     sample = estimate.sample
     runs = _Runs.of(sample)
@@ -231,7 +270,7 @@ def _cluster(estimate: Estimate, draws: int, seed: Seed) -> Floats:
 
 def _drawn(
     estimate: Estimate, runs: _Runs, cluster: Ints, n_clusters: Ints, draws: int, seed: Seed
-) -> Floats:
+) -> tuple[Floats, Copies]:
     """Return the runs of clusters drawn with replacement, ``cluster`` of shape ``(G, N)``.
 
     Tables with fewer distinct sizes than the law has parameters are drawn again.
@@ -255,15 +294,20 @@ def _drawn(
             f"{estimate.law.name}; use inference='profile'"
         )
     # Every run as often as it was drawn, in the order of tables and sizes.
-    row = np.repeat(np.arange(times.size), times.astype(np.intp).ravel())
+    often = times.astype(np.intp).ravel()
+    row = np.repeat(np.arange(times.size), often)
+    again = np.arange(row.size) - np.repeat(np.cumsum(often) - often, often)
     table, place = np.divmod(row, times.shape[2])
     curve = table // draws
     cell = table * n_sizes + runs.size[curve, place]
     count = np.bincount(cell, minlength=len(sample) * draws * n_sizes)
     rank = np.arange(len(cell)) - (np.cumsum(count) - count)[cell]
-    new = np.full((len(count), int(count.max())), np.nan)
+    shape = (len(count), int(count.max()))
+    new, slot, number = np.full(shape, np.nan), np.zeros(shape, np.intp), np.zeros(shape, np.intp)
     new[cell, rank] = runs.listed(sample.runs)[curve, place]
-    return new.reshape(len(sample) * draws, n_sizes, -1)
+    slot[cell, rank], number[cell, rank] = runs.slot[curve, place], again
+    tables = (len(sample) * draws, n_sizes, -1)
+    return new.reshape(tables), Copies(slot.reshape(tables), number.reshape(tables))
 
 
 def _times(cluster: Ints, n_clusters: Ints, rng: np.random.Generator, draws: int) -> Floats:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
 from .autoregressive import Autoregressive, one_run
+from .beta import Beta
 from .binomial import Binomial
 from .gaussian import Gaussian, Seeds, Variance, variance_slope
 from .known_error import KnownError
@@ -16,6 +17,7 @@ from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student, 
 __all__ = [
     "NOISES",
     "Autoregressive",
+    "Beta",
     "Binomial",
     "Gaussian",
     "Hoffmann",
@@ -46,6 +48,10 @@ class Noise(Protocol):
         """How the variance may change with size."""
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns (``se=``, ``items=``, ...) that it makes use of."""
+
+    @property
     def words(self) -> str:
         """The errors in words, to follow "Errors were taken as"."""
 
@@ -58,15 +64,16 @@ NOISES: dict[str, Callable[..., Noise]] = {
     "gaussian": Gaussian,
     **LIKELIHOODS,
     "known_error": KnownError,
+    "beta": Beta,
     "binomial": Binomial,
     "autoregressive": Autoregressive,
 }
 #: The error model of a table with a column of this role, where none is named.
-_DEFAULTS = {"se": "known_error", "run": "autoregressive"}
+_DEFAULTS = {"se": "known_error", "run": "autoregressive", "items": "binomial"}
 
 
 def get_noise(
-    noise: str | Noise | None, variance: Variance = "auto", roles: Collection[str] = ()
+    noise: str | Noise | None, variance: Variance = "auto", roles: Mapping[str, str] | None = None
 ) -> Noise | None:
     """Return the error model that ``noise=``, ``variance=`` and the table's columns ask for.
 
@@ -74,37 +81,57 @@ def get_noise(
     ----------
     noise : str, Noise or None
         None: known errors where there is a column of standard errors, an autoregression where
-        rows are checkpoints of runs; else the answer is None, and :func:`usual_noise` decides.
+        rows are checkpoints of runs, shared items where their number is given; else the answer is
+        None, and :func:`usual_noise` decides.
     variance : {"auto", "constant", "power"}
         For the error models that estimate it.
-    roles : collection of str
-        Roles of the table's further columns.
+    roles : mapping of str to str
+        Roles of the table's further columns, and their names.
+
+    Raises
+    ------
+    ScalefitError
+        Also where the error model would pass over a column that was asked for.
     """
+    roles = roles or {}
     if noise is not None and not isinstance(noise, str):
-        return noise
+        return _with_all(noise, roles)
     if noise is None:
-        asked = [_DEFAULTS[role] for role in _DEFAULTS if role in roles]
+        asked = [role for role in _DEFAULTS if role in roles]
         if len(asked) > 1:
             raise ScalefitError(
-                "se= and run= ask for different error models; name one, as in noise='known_error'"
+                f"{'= and '.join(asked)}= ask for different error models: keep one of them, as in "
+                f"{asked[0]}={roles[asked[0]]!r}"
             )
         if not asked:
             Gaussian(variance)
             return None
-        noise = asked[0]
+        noise = _DEFAULTS[asked[0]]
     if noise not in NOISES:
         raise ScalefitError(
             f"no noise named {noise!r}; the noises are {', '.join(NOISES)}" + nearest(noise, NOISES)
         )
     if variance == "auto":
-        return NOISES[noise]()
+        return _with_all(NOISES[noise](), roles)
     Gaussian(variance)  # refuses what is no variance at all
-    if noise in _DEFAULTS.values():
+    if noise in ("known_error", "autoregressive"):
         raise ScalefitError(
             f"variance={variance!r} has no meaning for noise={noise!r}, which has its own; leave "
             "it out"
         )
-    return NOISES[noise](variance=variance)
+    return _with_all(NOISES[noise](variance=variance), roles)
+
+
+def _with_all(noise: Noise, roles: Mapping[str, str]) -> Noise:
+    """Return the error model, if it makes use of every role."""
+    for role, column in roles.items():
+        if role not in noise.roles:
+            able = [f"noise={name!r}" for name, make in NOISES.items() if role in make().roles]
+            raise ScalefitError(
+                f"noise={noise.name!r} makes no use of {role}={column!r}; use {' or '.join(able)}, "
+                f"or leave {role}= out"
+            )
+    return noise
 
 
 def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:

@@ -59,6 +59,11 @@ class Autoregressive:
         return "auto"
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset({"run"})
+
+    @property
     def words(self) -> str:
         """The errors in words."""
         margin = {

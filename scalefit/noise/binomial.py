@@ -44,6 +44,11 @@ class Binomial:
         return "binomial"
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset({"items", "sd", "n"})
+
+    @property
     def words(self) -> str:
         """The errors in words."""
         return (
@@ -63,7 +68,7 @@ class Binomial:
         if outside.any():
             raise ScalefitError(
                 f"noise='binomial' needs scores that are shares between 0 and 1; one is "
-                f"{sample.mean[outside][0]:g}; divide percentages by 100"
+                f"{sample.mean[outside][0]:g}; divide percentages by 100, or leave items= out"
             )
         top = np.where(used, sample.x, -np.inf).argmax(axis=1)
         rows = np.arange(len(sample))

@@ -75,6 +75,11 @@ class Gaussian:
         return "gaussian"
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset({"sd", "n", *(["run"] if self.seeds == "crossed" else [])})
+
+    @property
     def words(self) -> str:
         """The errors in words."""
         text = f"normal with a variance of one run {_WORDS[self.variance]}"
@@ -97,7 +102,10 @@ def vary(sample: Sample, variance: Variance) -> Sample:
     if variance == "constant" or sample.frame.other:
         return sample
     flat = sample.on_link()
-    slope, error, known = variance_slope(flat.count, flat.spread, flat.z)
+    spread = flat.spread
+    if sample.kernel is not None:
+        spread = spread / sample.kernel.deviation(flat.mean, np.ones_like(spread)) ** 2
+    slope, error, known = variance_slope(flat.count, spread, flat.z)
     if variance == "power" and not known.all():
         raise ScalefitError(
             "variance='power' needs replicates at three sizes or more in every curve; "

@@ -41,6 +41,11 @@ class KnownError:
         return "auto"
 
     @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset({"se"})
+
+    @property
     def words(self) -> str:
         """The errors in words."""
         return (

@@ -61,6 +61,11 @@ class Likelihood:
         """Name in ``noise=``."""
         return type(self).__name__.lower()
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """No roles: only the scores of single runs."""
+        return frozenset()
+
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with its weights and the kernel of this error model."""
         if not sample.runs.shape[2]:

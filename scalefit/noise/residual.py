@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,42 @@ from scipy.special import betaln, ndtri, stdtrit
 
 from ..kernel import Contribution, Kernel, Link
 
-__all__ = ["HuberKernel", "LaplaceKernel", "NormalKernel", "ResidualKernel", "StudentKernel"]
+__all__ = [
+    "HuberKernel",
+    "LaplaceKernel",
+    "NormalKernel",
+    "Plain",
+    "ResidualKernel",
+    "StudentKernel",
+]
 
 Floats = NDArray[np.float64]
 
 
+class Plain:
+    """What kernels share that leave nothing free, and whose density is taken for the truth."""
+
+    __slots__ = ()
+
+    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return 1: the density is taken for the truth."""
+        return np.ones(len(y))
+
+    def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
+        """Return the kernel itself: nothing else is free."""
+        return self
+
+    def stages(self) -> tuple[Kernel, ...]:
+        """Return the kernel alone: its minimum is easily found."""
+        return (cast("Kernel", self),)
+
+    def take(self, rows: Any) -> Self:
+        """Return the kernel of some of the problems."""
+        return self
+
+
 @dataclass(frozen=True, slots=True)
-class ResidualKernel:
+class ResidualKernel(Plain):
     """Density ``exp(-rho(u)) / scale`` of ``u = (t(y) - t(mean)) / scale``, t a log or nothing.
 
     A subclass gives ``rho`` with two derivatives.
@@ -77,25 +106,23 @@ class ResidualKernel:
         u: Floats = (np.log(y / np.where(mean > 0, mean, np.nan)) if log else y - mean) / scale
         return u
 
-    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
-        """Return 1: the density is taken for the truth."""
-        return np.ones(len(y))
+    @property
+    def domain(self) -> tuple[float, float]:
+        """Means a run may have: on the log scale, positive ones."""
+        return (0.0 if self.link == "log" else -np.inf), np.inf
 
-    def settled(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Self:
-        """Return the kernel itself: nothing else is free."""
-        return self
+    def deviation(self, mean: Floats, scale: Floats) -> Floats:
+        """Return the scale: it does not depend on the mean."""
+        return scale
 
-    def stages(self) -> tuple[Kernel, ...]:
-        """Return the kernel alone: its minimum is easily found."""
-        return (self,)
+    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return how far below and above its mean a run may lie: equally far."""
+        reach = self.quantile(level, df) * scale
+        return reach, reach
 
     def quantile(self, level: float, df: Floats) -> Floats:
         """Return the quantile of a run about a known mean, for a scale known to ``df``."""
         return np.asarray(stdtrit(df, 0.5 + 0.5 * level), dtype=float)
-
-    def take(self, rows: Any) -> Self:
-        """Return the kernel of some of the problems."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)

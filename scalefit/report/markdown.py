@@ -149,7 +149,7 @@ def _verdict_rows(report: Report) -> pd.DataFrame:
     for i, curve in enumerate(report.curves):
         found = curve.found
         gain, robust = found.gain, found.robust_gain
-        observed, attainable, published = (size for _, size in _points(found))
+        observed, attainable, *_, published = (size for _, size in _points(found))
         key = curve.fit.table.keys[0]
         names = {name: _cell(part) for name, part in zip(report.table.by, key, strict=True)}
         answers = {

@@ -9,7 +9,8 @@ from .._format import number
 from ..fit import Fit, FitSet, Settings
 from ..inference import Bootstrap
 from ..laws import AUTO
-from ..saturation import MIN_DECADES, MIN_DF, ONE_SIDED
+from ..refusals import MIN_DECADES, MIN_DF
+from ..saturation import ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
 
@@ -137,6 +138,8 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     options |= {"inference": settings.inference, "level": settings.level}
     if len(table.dropped):
         options["on_bad"] = "drop"
+    if settings.force:
+        options["force"] = True
     options["rng"] = settings.seed
     lines = ["sf.fit(", "    table,", *(f"    {k}={_python(v)}," for k, v in options.items()), ")"]
     call = "\n".join(lines)

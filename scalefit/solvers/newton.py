@@ -250,22 +250,29 @@ def start(problem: Rows) -> Floats:
     mean = problem.mean(fit.coefficients)
     state = np.concatenate([fit.coefficients, np.zeros((len(scale), 1))], axis=1)
     used = problem.weight > 0
-    if problem.kernel.link == "log" and len(columns):
-        # A loss that is not positive somewhere is no start: shrink it towards a constant one.
+    least, most = problem.kernel.domain
+    if len(columns) and (np.isfinite(least) or np.isfinite(most)):
+        # A mean that no run can have is no start: shrink the curve towards a constant one.
         low = np.where(used, mean, np.inf).min(axis=1)
+        high = np.where(used, mean, -np.inf).max(axis=1)
         middle = np.where(used, problem.y, 0.0).sum(axis=1) / n
-        bad = low <= 0.02 * middle
+        floor, ceiling = (0.98 * least + 0.02 * middle, 0.98 * most + 0.02 * middle)
+        bad = (low <= floor) | (high >= ceiling)
         if bad.any():
             centre = project(
                 columns, np.broadcast_to(middle[:, None], problem.y.shape) - problem.offset, weight,
                 rising=False,
             ).coefficients  # fmt: skip
-            flat = np.where(used, problem.mean(centre), np.inf).min(axis=1)
-            share = np.clip((flat - 0.02 * middle) / np.maximum(flat - low, 1e-300), 0.0, 1.0)
-            mix = (0.9 * share)[:, None]
+            flat = problem.mean(centre)
+            bottom = np.where(used, flat, np.inf).min(axis=1)
+            top = np.where(used, flat, -np.inf).max(axis=1)
+            down = (bottom - floor) / np.maximum(bottom - low, 1e-300)
+            up = (ceiling - top) / np.maximum(high - top, 1e-300)
+            mix = (0.9 * np.clip(np.minimum(down, up), 0.0, 1.0))[:, None]
             blend = centre + mix * (fit.coefficients - centre)
             state[:, :-1] = np.where(bad[:, None], blend, state[:, :-1])
-            scale = np.where(bad, np.maximum(scale, 0.3), scale)
+            wide = 0.3 if problem.kernel.link == "log" else 0.0
+            scale = np.where(bad, np.maximum(scale, wide), scale)
     state[:, -1] = np.log(np.maximum(scale, 1e-200))
     return state
 

@@ -1,0 +1,38 @@
+"""What a reader should know before believing a fit: findings with stable codes and mends.
+
+Each check is a generator of findings on one curve; docs/diagnostics.md lists them all.
+"""
+
+from __future__ import annotations
+
+from ..findings import Finding
+from ..measurement import error_findings
+from ..refusals import refusal_findings
+from .case import Case
+from .design import conditioning, replicates, sizes
+from .forecast import extrapolation, passing_bounds, stability
+from .scatter import error_models, outlying, pattern, uneven
+from .shape import agreement_of_methods, identification, minima, misfit, trend
+
+__all__ = ["Case", "diagnose"]
+
+#: Checks of any fit, and those that need a verdict, and so one driver.
+_OF_ANY = (replicates, uneven, outlying, error_models, minima)
+_OF_VERDICTS = (
+    sizes, pattern, misfit, trend, identification, conditioning, agreement_of_methods,
+    extrapolation, passing_bounds, stability,
+)  # fmt: skip
+
+
+def diagnose(case: Case) -> list[Finding]:
+    """Return the findings on a single curve: those of its table, then those of its fit."""
+    table = case.table
+    found = [*table.findings, *(f for part in table.group_findings for f in part)]
+    if case.assess is not None:
+        found.extend(refusal_findings(case.grounds))
+    found.extend(error_findings(case.chosen))
+    for check in _OF_ANY if case.assess is None else (*_OF_ANY, *_OF_VERDICTS):
+        found.extend(check(case))
+    if all(finding.severity == "ok" for finding in found):
+        found.insert(0, Finding("all_clear", "ok", "nothing to report"))
+    return found

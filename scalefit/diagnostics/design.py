@@ -1,0 +1,67 @@
+"""Checks of the sizes: how many, how wide, how spaced, with how many runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._format import number
+from ..findings import Finding
+from ..refusals import MIN_DECADES, WORST_CONDITION, condition
+from ..selection import MIN_SIZES
+from .case import Case
+
+__all__ = ["conditioning", "replicates", "sizes"]
+
+#: Condition number from which parameters are hard to tell apart.
+_HIGH_CONDITION = 100.0
+
+
+def sizes(case: Case) -> Iterator[Finding]:
+    """Yield whether the sizes are few, narrow or crowded at the top."""
+    sample = case.sample
+    x = sample.x[0, sample.count[0] > 0]
+    count, decades = x.size, float(sample.decades[0])
+    if MIN_SIZES <= count < 6:
+        yield Finding(
+            "few_sizes", "warn", "few distinct sizes: the shape rests on each of them",
+            f"{count} sizes; 6 or more are better", "add runs at other sizes",
+        )  # fmt: skip
+    if MIN_DECADES * (1 - 1e-12) <= decades < 1.5:
+        yield Finding(
+            "short_range", "warn", "the sizes span little for an exponent",
+            f"{decades:.2g} decades; 1.5 or more are better",
+            "add runs at sizes a decade smaller or larger",
+        )  # fmt: skip
+    top = np.count_nonzero(x >= x.max() / 10 * (1 - 1e-12))
+    if count >= MIN_SIZES and decades >= 1.2 and top > 0.6 * count:
+        smallest = "size" if count - top == 1 else "sizes"
+        yield Finding(
+            "crowded_top", "warn", f"the exponent rests on the smallest {smallest}",
+            f"{top} of {count} sizes lie within the top decade", "space sizes evenly in log size",
+        )  # fmt: skip
+
+
+def replicates(case: Case) -> Iterator[Finding]:
+    """Yield whether no size was run twice."""
+    sample = case.sample
+    if sample.n[0] == sample.n_sizes[0]:
+        judged = ", and no verdict is firm" if case.assess is not None else ""
+        yield Finding(
+            "no_replicates", "warn", f"one run a size: lack of fit cannot be tested{judged}",
+            f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes", "run more seeds",
+        )  # fmt: skip
+
+
+def conditioning(case: Case) -> Iterator[Finding]:
+    """Yield whether two parameters of the law bend the curve nearly alike at these sizes."""
+    if case.chosen.flat[0] or not case.chosen.applicable[0]:
+        return
+    value = float(condition(case.chosen)[0])
+    if _HIGH_CONDITION < value <= WORST_CONDITION:
+        yield Finding(
+            "high_condition", "warn", "two parameters of the law bend the curve nearly alike",
+            f"condition number of the scaled derivatives {number(value)}",
+            "read the gain, which is identified, or widen the sizes",
+        )  # fmt: skip

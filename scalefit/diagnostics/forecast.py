@@ -1,0 +1,68 @@
+"""Checks of the forecast: how far it goes, whether it can be, what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._format import number, size_text
+from ..findings import Finding
+from .case import Case
+
+__all__ = ["extrapolation", "passing_bounds", "stability"]
+
+#: Distance beyond the largest size, in log ranges, from which a forecast is warned of.
+_FAR = 0.25
+
+
+def extrapolation(case: Case) -> Iterator[Finding]:
+    """Yield how far beyond the largest size the verdict's gain goes."""
+    distance = float(np.max(case.grounds.distance))
+    if _FAR < distance <= case.reach:
+        yield Finding(
+            "long_extrapolation", "warn", "the gain is a forecast beyond the sizes that were run",
+            f"{case.assessment.factor:g} times the largest size is {100 * distance:.0f} % of the "
+            "log range",
+            "trust it as far as the law; run a larger size, or see sf.backtest",
+        )  # fmt: skip
+
+
+def passing_bounds(case: Case) -> Iterator[Finding]:
+    """Yield whether the curve goes on beyond the best score there is."""
+    metric = case.table.metrics[0]
+    best = metric.upper if metric.sign > 0 else metric.lower
+    fitted = case.chosen.fitted()[0]
+    top = float(fitted.max() if metric.sign > 0 else fitted.min())
+    gain = float(case.assessment.gain.estimate[0])
+    if np.isfinite(best) and gain > abs(best - top):
+        yield Finding(
+            "beyond_bound", "warn", f"the curve passes the metric's bound of {best:g}",
+            f"gain {number(gain)}, room {number(abs(best - top))}",
+            "predictions are cut at the bound; see law='power' or 'hill'",
+        )  # fmt: skip
+
+
+def stability(case: Case) -> Iterator[Finding]:
+    """Yield which size the gain or the verdict rests on, and which laws do not agree."""
+    found = case.assessment
+    if np.isfinite(found.influential[0]):
+        without = case.influence.set_index("size").loc[found.influential[0]]
+        yield Finding(
+            "influential_size", "warn",
+            f"without size {size_text(float(found.influential[0]))} the gain moves by more than "
+            "half the width of its interval",
+            f"gain {number(without['gain'])} instead of {found.gain[0]}",
+            "add sizes near it; Fit.influence has every size",
+        )  # fmt: skip
+    if np.isfinite(found.flipped_by[0]):
+        yield Finding(
+            "verdict_flips", "warn",
+            f"without size {size_text(float(found.flipped_by[0]))} the verdict turns round",
+            f"verdict {found.verdict[0]}", "add runs near that size",
+        )  # fmt: skip
+    if found.disagreeing[0] and found.verdict[0] != "inconclusive":
+        yield Finding(
+            "laws_disagree", "note", "not every law that fits gives this verdict",
+            f"{found.disagreeing[0]}", "read the gain whichever law is true; widen the sizes",
+        )  # fmt: skip

@@ -1,0 +1,119 @@
+"""Checks of the law: does it fit, which of its parameters are known, do the methods agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._format import interval_text, number
+from ..estimands import Gain, Parameter
+from ..findings import Finding
+from ..inference import Bootstrap, agreement, profile
+from ..refusals import ACCELERATING
+from ..selection import MIN_SIZES
+from .case import Case
+
+__all__ = ["agreement_of_methods", "identification", "minima", "misfit", "trend"]
+
+#: With fewer, percentiles of a bootstrap are narrower than t by their nature.
+_MIN_DF = 10
+
+
+def misfit(case: Case) -> Iterator[Finding]:
+    """Yield whether the law misses the sizes' means, where it is not rejected for it."""
+    chosen = case.chosen
+    p = float(chosen.lack_of_fit[1][0])
+    spanning = case.grounds.spanning
+    if p < 0.05 and spanning.surviving[spanning.chosen[0], 0]:
+        yield Finding(
+            "lack_of_fit", "warn", f"{chosen.law.name} may miss the sizes' means",
+            f"lack of fit p = {p:.2g}; intervals use the misfit's mean square where it is larger",
+            "look at the residuals by size",
+        )  # fmt: skip
+
+
+def trend(case: Case) -> Iterator[Finding]:
+    """Yield whether the score does not improve with size, or gets worse."""
+    gate = case.assessment.gate
+    if case.chosen.flat[0]:
+        yield Finding(
+            "flat", "note", "no gain with size: exponent and asymptote are not identified",
+            "the best rising curve is a constant", "read the gain and its bounds",
+        )  # fmt: skip
+    if case.sample.n_sizes[0] >= MIN_SIZES and gate.wrong_way_p[0] < 0.05:
+        yield Finding(
+            "inverse_scaling", "warn", "the score gets worse with size",
+            f"trend t = {number(float(gate.trend[0]))}, p = {float(gate.wrong_way_p[0]):.2g}",
+            "if lower is better say better='lower'; else this is inverse scaling",
+        )  # fmt: skip
+
+
+def minima(case: Case) -> Iterator[Finding]:
+    """Yield whether two different curves of the law fit equally well."""
+    solution = case.chosen.solution
+    if solution.n_basins[0] > 1 and solution.runner_up[0] < 1.01:
+        yield Finding(
+            "several_minima", "warn", "two different curves of the law fit equally well",
+            f"the second best objective is {float(solution.runner_up[0]):.4g} of the best",
+            "read the union over laws, or add sizes",
+        )  # fmt: skip
+
+
+def identification(case: Case) -> Iterator[Finding]:
+    """Yield the parameters whose profile is open, and an exponent below zero."""
+    chosen = case.chosen
+    if chosen.flat[0] or not chosen.applicable[0]:
+        return
+    for parameter in chosen.law.parameters:
+        if parameter.role not in ("exponent", "level", "size"):
+            continue
+        found = profile(chosen, Parameter(parameter.name), case.level)[0]
+        if found.identified:
+            continue
+        both = np.isinf(found.lower) and np.isinf(found.upper)
+        text = "is not identified: no number is given" if both else "is bounded on one side only"
+        yield Finding(
+            f"open_{parameter.name}", "warn", f"the {parameter.name} {text}", str(found),
+            "report the gain, which is identified, or widen the sizes",
+        )  # fmt: skip
+    if chosen.law.name != "saturating_power" and case.grounds.curvature_p[0] > ACCELERATING:
+        yield Finding(
+            "accelerating", "warn", "the gain per doubling grows with size",
+            f"a power law would have an exponent below 0, "
+            f"p = {1 - case.grounds.curvature_p[0]:.2g}",
+            "the growth must end somewhere: run larger sizes before trusting a forecast",
+        )  # fmt: skip
+
+
+def agreement_of_methods(case: Case) -> Iterator[Finding]:
+    """Yield whether a bootstrap gives the gain an interval as wide as the profile does.
+
+    Only where percentiles can be compared with t, and runs are independent.
+    """
+    chosen, sample = case.chosen, case.sample
+    alone = np.isnan(sample.errors.correlation[0]) and sample.runs.shape[2] > 0
+    alone &= sample.kernel is None or np.isinf(sample.kernel.domain[1])
+    usable = chosen.applicable[0] and not chosen.flat[0] and not chosen.law.guesses
+    if not (alone and usable and chosen.residual_df[0] >= _MIN_DF):
+        return
+    # A likelihood takes a hundred times as long, and the widths of 199 draws are known to 7 %.
+    draws = 999 if sample.kernel is None else 199
+    found = agreement(chosen, Gain(10.0), case.level, Bootstrap(draws=draws, rng=case.seed))
+    ratio = float(found.ratio[0])
+    if np.isnan(ratio):
+        return
+    both = [
+        f"{name} {interval_text(each.estimate, each.lower, each.upper)}"
+        for name, each in (("bootstrap", found.bootstrap[0]), ("profile", found.profile[0]))
+    ]
+    evidence = f"{', '.join(both)}; ratio of widths {number(ratio)}"
+    if found.disagree[0]:
+        yield Finding(
+            "methods_disagree", "warn", "bootstrap and profile intervals of the gain differ",
+            evidence, "look at the residuals; the profile knows of lack of fit, the bootstrap not",
+        )  # fmt: skip
+    else:
+        yield Finding(
+            "methods_agree", "ok", "bootstrap and profile intervals of the gain agree", evidence
+        )

@@ -1,0 +1,103 @@
+"""Runs far off the curve: which they are, and the fit without them beside the fit with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ._columns import ROW
+from .estimands import Gain
+from .estimate import Estimate
+from .inference import Inference
+from .metrics import Metric
+from .noise import Noise
+from .results import parameter_table, residuals
+from .sample import of_table
+from .selection import Candidates, ask, candidates
+from .table import Table
+
+__all__ = ["FAR", "effect_of_leaving_out", "outlying_runs", "refit", "rows_without"]
+
+#: Robust standard deviations from the median residual beyond which a run is outlying.
+FAR = 5.0
+#: Fewer runs do not tell what is usual.
+_MIN_RUNS = 6
+
+
+def outlying_runs(estimate: Estimate, table: Table) -> pd.DataFrame:
+    """Return the runs of a single curve that lie far off it, the farthest first.
+
+    Standardised residuals are compared with their median, in units of 1.4826 times their median
+    absolute deviation from it.
+
+    Returns
+    -------
+    DataFrame
+        Index ``row`` (the 1-based data row); columns the drivers, the score, fitted, and distance
+        (in robust standard deviations, with the sign of the residual).
+    """
+    rows = table.rows
+    sizes = [rows[name].to_numpy(dtype=float) for name in table.drivers]
+    y = rows[table.score].to_numpy(dtype=float)
+    fitted, standard = residuals(estimate, sizes[0], y, sizes[1:])
+    gap = standard - np.median(standard)
+    spread = 1.4826 * float(np.median(np.abs(gap)))
+    far = np.zeros(0, dtype=np.intp)
+    if spread > 1e-12 and len(y) >= _MIN_RUNS:
+        far = np.flatnonzero(np.abs(gap) > FAR * spread)
+        far = far[np.argsort(-np.abs(gap[far]), kind="stable")]
+    told = {name: values[far] for name, values in zip(table.drivers, sizes, strict=True)}
+    told |= {table.score: y[far], "fitted": fitted[far], "distance": gap[far] / (spread or 1.0)}
+    return pd.DataFrame(told, index=pd.Index(rows[ROW].iloc[far].to_numpy(dtype=int), name="row"))
+
+
+def rows_without(table: Table, left_out: Collection[int]) -> Table:
+    """Return a table without some of its rows, by their 1-based number."""
+    kept = ~table.rows[ROW].isin(list(left_out)).to_numpy()
+    return replace(table, rows=table.rows[kept], group=table.group[kept])
+
+
+def refit(table: Table, noise: Noise, fitted: Candidates) -> Candidates:
+    """Return the same laws fitted to another table."""
+    return candidates([each.law for each in fitted.estimates], noise.weigh(of_table(table)))
+
+
+def effect_of_leaving_out(
+    whole: Candidates,
+    less: Candidates,
+    metric: Metric,
+    level: float,
+    inference: Inference,
+) -> pd.DataFrame:
+    """Return the tenfold gain and the parameters of a single curve in two fits, side by side.
+
+    Returns
+    -------
+    DataFrame
+        Index ``quantity``; columns estimate, lower, upper, and the same with ``_without``. A
+        parameter that only one of the two chosen laws has is nan in the other. With two drivers
+        there is no gain.
+    """
+    both = [_answers(each, metric, level, inference) for each in (whole, less)]
+    order = list(dict.fromkeys([*both[0].index, *both[1].index]))
+    after = both[1].add_suffix("_without").reindex(order)
+    joined = pd.concat([both[0].reindex(order), after], axis=1)
+    joined.index.name = "quantity"
+    return joined
+
+
+def _answers(
+    fitted: Candidates, metric: Metric, level: float, inference: Inference
+) -> pd.DataFrame:
+    chosen = fitted.estimates[int(fitted.chosen[0])]
+    table = parameter_table(chosen, metric, level, inference)[["estimate", "lower", "upper"]]
+    if fitted.sample.frame.other:
+        return table
+    gain = ask(fitted, [(Gain(10.0), level)], inference)[0][0]
+    first = pd.DataFrame(
+        [[gain.estimate, gain.lower, gain.upper]], index=["gain at 10x"], columns=table.columns
+    )
+    return pd.concat([first, table])

@@ -1,0 +1,288 @@
+"""What a table cannot answer: every reason to withhold a verdict and its forecasts, in one list.
+
+The first reason that holds is the verdict's. A reason that is ``forcible`` withholds numbers that
+exist: they are shown on request, and the verdict stays inconclusive. Behind the others there is no
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._format import number
+from .estimate import Estimate
+from .findings import Finding
+from .laws import get_law
+from .results import gate_text
+from .selection import MIN_SIZES, Candidates, signed_root
+
+__all__ = [
+    "ACCELERATING",
+    "MIN_DECADES",
+    "MIN_DF",
+    "REFUSALS",
+    "Grounds",
+    "condition",
+    "curvature",
+    "refusal_findings",
+    "refusals_of_forecasts",
+    "refused_codes",
+]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+MIN_DECADES = 1.0
+#: Runs that must be left over by the parameters of a law that levels off.
+MIN_DF = 3
+#: Condition number of the tangent beyond which its directions are rounding.
+WORST_CONDITION = 1e6
+#: Tail of the test that an exponent is below zero: that of its two-sided 95 % interval.
+ACCELERATING = 0.975
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known of G curves when an answer is given or refused.
+
+    Parameters
+    ----------
+    spanning : Candidates
+        The chosen laws, and those that a union is taken over.
+    curvature_p : array (G,)
+        Of "doublings gain ever less"; see :func:`curvature`.
+    distance : float or array (G,)
+        How far beyond the largest size the question goes: log of the ratio over the log range.
+    reach : float or array (G,)
+        The distance up to which forecasts are given.
+    """
+
+    spanning: Candidates
+    curvature_p: Floats
+    distance: Floats | float
+    reach: Floats | float
+
+    def chosen(self, values: Callable[[Estimate], NDArray[Any]]) -> NDArray[Any]:
+        """Return what ``values`` says of each curve's chosen law, ``(G,)``."""
+        spanning = self.spanning
+        parts = {}
+        for i in np.unique(spanning.chosen):
+            rows = np.flatnonzero(spanning.chosen == i)
+            parts[i] = rows, values(spanning.estimates[i].take(rows))
+        found = np.zeros(len(spanning), dtype=np.result_type(*(part for _, part in parts.values())))
+        for rows, part in parts.values():
+            found[rows] = part
+        return found
+
+    @property
+    def law(self) -> str:
+        """Name of the chosen law of a single curve."""
+        return self.spanning.law(0).name
+
+    @property
+    def lack_of_fit(self) -> str:
+        """How badly the chosen law of a single curve fits, in words."""
+        p = float(self.chosen(lambda each: each.lack_of_fit[1])[0])
+        if np.isnan(p):
+            return "its residuals are larger than another law's (F ratio p < 0.01)"
+        return f"lack of fit p = {p:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reason to withhold an answer.
+
+    Parameters
+    ----------
+    code : str
+        Stable name.
+    reason : str
+        One sentence, without a full stop.
+    mend : str
+        What the reader can do.
+    forcible : bool
+        Whether the numbers that are withheld exist, and can be shown.
+    holds : callable
+        From the grounds to the curves ``(G,)`` for which it holds.
+    evidence : callable
+        The numbers behind it, for the grounds of a single curve.
+    """
+
+    code: str
+    reason: str
+    mend: str
+    forcible: bool
+    holds: Callable[[Grounds], Bools]
+    evidence: Callable[[Grounds], str]
+
+
+def refused_codes(grounds: Grounds) -> NDArray[Any]:
+    """Return the code of the first refusal that holds for each curve; "" where none does."""
+    return np.select(
+        [refusal.holds(grounds) for refusal in REFUSALS.values()], list(REFUSALS), default=""
+    )
+
+
+def refusal_findings(grounds: Grounds) -> Iterator[Finding]:
+    """Yield every refusal of a single curve as a finding."""
+    for refusal in REFUSALS.values():
+        if refusal.holds(grounds)[0]:
+            anyway = "; force=True shows the numbers anyway" if refusal.forcible else ""
+            yield Finding(
+                refusal.code, "refuse", refusal.reason, refusal.evidence(grounds),
+                refusal.mend + anyway,
+            )  # fmt: skip
+
+
+def refusals_of_forecasts(grounds: Grounds, distance: Floats, force: bool) -> list[str]:
+    """Return why a single curve has no forecast at each distance beyond it; "" where it has one.
+
+    At distances of zero or less, where nothing is foretold, there is always an answer.
+    """
+    own = str(refused_codes(replace(grounds, distance=0.0))[0])
+    far = distance > np.asarray(grounds.reach) * (1 + 1e-9)
+    codes = np.where(distance > 0, np.where(far & (own == ""), "too_far", own), "")
+    allowed = [code for code, each in REFUSALS.items() if force and each.forcible]
+    reasons = {code: each.reason for code, each in REFUSALS.items() if code not in allowed}
+    return [reasons.get(code, "") for code in codes.tolist()]
+
+
+def curvature(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
+    """Test the log law against a law that bends towards a plateau; a p near 1 means upwards."""
+    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("log_linear")
+    exponent = np.where(wide.flat, 0.0, wide.theta[:, 0])
+    return signed_root(null, wide, np.sign(np.nan_to_num(exponent)))
+
+
+def condition(estimate: Estimate) -> Floats:
+    """Return how nearly the directions in which a curve can bend coincide, ``(G,)``.
+
+    The condition number of the weighted derivatives of the curve by its parameters, scaled to unit
+    length, with the level projected out (Belsley, Kuh & Welsch 1980). Shapes on their bounds are
+    not free, and left out; 1 where fewer than two directions remain, and for functions, whose
+    parameters are the user's.
+    """
+    if estimate.law.guesses:
+        return np.ones(len(estimate))
+    root = np.sqrt(estimate.information)[:, :, None]
+    level = root / np.sqrt(np.maximum((root**2).sum(axis=1, keepdims=True), 1e-300))
+    columns = root * estimate.tangent()
+    size = np.sqrt((columns**2).sum(axis=1))
+    columns = columns - level * (level * columns).sum(axis=1, keepdims=True)
+    left = np.sqrt((columns**2).sum(axis=1))
+    free = left > 1e-9 * np.maximum(size, 1e-300)
+    if estimate.law.shapes:
+        free[:, -len(estimate.law.shapes) :] &= estimate.solution.at_bound == 0
+    unit = columns / np.where(left > 0, left, 1.0)[:, None, :]
+    worst = np.ones(len(estimate))
+    for pattern in np.unique(free, axis=0):
+        if pattern.sum() < 2:
+            continue
+        rows = np.flatnonzero((free == pattern).all(axis=1))
+        values = np.linalg.svd(unit[rows][:, :, pattern], compute_uv=False)
+        worst[rows] = values[:, 0] / np.maximum(values[:, -1], 1e-16)
+    return worst
+
+
+def _enough(grounds: Grounds) -> Bools:
+    """Return where there are sizes enough for a law, and the one that was asked for may be used."""
+    sizes = grounds.spanning.sample.n_sizes >= MIN_SIZES
+    return np.asarray(sizes & grounds.chosen(lambda each: each.within_gate))
+
+
+def _no_scatter(grounds: Grounds) -> Bools:
+    sample = grounds.spanning.sample
+    seen = sample.count > 0
+    top = np.where(seen, sample.mean, -np.inf).max(axis=1)
+    rises = top > np.where(seen, sample.mean, np.inf).min(axis=1)
+    return np.asarray((sample.n > sample.n_sizes) & ~sample.spread.any(axis=1) & rises)
+
+
+def _accelerating(grounds: Grounds) -> Bools:
+    powers = grounds.chosen(lambda each: np.full(len(each), each.law.name == "saturating_power"))
+    return np.asarray(_enough(grounds) & powers & (grounds.curvature_p > ACCELERATING))
+
+
+def _distance_text(grounds: Grounds) -> str:
+    far, reach = np.max(grounds.distance), np.min(grounds.reach)
+    return f"{far:.3g} log ranges beyond the largest size; forecasts held up to {reach:.3g}"
+
+
+_LIST = (
+    Refusal(
+        "too_few_sizes", f"a verdict needs at least {MIN_SIZES} distinct sizes",
+        "add runs at other sizes", False,
+        lambda grounds: grounds.spanning.sample.n_sizes < MIN_SIZES,
+        lambda grounds: f"{int(grounds.spanning.sample.n_sizes[0])} sizes",
+    ),
+    Refusal(
+        "narrow_range", "the sizes span less than one decade, too little for an exponent",
+        "add runs at sizes a decade smaller or larger", True,
+        lambda grounds: grounds.spanning.sample.decades < MIN_DECADES * (1 - 1e-12),
+        lambda grounds: f"{float(grounds.spanning.sample.decades[0]):.2g} decades",
+    ),
+    Refusal(
+        "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", False,
+        lambda grounds: (
+            grounds.spanning.sample.n
+            - get_law("saturating_power").n_params < MIN_DF
+        ),
+        lambda grounds: f"{int(grounds.spanning.sample.n[0])} runs",
+    ),
+    Refusal(
+        "no_scatter", "runs of one size never differ, so nothing tells how large the noise is",
+        "check that seeds are different runs, and leave copies out", True,
+        _no_scatter,
+        lambda _: "standard deviation 0 at every size with several runs",
+    ),
+    Refusal(
+        "below_gate", "the law that was asked for needs more sizes, or a wider range of them",
+        "let law='auto' choose, or add sizes", False,
+        lambda grounds: ~grounds.chosen(lambda each: each.within_gate),
+        lambda grounds: gate_text(grounds.spanning.estimates[int(grounds.spanning.chosen[0])]),
+    ),
+    Refusal(
+        "no_law_fits", "no law fits these sizes (lack of fit p < 0.01 for all)",
+        "look at the plot: a break, a mixture of curves, or a wrong grouping", True,
+        lambda grounds: _enough(grounds) & ~grounds.spanning.surviving.any(axis=0),
+        lambda grounds: grounds.lack_of_fit,
+    ),
+    Refusal(
+        "law_rejected", "the law named does not fit these sizes, another one does",
+        "let law='auto' choose; if it has, see law='power_log' and the residuals", True,
+        lambda grounds: (
+            _enough(grounds) & grounds.spanning.surviving.any(axis=0)
+            & ~grounds.spanning.surviving[
+                grounds.spanning.chosen, np.arange(len(grounds.spanning))]
+        ),
+        lambda grounds: f"{grounds.law}: {grounds.lack_of_fit}",
+    ),
+    Refusal(
+        "ill_conditioned", "two parameters of the law cannot be told apart at these sizes",
+        "fit a law with fewer parameters, or widen the sizes", True,
+        lambda grounds: grounds.chosen(condition) > WORST_CONDITION,
+        lambda grounds: f"condition number {number(float(grounds.chosen(condition)[0]))}",
+    ),
+    Refusal(
+        "accelerating", "the gain per doubling grows with size, so a power law foretells nothing",
+        "see law='hill', or widen the sizes", True,
+        _accelerating,
+        lambda grounds: f"exponent below 0, p = {1 - float(grounds.curvature_p[0]):.2g}",
+    ),
+    Refusal(
+        "too_far", "the question goes farther beyond the sizes than forecasts have been tested",
+        "run larger sizes, or backtest as far: fit.backed_by(sf.backtest(fit, holdout=0.6))", True,
+        lambda grounds: np.broadcast_to(
+            np.asarray(grounds.distance) > np.asarray(grounds.reach) * (1 + 1e-9),
+            (len(grounds.spanning),),
+        ),
+        _distance_text,
+    ),
+)  # fmt: skip
+#: Every refusal by its code, the one that goes before others first.
+REFUSALS = {refusal.code: refusal for refusal in _LIST}
