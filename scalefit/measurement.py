@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ._format import number
+from ._format import counted, number
 from .estimate import Estimate
 from .findings import Finding
 
@@ -14,7 +14,7 @@ __all__ = ["BIRGE", "birge_ratio", "error_findings"]
 
 #: Birge ratio above which given standard errors are called too small.
 BIRGE = 1.5
-#: Training runs below which coverage was seen to fall short in simulation.
+#: Independent runs that rows must tell as much as; below, intervals fell short in simulation.
 _FEW_RUNS = 3
 
 
@@ -83,14 +83,19 @@ def _alike(estimate: Estimate) -> Iterator[Finding]:
     if np.isnan(effective):
         return
     runs = int(sample.unit[0].max(initial=-1)) + 1
-    evidence = f"{int(sample.n[0])} rows of {runs} runs tell as much as {effective:.3g} runs"
+    rows = int(sample.n[0])
+    evidence = f"{rows} rows of {counted(runs, 'run')} tell as much as {effective:.3g} runs"
     yield Finding(
-        "correlated_rows", "note", "rows of one run are alike: intervals allow for it", evidence,
-        "tests of scaling and of misfit take rows as independent; judge by the intervals",
+        "correlated_rows", "note",
+        "rows of one run are alike: intervals allow for it" if runs > 1
+        else "rows without replicates count as checkpoints of one run: intervals allow for it",
+        evidence,
+        "tests of scaling take rows as independent; judge by the intervals" if runs > 1
+        else "name the runs by run=, or say noise='gaussian' if rows are independent runs",
     )  # fmt: skip
-    if runs < _FEW_RUNS:
+    if effective < _FEW_RUNS:
         yield Finding(
             "few_training_runs", "warn",
-            "so few training runs hardly tell noise that lasts from the curve itself",
-            evidence, "train more runs: one run's intervals may cover far less than they say",
+            "rows so much alike hardly tell noise that lasts from the curve itself",
+            evidence, "train more runs: intervals may cover less than they say",
         )  # fmt: skip

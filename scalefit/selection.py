@@ -40,8 +40,10 @@ REJECT = 0.01
 MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = tuple(law.name for law in AUTO if not law.nested_in)
-#: And the one that says what comes of slow growth that a table cannot exclude.
-_HULL = (*_SPANNING, "power_log")
+#: And the one that says what comes of slow growth that a table cannot exclude. It holds others, and
+#: is no reason to reject them.
+_SLOW = "power_log"
+_HULL = (*_SPANNING, _SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,8 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     """
     df = np.stack([np.maximum(e.residual_df, 1.0) for e in estimates])
     square = np.stack([e.total_ss for e in estimates]) / df
+    judging = applicable & np.array([[e.law.name != _SLOW] for e in estimates])
+    applicable = np.where(judging.any(axis=0), judging, applicable)
     share = np.stack([e.sample.errors.n_effective / e.sample.n for e in estimates])
     best = np.where(applicable, square, np.inf).argmin(axis=0)
     share = share[best, np.arange(len(best))]

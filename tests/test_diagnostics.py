@@ -224,7 +224,9 @@ def test_a_bow_in_the_residuals_is_found():
     sizes = 1e4 * 10 ** np.linspace(0, 3, 12)
     bent = lambda x: 0.6 + 0.3 / (1 + (x / 3e5) ** -1.5)  # noqa: E731
     frame = runs(sizes=sizes, seeds=1, sigma=0.002, mean=bent)
-    wrong, right = (sf.fit(frame, law=law) for law in ("saturating_power", "hill"))
+    wrong, right = (
+        sf.fit(frame, law=law, noise="gaussian") for law in ("saturating_power", "hill")
+    )
     assert "residual_pattern" in codes(wrong)
     assert "residual_pattern" not in codes(right)
 

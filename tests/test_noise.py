@@ -338,7 +338,7 @@ def test_checkpoints_taken_for_replicates_give_false_precision():
     ours, theirs = honest.ask(Value(1e8)), naive.ask(Value(1e8))
     assert ours.upper - ours.lower > 1.5 * (theirs.upper - theirs.lower)
     assert "correlated_rows" in set(honest.diagnostics["code"])
-    one = sf.fit(table_of(checkpoints(0.5, n_runs=1, n=24), {"run": "run"}))
+    one = sf.fit(table_of(checkpoints(0.95, n_runs=1, n=24), {"run": "run"}))
     assert "few_training_runs" in set(one.diagnostics["code"])
 
 
