@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-__all__ = ["Confidence", "from_errors", "joined", "multiplier", "of_intervals", "trace"]
+__all__ = ["Confidence", "from_errors", "joined", "multiplier", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +39,8 @@ class Confidence:
         Ends of the interval at each of the quantiles of t in ``NODES``; infinite where open.
     df : array (G,)
         Degrees of freedom of t; inf where it is normal.
+    variance : array (G,)
+        Variance of a run behind the intervals; nan where it is not known.
     method : tuple of G str
         How the intervals were made.
     """
@@ -47,6 +49,7 @@ class Confidence:
     lower: Floats
     upper: Floats
     df: Floats
+    variance: Floats
     method: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -56,7 +59,8 @@ class Confidence:
         """Return the answers of some of the groups."""
         at = np.asarray(rows, dtype=np.intp)
         method = tuple(self.method[i] for i in at)
-        return Confidence(self.estimate[at], self.lower[at], self.upper[at], self.df[at], method)
+        arrays = (self.estimate, self.lower, self.upper, self.df, self.variance)
+        return Confidence(*(values[at] for values in arrays), method)
 
     def value(self, t: Floats) -> Floats:
         """Return the value at a signed quantile of t, ``(G, M)``; infinite where open."""
@@ -111,7 +115,10 @@ def multiplier(df: Floats, level: Any) -> Floats:
 
 
 def trace(
-    ask: Callable[[NDArray[np.intp], Floats], Any], estimate: Floats, df: Floats
+    ask: Callable[[NDArray[np.intp], Floats], Any],
+    estimate: Floats,
+    df: Floats,
+    variance: Floats,
 ) -> Confidence:
     """Return the confidence curves of G curves.
 
@@ -119,7 +126,7 @@ def trace(
     ----------
     ask : callable
         ``ask(rows, levels) -> Intervals``: the interval of curve ``rows[i]`` at ``levels[i]``.
-    estimate, df : arrays (G,)
+    estimate, df, variance : arrays (G,)
     """
     n = len(df)
     rows = np.repeat(np.arange(n), NODES.size)
@@ -129,32 +136,22 @@ def trace(
     # Wider levels have wider intervals, also where draws or a zoom say otherwise in the last digit.
     lower = np.minimum.accumulate(np.fmin(lower, estimate[:, None]), axis=1)
     upper = np.maximum.accumulate(np.fmax(upper, estimate[:, None]), axis=1)
-    return Confidence(estimate, lower, upper, df, (str(found.method),) * n)
+    return Confidence(estimate, lower, upper, df, variance, (str(found.method),) * n)
 
 
 def from_errors(estimate: Floats, below: Floats, above: Floats, method: str) -> Confidence:
     """Return normal confidence curves from standard errors to either side, ``(G,)`` each."""
     lower = estimate[:, None] - below[:, None] * NODES
     upper = estimate[:, None] + above[:, None] * NODES
-    return Confidence(estimate, lower, upper, np.full(len(estimate), np.inf), (method,) * len(lower))
-
-
-def of_intervals(estimate: Floats, lower: Floats, upper: Floats, level: float) -> Confidence:
-    """Return normal confidence curves whose intervals at a level are those given."""
-    t = float(multiplier(np.array([np.inf]), level)[0])
-    method = "published interval, taken as normal on either side"
-    return from_errors(estimate, (estimate - lower) / t, (upper - estimate) / t, method)
+    unlimited, unknown = np.full(len(estimate), np.inf), np.full(len(estimate), np.nan)
+    return Confidence(estimate, lower, upper, unlimited, unknown, (method,) * len(estimate))
 
 
 def joined(parts: Sequence[Confidence]) -> Confidence:
     """Return the groups of all parts, one after another."""
-    return Confidence(
-        np.concatenate([part.estimate for part in parts]),
-        np.concatenate([part.lower for part in parts]),
-        np.concatenate([part.upper for part in parts]),
-        np.concatenate([part.df for part in parts]),
-        tuple(name for part in parts for name in part.method),
-    )
+    names = ("estimate", "lower", "upper", "df", "variance")
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Confidence(*arrays, tuple(name for part in parts for name in part.method))
 
 
 def _gap(width: float) -> float:

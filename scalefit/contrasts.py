@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, fdtrc
+from scipy.optimize import brentq
+from scipy.special import chdtrc, digamma, fdtrc, polygamma
 
 from .confidence import Confidence, multiplier
 
@@ -83,31 +84,72 @@ def equality(curves: Confidence, correlation: Floats | None = None) -> Equality:
     With the distances ``t_g(v)`` of a value from the groups' estimates the statistic is
     ``min_v sum_g t_g(v)^2``: for profile likelihoods the profile likelihood ratio of a shared
     against separate parameters. It is referred to F as in the test of Welch 1951
-    (doi:10.1093/biomet/38.3-4.330), which lets every group have its own variance. Where errors are
-    correlated the sum is the quadratic form of their inverse.
+    (doi:10.1093/biomet/38.3-4.330), which lets every group have its own variance; the variances
+    borrow from each other as far as they are alike (Smyth 2004, doi:10.2202/1544-6115.1027), so
+    that groups of equal noise have the power of a pooled variance. Where errors are correlated the
+    sum is the quadratic form of their inverse.
     """
     n = len(curves)
     inverse = np.eye(n) if correlation is None else np.linalg.inv(correlation)
-    low, high = float(curves.estimate.min()), float(curves.estimate.max())
+    shrinkage, df = _moderated(curves)
+    low, high = _reach(curves)
     best, least = low, 0.0
     if high > low:
         values, step = np.linspace(low, high, _POINTS), (high - low) / (_POINTS - 1)
         for _ in range(_ZOOMS):
-            t = curves.distance(values)
+            t = shrinkage[:, None] * curves.distance(values)
             cost = np.einsum("gm,gh,hm->m", t, inverse, t)
             k = int(cost.argmin())
             best, least = float(values[k]), float(cost[k])
             values, step = best + np.linspace(-step, step, _ZOOM), step / (_ZOOM // 2)
-    error = curves.error
+    error = curves.error / shrinkage
     known = np.isfinite(error) & (error > 0)
     weight = np.where(known, 1.0 / np.where(known, error, 1.0) ** 2, 0.0)
     share = weight / weight.sum() if weight.any() else weight
-    spread = float(np.sum((1.0 - share) ** 2 / curves.df))
+    spread = float(np.sum((1.0 - share) ** 2 / df))
     df1 = n - 1.0
     statistic = least / df1 / (1.0 + 2.0 * (n - 2.0) / (n**2 - 1.0) * spread)
     df2 = (n**2 - 1.0) / (3.0 * spread) if spread > 0 else np.inf
+    df2 = min(df2, float(curves.df.sum()))
     p = fdtrc(df1, df2, statistic) if np.isfinite(df2) else chdtrc(df1, df1 * statistic)
     return Equality(best, statistic, df1, df2, float(p))
+
+
+def _reach(curves: Confidence) -> tuple[float, float]:
+    """Return between which values the shared one lies: those of the estimates.
+
+    An infinite estimate counts as the farthest finite end on its side.
+    """
+    ends = np.concatenate([curves.lower, curves.upper], axis=1)
+    far = np.where(np.isfinite(ends), ends, np.nan)
+    value = np.where(
+        np.isfinite(curves.estimate), curves.estimate,
+        np.where(curves.estimate > 0, np.nanmax(far, axis=1), np.nanmin(far, axis=1)),
+    )  # fmt: skip
+    return float(value.min()), float(value.max())
+
+
+def _moderated(curves: Confidence) -> tuple[Floats, Floats]:
+    """Return by what to multiply distances, and the d.f., once variances have been shrunken.
+
+    The prior of the variances is fitted to the moments of their logarithms.
+    """
+    factor, df = np.ones(len(curves)), curves.df.copy()
+    known = np.flatnonzero(np.isfinite(curves.variance) & np.isfinite(df) & (curves.variance > 0))
+    if known.size < 2:
+        return factor, df
+    variance, own = curves.variance[known], df[known]
+    logs = np.log(variance) - digamma(0.5 * own) + np.log(0.5 * own)
+    extra = float(logs.var(ddof=1) - polygamma(1, 0.5 * own).mean())
+    if extra > 0:
+        prior_df = 2.0 * brentq(lambda half: float(polygamma(1, half)) - extra, 1e-6, 1e9)
+        centre = np.exp(logs.mean() + digamma(0.5 * prior_df) - np.log(0.5 * prior_df))
+        shrunken = (prior_df * centre + own * variance) / (prior_df + own)
+    else:
+        prior_df, shrunken = np.inf, np.full(known.size, np.average(variance, weights=own))
+    factor[known] = np.sqrt(variance / shrunken)
+    df[known] = np.minimum(own + prior_df, own.sum())
+    return factor, df
 
 
 def pairs(curves: Confidence, level: float, correlation: Floats | None = None) -> Pairs:
