@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ._format import interval_text, number, size_text, table_text
 from .compare_plot import plot_comparison, plot_curves, plot_ranks
-from .confidence import Confidence
+from .confidence import Confidence, multiplier
 from .contrasts import Adjust, Equality, Pairs, adjusted, equality, pairs
 from .errors import FitError
 from .estimate import Estimate
@@ -23,6 +23,7 @@ from .groups import Group
 from .inference import Crossing
 from .alignment import same_metric, size_unit
 from .meta import Meta, random_effects
+from .one_stage import one_stage
 from .ranks import ranks
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison"]
 
+#: Arms of an interval that differ by more than this factor's log have no standard error in common.
+_SKEWED = np.log(1.5)
 _ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg", None: "not adjusted"}
 
 
@@ -180,27 +183,23 @@ class Comparison:
     def meta(self) -> Meta | None:
         """The random-effects mean over the groups, or over those of each kind.
 
-        None where fewer groups have closed intervals than it needs. Groups whose interval is open
-        have no standard error and are left out.
+        By REML with Hartung and Knapp where all intervals are closed and near to symmetric; else
+        from the likelihoods as they are, in one stage. None where there are too few groups.
         """
         lower, upper = self.curves.interval(self.level)
-        closed = np.flatnonzero(np.isfinite(lower) & np.isfinite(upper))
-        from .confidence import multiplier
-
-        half = 0.5 * (upper - lower)[closed]
-        error = half / multiplier(self.curves.df[closed], self.level)
-        kinds = None if self.kinds is None else [self.kinds[self.told[i]] for i in closed]
-        needed = 2 if kinds is None else len(set(kinds)) + 1
-        if len(closed) < needed or np.any(error <= 0):
+        kinds = None if self.kinds is None else [self.kinds[i] for i in self.told]
+        if len(self.curves) < (2 if kinds is None else len(set(kinds)) + 1):
             return None
-        shared = np.eye(len(closed))
-        if self.correlation is not None:
-            shared = self.correlation[np.ix_(closed, closed)]
-        open_ones = [self.names[i] for i in range(len(self.curves)) if i not in set(closed)]
+        value = self.curves.estimate
+        with np.errstate(invalid="ignore", divide="ignore"):
+            skew = np.abs(np.log((upper - value) / (value - lower)))
+        if not np.all(skew <= _SKEWED):
+            return one_stage(self.curves, kinds, self.level, self.correlation)
+        error = 0.5 * (upper - lower) / multiplier(self.curves.df, self.level)
+        shared = np.eye(len(error)) if self.correlation is None else self.correlation
         return random_effects(
-            self.curves.estimate[closed], shared * np.outer(error, error), moderator=kinds,
-            level=self.level, excluded=tuple(open_ones),
-        )  # fmt: skip
+            value, shared * np.outer(error, error), moderator=kinds, level=self.level
+        )
 
     @cached_property
     def ranks(self) -> pd.DataFrame:
@@ -250,15 +249,15 @@ class Comparison:
         """Return the answer in a few sentences."""
         n, seen = len(self.curves), self._equality
         verdict = "differ" if seen.p <= 1.0 - self.level else "cannot be told apart"
-        lines = [f"{self.what}: {n} groups {verdict} (p {number(seen.p)}; one value for all would "
-                 f"be {number(seen.value)})."]  # fmt: skip
+        lines = [f"{self.what[0].upper()}{self.what[1:]}: the {n} groups {verdict} "
+                 f"(p {number(seen.p)}; one value for all would be {number(seen.value)})."]  # fmt: skip
         if n > 2:
             apart = int((self.pairs["p_adjusted"] <= 1.0 - self.level).sum())
             lines.append(f"{apart} of {len(self.pairs)} pairs are told apart "
                          f"({_ADJUSTED[self.adjust]}).")  # fmt: skip
         silent = len(self.groups) - n
         if silent:
-            lines.append(f"{silent} groups have no answer.")
+            lines.append(f"{silent} group{'s have' if silent > 1 else ' has'} no answer.")
         return " ".join(lines)
 
     def text(self) -> pd.DataFrame:
@@ -275,11 +274,9 @@ class Comparison:
             interval_text(*t) if np.isfinite(t[0]) or np.isfinite(t[1:]).any() else "-"
             for t in triples
         ]
-        robust = zip(rows["robust_lower"], rows["robust_upper"], strict=True)
+        robust = zip(rows["estimate"], rows["robust_lower"], rows["robust_upper"], strict=True)
         if rows["robust_lower"].notna().any():
-            shown["any surviving law"] = [
-                "-" if np.isnan(low) else f"{number(low)} to {number(high)}" for low, high in robust
-            ]
+            shown["any surviving law"] = [_range_text(*each) for each in robust]
         shown["rank"] = [
             "-" if g not in place.index else f"{place['lower'][g]} to {place['upper'][g]}"
             for g in rows["group"]
@@ -300,8 +297,7 @@ class Comparison:
                 gap = interval_text(row.difference, row.lower, row.upper)
                 lines.append(f"{row.one} less {row.other}: {gap}, p {number(row.p)}")
         elif len(self.curves) > 1:
-            lines += ["", "no mean over groups: too few closed intervals for the two-stage model; "
-                      "the runs together need the one-stage model"]  # fmt: skip
+            lines += ["", "no mean over groups: there are too few"]
         said = [f"- {f.message} {f.evidence} {f.mend}".strip() for f in self.findings]
         if said:
             lines += ["", "read before use", *said]
@@ -324,6 +320,14 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.groups)} groups: {self.what}>"
+
+
+def _range_text(estimate: float, lower: float, upper: float) -> str:
+    """Return an interval without its estimate."""
+    if np.isnan(lower):
+        return "-"
+    text = interval_text(estimate, lower, upper)
+    return text.partition("[")[2].rstrip("]").replace(", ", " to ") or text
 
 
 def _crossing_text(size: float, lower: float, upper: float) -> str:

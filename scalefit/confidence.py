@@ -76,7 +76,9 @@ class Confidence:
         y0, y1 = (np.take_along_axis(ends, k[..., None], axis=2)[..., 0] for k in (right - 1, right))
         with np.errstate(invalid="ignore"):
             inside = y0 + (y1 - y0) * ((size - x0) / (x1 - x0))
-        return np.where(np.isinf(y1), y1, np.where(size == 0, self.estimate[:, None], inside))
+        # A piece that ends or begins at infinity is taken to be there.
+        inside = np.where(np.isinf(y1), y1, np.where(np.isinf(y0), y0, inside))
+        return np.where(size == 0, self.estimate[:, None], inside)
 
     def distance(self, v: Floats) -> Floats:
         """Return the signed quantile of t at values ``v`` of shape ``(M,)`` or ``(G, M)``."""

@@ -182,16 +182,24 @@ def pairs(curves: Confidence, level: float, correlation: Floats | None = None) -
         reach = [multiplier(side.df, levels)[:, None] for side in (one, other)]
         with np.errstate(invalid="ignore"):  # two open ends say nothing together
             gap = one.value(reach[0] * across[0]) - other.value(reach[1] * turned)
-        return np.nanmin(gap, axis=1), np.nanmax(gap, axis=1)
+        none = np.isnan(gap)
+        return np.where(none, np.inf, gap).min(axis=1), np.where(none, -np.inf, gap).max(axis=1)
 
     low, high = np.full(len(first), _LEAST_LOG_P), np.zeros(len(first))
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         lower, upper = ends(-np.expm1(middle))
-        zero = (lower <= 0) & (upper >= 0)
+        zero = ((lower <= 0) & (upper >= 0)) | (lower > upper)
         low, high = np.where(zero, middle, low), np.where(zero, high, middle)
     lower, upper = ends(np.full(len(first), level))
-    return Pairs(first, second, one.estimate - other.estimate, lower, upper, np.exp(low))
+    nothing = lower > upper  # no two values that are both known
+    lower, upper = np.where(nothing, -np.inf, lower), np.where(nothing, np.inf, upper)
+    with np.errstate(invalid="ignore"):
+        gap = one.estimate - other.estimate
+    return Pairs(
+        first, second, np.where(np.isfinite(gap), gap, np.nan), lower, upper,
+        np.where(nothing, 1.0, np.exp(low)),
+    )  # fmt: skip
 
 
 def adjusted(p: Floats, adjust: Adjust) -> Floats:

@@ -30,7 +30,7 @@ _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e2, 121)])
 
 @dataclass(frozen=True)
 class Meta:
-    """A random-effects meta-analysis of k groups; made by :func:`random_effects`.
+    """A random-effects meta-analysis of k groups.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ class Meta:
     tau2 : float
         Variance of the true answers about their mean.
     i2 : float
-        Share of the variance of the estimates that ``tau2`` makes up, 0 to 1.
+        Share of the variance of the estimates that ``tau2`` makes up, 0 to 1; nan where the
+        likelihoods were not taken as normal, as ``q`` and ``scale``.
     q, q_p : float
         Cochran's Q about the means and its p value.
     f, f_p : float
@@ -50,15 +51,13 @@ class Meta:
     prediction : tuple of two floats
         Interval for the true answer of a new group; nan with a moderator, or below three groups.
     scale : float
-        The factor of Hartung and Knapp on the variance of the mean.
-    modified : bool
-        Whether it was held at 1 or above.
+        The factor of Hartung and Knapp on the variance of the means.
+    method : str
+        How it was made, in words.
     level : float
         Coverage.
     k : int
         Groups.
-    excluded : tuple of str
-        Groups left out, because their interval is open.
     """
 
     table: pd.DataFrame
@@ -71,36 +70,28 @@ class Meta:
     f_p: float
     prediction: tuple[float, float]
     scale: float
-    modified: bool
+    method: str
     level: float
     k: int
-    excluded: tuple[str, ...] = ()
 
     @property
     def tau(self) -> float:
         """Standard deviation of the true answers about their mean."""
         return float(np.sqrt(self.tau2))
 
-    @property
-    def method(self) -> str:
-        """How it was made, in words."""
-        return f"REML, {'modified ' if self.modified else ''}Hartung-Knapp"
-
     def summary(self) -> str:
         """Return the means, the spread between groups and the prediction in a few lines."""
         lines = []
         for name, row in self.table.iterrows():
             text = interval_text(row["estimate"], row["lower"], row["upper"])
-            lines.append(f"{name}: {text} ({100 * self.level:g} % {self.method}, k = {row['k']})")
-        lines.append(
-            f"between groups: tau {number(self.tau)}, I2 {100 * self.i2:.0f} %, "
-            f"Q p {number(self.q_p)}"
-        )
+            lines.append(f"{name}: {text} ({100 * self.level:g} % {self.method}, k = {row['k']:.0f})")
+        spread = f"between groups: tau {number(self.tau)}"
+        if np.isfinite(self.i2):
+            spread += f", I2 {100 * self.i2:.0f} %, Q p {number(self.q_p)}"
+        lines.append(spread)
         if np.isfinite(self.prediction).all():
             low, high = (number(end) for end in self.prediction)
             lines.append(f"a new group of this kind: {low} to {high}")
-        if self.excluded:
-            lines.append(f"left out, being open: {', '.join(self.excluded)}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -114,7 +105,6 @@ def random_effects(
     moderator: Any = None,
     level: float = 0.95,
     modified: bool | None = None,
-    excluded: tuple[str, ...] = (),
 ) -> Meta:
     """Return the random-effects mean of groups, or a mean for each value of a moderator.
 
@@ -130,8 +120,6 @@ def random_effects(
         Coverage.
     modified : bool, optional
         Hold the factor of Hartung and Knapp at 1 or above; by default with up to three groups.
-    excluded : tuple of str
-        Names of groups that were left out, for the record.
 
     Returns
     -------
@@ -167,7 +155,7 @@ def random_effects(
     p = x.shape[1]
     if k < p + 1:
         raise FitError(
-            f"{k} groups with closed intervals for {p} mean{'s' if p > 1 else ''}; a random-effects "
+            f"{k} groups for {p} mean{'s' if p > 1 else ''}; a random-effects "
             f"mean needs at least {p + 1}"
         )
     tau2 = _reml(y, v, x)
@@ -203,7 +191,8 @@ def random_effects(
         prediction = float(beta[0]) - reach, float(beta[0]) + reach
     return Meta(
         table, _differences(names, beta, cover, k - p, t), tau2, tau2 / (tau2 + typical), q,
-        float(chdtrc(k - p, q)), f, f_p, prediction, scale, held, level, k, excluded,
+        float(chdtrc(k - p, q)), f, f_p, prediction, scale,
+        f"REML, {'modified ' if held else ''}Hartung-Knapp", level, k,
     )  # fmt: skip
 
 

@@ -73,11 +73,12 @@ def ranks(
     sign = 1.0 if higher else -1.0
     told_apart = adjusted(compared.p, "holm") <= 1.0 - level
     better, worse = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
-    for i, j, gap, seen in zip(
-        compared.first, compared.second, sign * compared.difference, told_apart, strict=True
+    ahead = sign * np.where(compared.lower > 0, 1.0, -1.0)
+    for i, j, lead, seen in zip(
+        compared.first, compared.second, ahead, told_apart, strict=True
     ):
         if seen:
-            winner, loser = (i, j) if gap > 0 else (j, i)
+            winner, loser = (i, j) if lead > 0 else (j, i)
             better[loser] += 1
             worse[winner] += 1
     place = np.empty(n, dtype=np.intp)

@@ -37,7 +37,8 @@ ROOMS = {
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses measurement confidence contrasts meta ranks share",
+        "breakpoint secant claims hypotheses measurement confidence contrasts meta one_stage ranks "
+        "share",
     ),
     "telling": (6, "words storage _drawing plots backtest_plot compare_plot"),
     "face": (7, "fit"),
