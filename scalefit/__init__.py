@@ -30,6 +30,7 @@ from .literature import PublishedFit
 from .published import published_saturation
 from .reading import read_table
 from .report import report
+from .reproduce import Reproduction, reproduce
 from .storage import load
 from .verdict import Saturation
 
@@ -50,6 +51,7 @@ __all__ = [
     "ObservedGain",
     "Parameter",
     "PublishedFit",
+    "Reproduction",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
@@ -65,6 +67,7 @@ __all__ = [
     "published_saturation",
     "read_table",
     "report",
+    "reproduce",
 ]
 
 __version__ = "0.1.0"

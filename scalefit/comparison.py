@@ -286,6 +286,17 @@ class Comparison:
         shown["caution"] = rows["caution"]
         return shown.reset_index(drop=True)
 
+    def pairs_text(self) -> pd.DataFrame:
+        """Return the pairs as text, the smallest p first."""
+        rows = self.pairs.sort_values("p", kind="stable")
+        triples = zip(rows["difference"], rows["lower"], rows["upper"], strict=True)
+        return pd.DataFrame({
+            "one": rows["one"], "less": rows["other"],
+            "difference": [interval_text(*triple) for triple in triples],
+            "p": [number(p, 2) for p in rows["p"]],
+            f"p, {_ADJUSTED[self.adjust]}": [number(p, 2) for p in rows["p_adjusted"]],
+        }).reset_index(drop=True)  # fmt: skip
+
     def summary(self) -> str:
         """Return the answer, the groups, the mean over them, and what to know before use."""
         lines = [self.headline(), "", table_text(self.text())]

@@ -136,8 +136,20 @@ def is_estimates(frame: pd.DataFrame) -> bool:
     return bool(names & set(_ESTIMATE)) and errors
 
 
-def stated_rows(frame: pd.DataFrame, source: str) -> dict[str, Stated]:
-    """Return the rows of a table of estimates by name: its columns of text, joined.
+def stated_rows(
+    frame: pd.DataFrame, source: str, name: str | None = None
+) -> dict[str, Stated]:
+    """Return the rows of a table of estimates by name.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With columns ``estimate``, and ``std_error`` or ``lower`` and ``upper``.
+    source : str
+        The table's name in messages.
+    name : str, optional
+        The column that names the rows, which may then lack an error; by default the columns of
+        text that vary, joined.
 
     Examples
     --------
@@ -154,22 +166,25 @@ def stated_rows(frame: pd.DataFrame, source: str) -> dict[str, Stated]:
         return pd.to_numeric(frame[found[0]], errors="coerce")
 
     value, error, lower, upper = map(column, (_ESTIMATE, _ERROR, _LOWER, _UPPER))
+    level = column(("level", "confidence")).fillna(0.95)
     text = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
     text = [c for c in text if frame[c].nunique(dropna=False) > 1] or text
+    text = [name] if name is not None else text
     rows: dict[str, Stated] = {}
     for i, (at, row) in enumerate(frame[text].iterrows()):
-        name = ", ".join(str(v) for v in row if v == v and v is not None) or f"row {i + 1}"
+        label = ", ".join(str(v) for v in row if v == v and v is not None) or f"row {i + 1}"
         known = np.isfinite(value[at]) and (
             np.isfinite(error[at]) or (np.isfinite(lower[at]) and np.isfinite(upper[at]))
         )
-        if not known:
+        if name is None and not known:
             raise FitError(
-                f"{source}: row {i + 1} ({name}) has no estimate with a standard error or an "
+                f"{source}: row {i + 1} ({label}) has no estimate with a standard error or an "
                 "interval; leave it out"
             )
-        if name in rows:
-            raise FitError(f"{source}: two rows are called {name!r}; tell them apart by a column")
-        rows[name] = Stated(
-            float(value[at]), float(lower[at]), float(upper[at]), std_error=float(error[at])
+        if label in rows:
+            raise FitError(f"{source}: two rows are called {label!r}; tell them apart by a column")
+        rows[label] = Stated(
+            float(value[at]), float(lower[at]), float(upper[at]), float(level[at]),
+            std_error=float(error[at]),
         )
     return rows

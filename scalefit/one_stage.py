@@ -27,7 +27,7 @@ __all__ = ["one_stage"]
 
 Floats = NDArray[np.float64]
 #: Values of the mean and of the spread between groups that are looked at.
-_MEANS, _SPREADS = 161, 41
+_MEANS, _SPREADS = 121, 25
 _ZOOMS = 2
 
 

@@ -43,9 +43,9 @@ ROOMS = {
     "telling": (6, "words storage _drawing plots backtest_plot compare_plot"),
     "face": (7, "fit"),
     "report": (8, "report"),
-    "studies": (8, "backtest holdout groups shared_seeds compare comparison"),
+    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
     "package": (9, ""),
-    "command line": (10, "cli _options _terminal __main__"),
+    "command line": (10, "cli _options _terminal _compare_command __main__"),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
