@@ -140,8 +140,9 @@ def compare(
     if isinstance(moderator, str) and columns and moderator not in columns:
         columns.append(moderator)
     groups, findings = gather(
-        data, by=columns or None, corpus=corpus, convert=convert, options=options
-    )
+        data, by=columns or None, corpus=corpus, convert=convert, options=options,
+        unnamed=moderator if isinstance(moderator, str) else None,
+    )  # fmt: skip
     findings += [
         Finding("same_runs", "warn", f"{one} and {other} hold the same runs.",
                 f"{100 * share:.0f} % of sizes and scores are equal", "Leave one of them out.")

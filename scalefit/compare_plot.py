@@ -93,8 +93,8 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
         ax.set_xlabel(plain(found.what, 90), parse_math=False)
         p = found._equality.p
         ax.set_title(
-            f"{len(found.curves)} groups, one answer for all: p = {p:.2g}; "
-            f"{100 * found.level:g} % intervals (thin: any surviving law)",
+            f"one answer for all {len(found.curves)} groups: p = {p:.2g}\n"
+            f"{100 * found.level:g} % intervals; thin: whichever surviving law is true",
             loc="left",
         )
     return ax
@@ -141,6 +141,8 @@ def plot_curves(found: Comparison, *, figure: Figure | None = None, beyond: floa
             size_axis(ax, small=True)
         for ax in axes[len(fits) :]:
             ax.set_visible(False)
+        for ax in axes[max(len(fits) - columns, 0) : len(fits)]:
+            ax.tick_params(labelbottom=True)
         figure.supxlabel(plain(fits[0].driver, 40) if fits else "")
         figure.supylabel(plain(fits[0].table.score, 40) if fits else "")
     return figure

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._columns import Names, key_label
+from ._columns import Names
 from .alignment import Convert, align, size_unit
 from .errors import FitError, TableError
 from .findings import Finding
 from .fit import Fit, FitSet, fit
-from .literature import PublishedFit, Stated, is_estimates, stated_rows
-from .selection import MIN_SIZES, candidates
-from .sample import of_table
 from .laws import Law
+from .literature import PublishedFit, Stated, is_estimates, stated_rows
+from .sample import of_table
+from .selection import MIN_SIZES, candidates
 from .table import Table, as_frame, make_table
 
 __all__ = ["Group", "gather", "on_range", "shared_runs", "size_range"]
@@ -56,6 +56,7 @@ def gather(
     by: Names | None = None,
     corpus: float | Mapping[str, float] | None = None,
     convert: Convert | None = None,
+    unnamed: str | None = None,
     options: Mapping[str, Any],
 ) -> tuple[list[Group], list[Finding]]:
     """Return the groups that ``data`` holds, tables being aligned and fitted.
@@ -70,6 +71,8 @@ def gather(
         Columns that tell curves of one table apart.
     corpus, convert
         See :func:`scalefit.alignment.align`; per table where they are mappings.
+    unnamed : str, optional
+        A column that need not be in the names of the groups, if they differ without it.
     options : mapping
         Of :func:`scalefit.fit`.
 
@@ -84,7 +87,7 @@ def gather(
     made: list[list[Group]] = []
     for name, item in parts:
         if isinstance(item, (Fit, FitSet)):
-            made.append(_of_fits(name, item))
+            made.append(_of_fits(name, item, unnamed))
         elif isinstance(item, Stated):
             made.append([Group(name, {"table": name}, stated=item)])
         else:
@@ -101,7 +104,7 @@ def gather(
             findings += done.findings
             tables[name] = done.frame
             made.append([Group(name, {})])  # its place; filled below
-    fitted = _fit_tables(tables, by, options, findings)
+    fitted = _fit_tables(tables, by, unnamed, options, findings)
     groups = [g for part in made for g in (fitted.get(part[0].name, part) if _empty(part) else part)]
     names = [group.name for group in groups]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -175,26 +178,32 @@ def _stated(name: str, value: Any) -> Any:
     return value
 
 
-def _of_fits(name: str, fits: Fit | FitSet) -> list[Group]:
+def _of_fits(name: str, fits: Fit | FitSet, unnamed: str | None) -> list[Group]:
     if isinstance(fits, Fit):
         keys = dict(zip(fits.table.by, fits.table.keys[0], strict=True))
         return [Group(name or fits.label or "the fit", keys | ({"table": name} if name else {}), fits)]
     by = fits.all_rows.by
+    every = [dict(zip(by, key, strict=True)) for key in fits]
+    varying = [c for c in by if len({keys[c] for keys in every}) > 1] or list(by)
+    fewer = [c for c in varying if c != unnamed]
+    if len({tuple(keys[c] for c in fewer) for keys in every}) == len(every):
+        varying = fewer
     groups = []
-    for key in fits:
-        keys = dict(zip(by, key, strict=True))
-        varying = {c: v for c, v in keys.items() if len({k[by.index(c)] for k in fits}) > 1} or keys
-        label = key_label(["" for _ in varying], tuple(varying.values())).replace("=", "")
-        groups.append(
-            Group(f"{name}: {label}" if name else label,
-                  keys | ({"table": name} if name else {}), fits[key])
-        )  # fmt: skip
+    for key, keys in zip(fits, every, strict=True):
+        label = ", ".join(_plain(keys[c]) for c in varying)
+        own = keys | ({"table": name} if name else {})
+        groups.append(Group(f"{name}: {label}" if name else label, own, fits[key]))
     return groups
+
+
+def _plain(value: object) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _fit_tables(
     frames: Mapping[str, pd.DataFrame],
     by: Names | None,
+    unnamed: str | None,
     options: Mapping[str, Any],
     findings: list[Finding],
 ) -> dict[str, list[Group]]:
@@ -222,7 +231,7 @@ def _fit_tables(
                 Finding("percent_scores", "note", f"In {name}, percent were divided by 100.")
             )
         fits = fit(table, **fitting)
-        found[name] = _of_fits(name, fits)
+        found[name] = _of_fits(name, fits, unnamed)
     return found
 
 
