@@ -56,7 +56,7 @@ def compare_command(as_json: bool, plot: Path | None, **asked: Any) -> None:
     if 0 < len(pairs) <= 15:
         print_lines("\npairs")
         print_table(found.pairs_text(), ["p"])
-    said = [f"- {f.message} {f.evidence} {f.mend}".strip() for f in found.findings]
+    said = found.cautions()
     if said:
         print_lines("\n".join(["", "read before use", *said]))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scalefit._columns import Names, role_of
+from scalefit._format import size_text
 from scalefit._numbers import parse_numbers
 from scalefit.errors import TableError
 from scalefit.findings import Finding
@@ -178,7 +179,7 @@ def _with_size(
         whole = _SHARE_NAMES[str(shares[0]).strip().casefold()]
         value = parse_numbers(frame[shares[0]], counts=True)[0] * corpus / whole
         findings.append(
-            _made("size_from_percent", name, wanted, f"{shares[0]} of {corpus:g}")
+            _made("size_from_percent", name, wanted, f"{shares[0]} of {size_text(corpus)}")
         )
         return _put(frame, wanted, value)
     flop = [c for c in frame.columns if str(c).strip().casefold() in _FLOP_NAMES]

@@ -21,7 +21,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .fit import Fit
 from .groups import Group, gather, on_range, shared_runs, size_range
-from .inference import Bootstrap, Inference, check_level, get_inference
+from .inference import Bootstrap, Inference, Intervals, check_level
 from .laws import get_law
 from .results import gate_text
 from .share import RemainingShare
@@ -227,6 +227,9 @@ class _Question:
         lower, upper = (float(end[0]) for end in curves.interval(level))
         if np.isinf(lower) and np.isinf(upper):
             return _Answer(group, one, estimate, reason="not identified: open on both sides")
+        if lower == upper:
+            law = estimate.law.name
+            return _Answer(group, one, estimate, reason=f"the law {law} leaves nothing to estimate")
         robust = (np.nan, np.nan)
         if self.law is None and not isinstance(self.estimand, RemainingShare):
             hull = one.ask(self.estimand, level, "union")
@@ -235,15 +238,12 @@ class _Question:
 
 
 def _curves(estimate: Estimate, estimand: Any, inference: Inference) -> Confidence:
-    variance, df = estimate.scale
-
-    def ask(rows: Any, levels: Any) -> Any:
+    def ask(rows: Any, levels: Any) -> Intervals:
         if isinstance(estimand, RemainingShare):
             return estimand.ask(estimate.take(rows), levels, inference)
         return inference(estimate.take(rows), estimand.take(rows), levels)
 
-    value = ask(np.zeros(1, dtype=np.intp), np.array([0.5])).estimate
-    return trace(ask, value, df, variance)
+    return trace(estimate, ask)
 
 
 def _question(

@@ -286,6 +286,13 @@ class Comparison:
         shown["caution"] = rows["caution"]
         return shown.reset_index(drop=True)
 
+    def cautions(self) -> list[str]:
+        """Return the findings as lines."""
+        return [
+            " ".join(filter(None, ["-", f.message, f"({f.evidence})" * bool(f.evidence), f.mend]))
+            for f in self.findings
+        ]
+
     def pairs_text(self) -> pd.DataFrame:
         """Return the pairs as text, the smallest p first."""
         rows = self.pairs.sort_values("p", kind="stable")
@@ -309,7 +316,7 @@ class Comparison:
                 lines.append(f"{row.one} less {row.other}: {gap}, p {number(row.p)}")
         elif len(self.curves) > 1:
             lines += ["", "no mean over groups: there are too few"]
-        said = [f"- {f.message} {f.evidence} {f.mend}".strip() for f in self.findings]
+        said = self.cautions()
         if said:
             lines += ["", "read before use", *said]
         return "\n".join(lines)

@@ -18,12 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from .estimate import Estimate
+from .inference import Intervals
+
 __all__ = ["Confidence", "from_errors", "joined", "multiplier", "trace"]
 
 Floats = NDArray[np.float64]
 
 #: Quantiles of t at which both ends are asked for; between them they are interpolated.
 NODES = np.concatenate([np.arange(1, 29) * 0.125, [4.0, 4.5, 5.0, 6.0, 7.0]])
+_FEW_NODES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 7.0])
+#: Lack of fit with a smaller p value is taken for more than chance among several groups.
+_MISFIT = 0.01
+_ARRAYS = ("estimate", "lower", "upper", "df", "variance", "noise", "noise_df")
 #: A level nearer to 1 is lost to rounding.
 _LEAST_P = 1e-11
 
@@ -41,6 +48,9 @@ class Confidence:
         Degrees of freedom of t; inf where it is normal.
     variance : array (G,)
         Variance of a run behind the intervals; nan where it is not known.
+    noise, noise_df : arrays (G,)
+        Its estimate from the residuals of all runs, and the degrees of freedom of that: what
+        groups of equal noise may pool. The one behind the intervals is larger where a law misfits.
     method : tuple of G str
         How the intervals were made.
     """
@@ -50,6 +60,8 @@ class Confidence:
     upper: Floats
     df: Floats
     variance: Floats
+    noise: Floats
+    noise_df: Floats
     method: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -59,8 +71,7 @@ class Confidence:
         """Return the answers of some of the groups."""
         at = np.asarray(rows, dtype=np.intp)
         method = tuple(self.method[i] for i in at)
-        arrays = (self.estimate, self.lower, self.upper, self.df, self.variance)
-        return Confidence(*(values[at] for values in arrays), method)
+        return Confidence(*(getattr(self, name)[at] for name in _ARRAYS), method)
 
     def value(self, t: Floats) -> Floats:
         """Return the value at a signed quantile of t, ``(G, M)``; infinite where open."""
@@ -117,42 +128,70 @@ def multiplier(df: Floats, level: Any) -> Floats:
 
 
 def trace(
-    ask: Callable[[NDArray[np.intp], Floats], Any],
-    estimate: Floats,
-    df: Floats,
-    variance: Floats,
+    estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Intervals]
 ) -> Confidence:
     """Return the confidence curves of G curves.
 
     Parameters
     ----------
+    estimate : Estimate
+        One law fitted to the curves.
     ask : callable
         ``ask(rows, levels) -> Intervals``: the interval of curve ``rows[i]`` at ``levels[i]``.
-    estimate, df, variance : arrays (G,)
     """
-    n = len(df)
-    rows = np.repeat(np.arange(n), NODES.size)
-    levels = 2.0 * stdtr(df[:, None], NODES) - 1.0
-    found = ask(rows, np.minimum(levels, 1.0 - _LEAST_P).ravel())
+    variance, df = estimate.scale
+    n = len(estimate)
+    # Where an interval takes long, fewer are asked for.
+    slow = estimate.sample.kernel is not None or len(estimate.law.shapes) > 1
+    nodes = _FEW_NODES if slow else NODES
+    levels = np.minimum(2.0 * stdtr(df[:, None], nodes) - 1.0, 1.0 - _LEAST_P)
+    found = ask(np.repeat(np.arange(n), nodes.size), levels.ravel())
+    value = np.asarray(found.estimate).reshape(n, -1)[:, 0]
     lower, upper = (np.asarray(end).reshape(n, -1) for end in (found.lower, found.upper))
     # Wider levels have wider intervals, also where draws or a zoom say otherwise in the last digit.
-    lower = np.minimum.accumulate(np.fmin(lower, estimate[:, None]), axis=1)
-    upper = np.maximum.accumulate(np.fmax(upper, estimate[:, None]), axis=1)
-    return Confidence(estimate, lower, upper, df, variance, (str(found.method),) * n)
+    lower = np.minimum.accumulate(np.fmin(lower, value[:, None]), axis=1)
+    upper = np.maximum.accumulate(np.fmax(upper, value[:, None]), axis=1)
+    if slow:
+        lower, upper = (_between(value, end, nodes) for end in (lower, upper))
+    plain = estimate.total_ss / np.maximum(estimate.residual_df, 1.0) * estimate.inflation
+    _, p = estimate.lack_of_fit
+    known = np.isnan(estimate.sample.errors.variance) & ~(p < _MISFIT)
+    return Confidence(
+        value, lower, upper, df, variance, np.where(known, plain, variance),
+        np.where(known, np.maximum(estimate.residual_df, 1.0), df), (str(found.method),) * n,
+    )  # fmt: skip
+
+
+def _between(value: Floats, ends: Floats, nodes: Floats) -> Floats:
+    """Return ends at all nodes from those at some: the length of an arm per t is interpolated."""
+    found = np.empty((len(value), NODES.size))
+    with np.errstate(invalid="ignore"):
+        arms = (ends - value[:, None]) / nodes
+    for g, arm in enumerate(arms):
+        known = np.isfinite(arm)
+        if not known.any():
+            found[g] = ends[g, -1]
+            continue
+        found[g] = value[g] + NODES * np.interp(NODES, nodes[known], arm[known])
+        if not known.all():
+            found[g, NODES > nodes[known].max() * (1 + 1e-9)] = ends[g, -1]
+    return found
 
 
 def from_errors(estimate: Floats, below: Floats, above: Floats, method: str) -> Confidence:
     """Return normal confidence curves from standard errors to either side, ``(G,)`` each."""
     lower = estimate[:, None] - below[:, None] * NODES
     upper = estimate[:, None] + above[:, None] * NODES
-    unlimited, unknown = np.full(len(estimate), np.inf), np.full(len(estimate), np.nan)
-    return Confidence(estimate, lower, upper, unlimited, unknown, (method,) * len(estimate))
+    n = len(estimate)
+    unlimited, unknown = np.full(n, np.inf), np.full(n, np.nan)
+    return Confidence(
+        estimate, lower, upper, unlimited, unknown, unknown, unlimited, (method,) * n
+    )
 
 
 def joined(parts: Sequence[Confidence]) -> Confidence:
     """Return the groups of all parts, one after another."""
-    names = ("estimate", "lower", "upper", "df", "variance")
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS)
     return Confidence(*arrays, tuple(name for part in parts for name in part.method))
 
 

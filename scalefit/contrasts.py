@@ -110,7 +110,7 @@ def equality(curves: Confidence, correlation: Floats | None = None) -> Equality:
     df1 = n - 1.0
     statistic = least / df1 / (1.0 + 2.0 * (n - 2.0) / (n**2 - 1.0) * spread)
     df2 = (n**2 - 1.0) / (3.0 * spread) if spread > 0 else np.inf
-    df2 = min(df2, float(curves.df.sum()))
+    df2 = min(df2, float(curves.noise_df.sum()))
     p = fdtrc(df1, df2, statistic) if np.isfinite(df2) else chdtrc(df1, df1 * statistic)
     return Equality(best, statistic, df1, df2, float(p))
 
@@ -135,10 +135,13 @@ def _moderated(curves: Confidence) -> tuple[Floats, Floats]:
     The prior of the variances is fitted to the moments of their logarithms.
     """
     factor, df = np.ones(len(curves)), curves.df.copy()
-    known = np.flatnonzero(np.isfinite(curves.variance) & np.isfinite(df) & (curves.variance > 0))
-    if known.size < 2:
+    known = np.flatnonzero(np.isfinite(curves.noise) & (curves.noise > 0) & (curves.variance > 0))
+    if not known.size:
         return factor, df
-    variance, own = curves.variance[known], df[known]
+    variance, own = curves.noise[known], curves.noise_df[known]
+    if known.size < 2:
+        factor[known], df[known] = np.sqrt(curves.variance[known] / variance), own
+        return factor, df
     logs = np.log(variance) - digamma(0.5 * own) + np.log(0.5 * own)
     extra = float(logs.var(ddof=1) - polygamma(1, 0.5 * own).mean())
     if extra > 0:
@@ -147,7 +150,7 @@ def _moderated(curves: Confidence) -> tuple[Floats, Floats]:
         shrunken = (prior_df * centre + own * variance) / (prior_df + own)
     else:
         prior_df, shrunken = np.inf, np.full(known.size, np.average(variance, weights=own))
-    factor[known] = np.sqrt(variance / shrunken)
+    factor[known] = np.sqrt(curves.variance[known] / shrunken)
     df[known] = np.minimum(own + prior_df, own.sum())
     return factor, df
 

@@ -94,6 +94,7 @@ def gather(
             frame = as_frame(item)
             if is_estimates(frame):
                 rows = stated_rows(frame, name or "the table")
+                _one_unit(frame, name or "the table")
                 made.append([Group(row, {"table": name}, stated=one) for row, one in rows.items()])
                 continue
             whole = corpus.get(name) if isinstance(corpus, Mapping) else corpus
@@ -118,6 +119,16 @@ def gather(
             f"{', '.join(name or 'one without a name' for name, _ in parts)}"
         )
     return groups, findings
+
+
+def _one_unit(frame: pd.DataFrame, name: str) -> None:
+    for column in frame.columns:
+        units = frame[column].dropna().unique()
+        if str(column).strip().casefold() in ("unit", "units") and len(units) > 1:
+            raise FitError(
+                f"{name}: the estimates are in different units ({', '.join(map(str, units[:5]))}); "
+                "keep the rows of one"
+            )
 
 
 def _empty(part: list[Group]) -> bool:

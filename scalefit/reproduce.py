@@ -187,7 +187,7 @@ class Reproduction:
         if self.table["published_error"].notna().all():
             said += f"{number(best['farthest'])} published standard errors away"
         else:
-            said += f"{100 * best['farthest']:.2g} % away"
+            said += f"{number(100 * best['farthest'])} % away"
         return f"{said}. Our intervals hold at most {inside} of the {n} published values at once."
 
     def summary(self) -> str:

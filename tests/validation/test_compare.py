@@ -38,8 +38,7 @@ def traced(exponents, sigmas, design, tables, seed, noise, estimand):
         def ask(rows, levels, fits=fits):
             return profile(fits.take(rows), estimand, levels)
 
-        variance, df = fits.scale
-        found.append(trace(ask, profile(fits, estimand, 0.5).estimate, df, variance))
+        found.append(trace(fits, ask))
     return found
 
 
