@@ -102,6 +102,7 @@ def _size(given: str | None) -> float | str | None:
 def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
     """Return what the words stand for: bundled tables, files, folders."""
     from . import datasets, read_table
+    from .groups import FILES
 
     found: dict[str, Any] = {}
     for word in given:
@@ -110,7 +111,7 @@ def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
             found[name] = datasets.load(name)
         elif Path(word).is_dir():
             for path in sorted(Path(word).iterdir()):
-                if path.is_file():
+                if path.suffix.casefold() in FILES:
                     found[path.stem] = read_table(path)
         else:
             found[Path(word).stem if word != "-" else "standard input"] = read_table(word)

@@ -24,7 +24,7 @@ from .table import Table, as_frame, make_table
 
 __all__ = ["Group", "gather", "on_range", "shared_runs", "size_range"]
 
-_FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".json", ".jsonl", ".ndjson")
+FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".json", ".jsonl", ".ndjson")
 _NUMBERS = (int, float, np.number)
 
 
@@ -160,9 +160,9 @@ def _parts(data: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _files(folder: Path) -> list[tuple[str, Any]]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.casefold() in _FILES)
+    found = sorted(path for path in folder.iterdir() if path.suffix.casefold() in FILES)
     if not found:
-        raise TableError(f"{folder.name}: no table in this folder; known are {', '.join(_FILES)}")
+        raise TableError(f"{folder.name}: no table in this folder; known are {', '.join(FILES)}")
     return [(path.stem, path) for path in found]
 
 
@@ -266,7 +266,9 @@ def size_range(groups: Sequence[Group]) -> tuple[str, float, float]:
     FitError
         The curves differ in their unit of size.
     """
-    fits = [group.fit for group in groups if group.fit is not None]
+    every = [group.fit for group in groups if group.fit is not None]
+    # A curve of few sizes has no law, and need not narrow the range of those that have one.
+    fits = [one for one in every if one.candidates.sample.n_sizes[0] >= MIN_SIZES] or every
     units = {size_unit(one.driver): group.name for group in groups if (one := group.fit)}
     if len(units) > 1:
         said = ", ".join(f"{name} in {unit}" for unit, name in units.items())
