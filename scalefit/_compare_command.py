@@ -44,7 +44,8 @@ def compare_command(as_json: bool, plot: Path | None, **asked: Any) -> None:
         from ._drawing import paper
 
         n = len(found.groups) + (0 if found.meta is None else len(found.meta.table) + 1)
-        found.plot(paper(8.4, 1.4 + 0.3 * n)).figure.savefig(plot, dpi=150)
+        figure: Any = found.plot(paper(8.4, 1.4 + 0.3 * n)).figure
+        figure.savefig(plot, dpi=150, bbox_inches="tight")
     if as_json:
         _print_json(found)
         return
@@ -96,7 +97,9 @@ def _size(given: str | None) -> float | str | None:
     try:
         return float(given)
     except ValueError:
-        raise click.BadParameter(f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at") from None
+        raise click.BadParameter(
+            f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at"
+        ) from None
 
 
 def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
@@ -129,7 +132,9 @@ def _kept(frame: Any, name: str, filters: list[tuple[str, str]]) -> Any:
     for column, values in wanted.items():
         if column not in frame.columns:
             raise TableError(f"{name}: no column {column!r}" + nearest(column, map(str, frame)))
-        text = frame[column].map(lambda v: "" if v != v else f"{v:g}" if isinstance(v, float) else str(v))
+        text = frame[column].map(
+            lambda v: "" if v != v else f"{v:g}" if isinstance(v, float) else str(v)
+        )
         kept = text.isin(values)
         if not kept.any():
             raise TableError(
@@ -148,7 +153,8 @@ def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> lis
 _OPTIONS = (
     click.argument("tables", nargs=-1, required=True),
     click.option(
-        "--what", type=click.Choice(["gain", "doubling", "score", "share", "exponent", "asymptote"]),
+        "--what",
+        type=click.Choice(["gain", "doubling", "score", "share", "exponent", "asymptote"]),
         default="gain", show_default=True, help="What is compared.",
     ),
     click.option("--at", metavar="SIZE",

@@ -173,8 +173,8 @@ def _with_size(
     if shares and size_unit(wanted) != "params":
         if corpus is None:
             raise TableError(
-                f"{name}: no column {wanted!r}, but {shares[0]!r}; pass corpus= with what the whole "
-                "stands for, such as corpus=22.2e6"
+                f"{name}: no column {wanted!r}, but {shares[0]!r}; pass corpus= with what the "
+                "whole stands for, such as corpus=22.2e6"
             )
         whole = _SHARE_NAMES[str(shares[0]).strip().casefold()]
         value = parse_numbers(frame[shares[0]], counts=True)[0] * corpus / whole
@@ -211,10 +211,10 @@ def _without_copies(frame: pd.DataFrame, name: str, findings: list[Finding]) -> 
     if not again.any():
         return frame
     fine = [
-        column for column in frame.select_dtypes("number")
+        str(column) for column in frame.select_dtypes("number")
         if role_of(str(column)) is None or role_of(str(column)) in ("score", "value")
     ]  # fmt: skip
-    digits = max((_digits(frame.loc[again, column]) for column in fine), default=0)
+    digits = max((_digits(frame[column][again]) for column in fine), default=0)
     told_apart = [c for c in frame.columns if role_of(str(c)) in ("seed", "run")]
     block = _longest_run(again) >= _BLOCK
     shown = ", ".join(str(i + 1) for i in np.flatnonzero(again)[:5])
@@ -222,7 +222,9 @@ def _without_copies(frame: pd.DataFrame, name: str, findings: list[Finding]) -> 
     if block or told_apart or digits >= _DIGITS:
         kind = "a block of rows appears twice" if block else "rows appear twice"
         findings.append(
-            Finding("copied_rows", "warn", f"In {name}, {kind}; the copies were left out.", evidence)
+            Finding(
+                "copied_rows", "warn", f"In {name}, {kind}; the copies were left out.", evidence
+            )
         )
         kept = frame[~again]
         kept.attrs = dict(frame.attrs)

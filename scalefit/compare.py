@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -208,8 +208,8 @@ class _Question:
             below, above = group.stated.errors
             if not (np.isfinite(below) and np.isfinite(above) and below + above > 0):
                 return _Answer(group, reason="no standard error or interval is stated")
-            ends = (np.array([end]) for end in (group.stated.estimate, below, above))
-            curves = from_errors(*ends, "as published, taken as normal")
+            value, low, high = (np.array([x]) for x in (group.stated.estimate, below, above))
+            curves = from_errors(value, low, high, "as published, taken as normal")
             return _Answer(group, curves=curves)
         assert group.fit is not None
         one: Fit | str = group.fit

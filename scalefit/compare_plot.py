@@ -60,9 +60,9 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
         ax = screen((7.6, 1.3 + 0.3 * (len(rows) + extra))) if ax is None else ax
         ax.set_xlim(*_limits(found))
         colours = _kind_colours(found)
-        for y, g in enumerate(order):
-            row = rows.iloc[g]
-            if row["estimate"] == row["estimate"] or np.isfinite([row["lower"], row["upper"]]).any():
+        for place, g in enumerate(order):
+            y, row = float(place), rows.iloc[g]
+            if np.isfinite([row["lower"], row["upper"]]).any():
                 interval = Interval(row["estimate"], row["lower"], row["upper"], found.level, "")
                 bar(ax, -y, interval, colours[g], "o", "-", None)
                 _robust(ax, -y, row["robust_lower"], row["robust_upper"], colours[g])
@@ -75,23 +75,25 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
             base = -len(order) - 0.3
             ax.axhline(base + 0.65, color=GREY, linewidth=0.6)
             for k, (name, mean) in enumerate(meta.table.iterrows()):
-                y = base - k
-                _diamond(ax, y, mean["estimate"], mean["lower"], mean["upper"])
-                labels.append("mean over groups" if found.kinds is None else f"mean: {plain(name, 24)}")
-                places.append(y)
+                _diamond(ax, base - k, mean["estimate"], mean["lower"], mean["upper"])
+                named = (
+                    f"mean: {plain(name, 24)}" if found.kinds is not None else "mean over groups"
+                )
+                labels.append(named)
+                places.append(base - k)
             if np.isfinite(meta.prediction).all():
-                ax.plot(meta.prediction, [base, base], color=GREY, linewidth=5, alpha=0.35, zorder=0,
-                        solid_capstyle="butt", label="a new group")  # fmt: skip
+                ax.plot(meta.prediction, [base, base], color=GREY, linewidth=5, alpha=0.35,
+                        zorder=0, solid_capstyle="butt", label="a new group")  # fmt: skip
             ax.set_ylim(base - len(meta.table) + 0.3, 0.7)
         else:
             ax.set_ylim(-len(order) + 0.3, 0.7)
-        if found._equality.value == found._equality.value and ax.get_xlim()[0] < 0 < ax.get_xlim()[1]:
+        if ax.get_xlim()[0] < 0 < ax.get_xlim()[1]:
             ax.axvline(0.0, color=BLACK, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0)
         ax.set_yticks(places, labels, parse_math=False)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(plain(found.what, 90), parse_math=False)
-        p = found._equality.p
+        p = found.tests["p"].iloc[0]
         ax.set_title(
             f"one answer for all {len(found.curves)} groups: p = {p:.2g}\n"
             f"{100 * found.level:g} % intervals; thin: whichever surviving law is true",
@@ -156,8 +158,8 @@ def plot_ranks(found: Comparison, *, ax: Axes | None = None) -> Axes:
         y = -np.arange(len(rows), dtype=float)
         ax.hlines(y, rows["lower"], rows["upper"], color=BLUE, linewidth=1.8)
         ax.plot(rows["rank"], y, "o", color=BLUE, markersize=5)
-        for place, row in zip(y, rows.itertuples(), strict=True):
-            ax.annotate(f"{100 * row.first:.0f} %", (1.02, place), va="center", fontsize=8,
+        for place, share in zip(y, rows["first"], strict=True):
+            ax.annotate(f"{100 * share:.0f} %", (1.02, place), va="center", fontsize=8,
                         xycoords=("axes fraction", "data"), annotation_clip=False)  # fmt: skip
         ax.annotate("best", (1.02, 0.8), va="center", fontsize=8, color=GREY,
                     xycoords=("axes fraction", "data"), annotation_clip=False)  # fmt: skip

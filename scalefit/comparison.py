@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._format import interval_text, number, size_text, table_text
+from .alignment import same_metric, size_unit
 from .compare_plot import plot_comparison, plot_curves, plot_ranks
 from .confidence import Confidence, multiplier
 from .contrasts import Adjust, Equality, Pairs, adjusted, equality, pairs
@@ -21,7 +22,6 @@ from .findings import Finding, findings_frame
 from .fit import Fit
 from .groups import Group
 from .inference import Crossing
-from .alignment import same_metric, size_unit
 from .meta import Meta, random_effects
 from .one_stage import one_stage
 from .ranks import ranks
@@ -143,7 +143,8 @@ class Comparison:
         rows = [self._test("shared against separate", "all groups have the same answer",
                            "at least one differs", found.statistic, found.df1, found.df2, found.p,
                            "profile likelihood ratio, F of Welch",
-                           "the groups differ", "no difference between the groups is seen")]  # fmt: skip
+                           "the groups differ", "no difference between the groups is seen"),
+        ]  # fmt: skip
         meta = self.meta
         if meta is not None and self.kinds is not None:
             df1, df2 = len(meta.table) - 1.0, float(meta.k - len(meta.table))
@@ -249,8 +250,10 @@ class Comparison:
         """Return the answer in a few sentences."""
         n, seen = len(self.curves), self._equality
         verdict = "differ" if seen.p <= 1.0 - self.level else "cannot be told apart"
-        lines = [f"{self.what[0].upper()}{self.what[1:]}: the {n} groups {verdict} "
-                 f"(p {number(seen.p)}; one value for all would be {number(seen.value)})."]  # fmt: skip
+        lines = [
+            f"{self.what[0].upper()}{self.what[1:]}: the {n} groups {verdict} "
+            f"(p {number(seen.p)}; one value for all would be {number(seen.value)})."
+        ]
         if n > 2:
             apart = int((self.pairs["p_adjusted"] <= 1.0 - self.level).sum())
             lines.append(f"{apart} of {len(self.pairs)} pairs are told apart "
@@ -311,9 +314,9 @@ class Comparison:
         if meta is not None:
             lines += ["", "mean over groups" if self.kinds is None else
                       f"mean over groups, by {self.moderator}", meta.summary()]  # fmt: skip
-            for row in meta.differences.itertuples():
-                gap = interval_text(row.difference, row.lower, row.upper)
-                lines.append(f"{row.one} less {row.other}: {gap}, p {number(row.p)}")
+            for row in meta.differences.to_dict("records"):
+                gap = interval_text(row["difference"], row["lower"], row["upper"])
+                lines.append(f"{row['one']} less {row['other']}: {gap}, p {number(row['p'])}")
         elif len(self.curves) > 1:
             lines += ["", "no mean over groups: there are too few"]
         said = self.cautions()

@@ -71,7 +71,7 @@ class Confidence:
         """Return the answers of some of the groups."""
         at = np.asarray(rows, dtype=np.intp)
         method = tuple(self.method[i] for i in at)
-        return Confidence(*(getattr(self, name)[at] for name in _ARRAYS), method)
+        return Confidence(**{name: getattr(self, name)[at] for name in _ARRAYS}, method=method)
 
     def value(self, t: Floats) -> Floats:
         """Return the value at a signed quantile of t, ``(G, M)``; infinite where open."""
@@ -84,7 +84,9 @@ class Confidence:
         # Beyond the last node the last piece goes on.
         right = np.clip(np.searchsorted(nodes, size, side="left"), 1, len(nodes) - 1)
         x0, x1 = nodes[right - 1], nodes[right]
-        y0, y1 = (np.take_along_axis(ends, k[..., None], axis=2)[..., 0] for k in (right - 1, right))
+        y0, y1 = (
+            np.take_along_axis(ends, k[..., None], axis=2)[..., 0] for k in (right - 1, right)
+        )
         with np.errstate(invalid="ignore"):
             inside = y0 + (y1 - y0) * ((size - x0) / (x1 - x0))
         # A piece that ends or begins at infinity is taken to be there.
@@ -105,7 +107,8 @@ class Confidence:
             if known.all():
                 low, high = v[g] < x[0], v[g] > x[-1]
                 found[g, low] = y[0] + (v[g, low] - x[0]) * (y[1] - y[0]) / _gap(x[1] - x[0])
-                found[g, high] = y[-1] + (v[g, high] - x[-1]) * (y[-1] - y[-2]) / _gap(x[-1] - x[-2])
+                slope = (y[-1] - y[-2]) / _gap(x[-1] - x[-2])
+                found[g, high] = y[-1] + (v[g, high] - x[-1]) * slope
         return found
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
@@ -127,9 +130,7 @@ def multiplier(df: Floats, level: Any) -> Floats:
     return found
 
 
-def trace(
-    estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Intervals]
-) -> Confidence:
+def trace(estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Intervals]) -> Confidence:
     """Return the confidence curves of G curves.
 
     Parameters
@@ -174,7 +175,7 @@ def _between(value: Floats, ends: Floats, nodes: Floats) -> Floats:
             continue
         found[g] = value[g] + NODES * np.interp(NODES, nodes[known], arm[known])
         if not known.all():
-            found[g, NODES > nodes[known].max() * (1 + 1e-9)] = ends[g, -1]
+            found[g, nodes[known].max() * (1 + 1e-9) < NODES] = ends[g, -1]
     return found
 
 
@@ -184,15 +185,13 @@ def from_errors(estimate: Floats, below: Floats, above: Floats, method: str) -> 
     upper = estimate[:, None] + above[:, None] * NODES
     n = len(estimate)
     unlimited, unknown = np.full(n, np.inf), np.full(n, np.nan)
-    return Confidence(
-        estimate, lower, upper, unlimited, unknown, unknown, unlimited, (method,) * n
-    )
+    return Confidence(estimate, lower, upper, unlimited, unknown, unknown, unlimited, (method,) * n)
 
 
 def joined(parts: Sequence[Confidence]) -> Confidence:
     """Return the groups of all parts, one after another."""
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS)
-    return Confidence(*arrays, tuple(name for part in parts for name in part.method))
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    return Confidence(**arrays, method=tuple(name for part in parts for name in part.method))
 
 
 def _gap(width: float) -> float:

@@ -52,7 +52,7 @@ class Equality:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """All pairs of G groups: arrays over the pairs, the answer of ``first`` less that of ``second``.
+    """All pairs of G groups, the answer of ``first`` less that of ``second``; arrays over pairs.
 
     Parameters
     ----------

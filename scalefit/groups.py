@@ -106,7 +106,9 @@ def gather(
             tables[name] = done.frame
             made.append([Group(name, {})])  # its place; filled below
     fitted = _fit_tables(tables, by, unnamed, options, findings)
-    groups = [g for part in made for g in (fitted.get(part[0].name, part) if _empty(part) else part)]
+    groups = [
+        g for part in made for g in (fitted.get(part[0].name, part) if _empty(part) else part)
+    ]
     names = [group.name for group in groups]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -192,7 +194,9 @@ def _stated(name: str, value: Any) -> Any:
 def _of_fits(name: str, fits: Fit | FitSet, unnamed: str | None) -> list[Group]:
     if isinstance(fits, Fit):
         keys = dict(zip(fits.table.by, fits.table.keys[0], strict=True))
-        return [Group(name or fits.label or "the fit", keys | ({"table": name} if name else {}), fits)]
+        return [
+            Group(name or fits.label or "the fit", keys | ({"table": name} if name else {}), fits)
+        ]
     by = fits.all_rows.by
     every = [dict(zip(by, key, strict=True)) for key in fits]
     varying = [c for c in by if len({keys[c] for keys in every}) > 1] or list(by)

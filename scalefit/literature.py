@@ -83,7 +83,7 @@ class PublishedFit:
 
     source: str
     law: str
-    estimates: Mapping[str, float | tuple[float, ...]]
+    estimates: Mapping[str, float | tuple[float, ...] | Stated]
     note: str = ""
     stated: dict[str, Stated] = field(init=False, repr=False)
 
@@ -136,9 +136,7 @@ def is_estimates(frame: pd.DataFrame) -> bool:
     return bool(names & set(_ESTIMATE)) and errors
 
 
-def stated_rows(
-    frame: pd.DataFrame, source: str, name: str | None = None
-) -> dict[str, Stated]:
+def stated_rows(frame: pd.DataFrame, source: str, name: str | None = None) -> dict[str, Stated]:
     """Return the rows of a table of estimates by name.
 
     Parameters
@@ -159,22 +157,23 @@ def stated_rows(
     """
     columns = {str(column).strip().casefold(): column for column in frame.columns}
 
-    def column(names: tuple[str, ...]) -> pd.Series[float]:
+    def column(names: tuple[str, ...], missing: float = np.nan) -> list[float]:
         found = [columns[name] for name in names if name in columns]
         if not found:
-            return pd.Series(np.nan, index=frame.index)
-        return pd.to_numeric(frame[found[0]], errors="coerce")
+            return [missing] * len(frame)
+        numbers = pd.to_numeric(frame[found[0]], errors="coerce").fillna(missing)
+        return [float(number) for number in numbers]
 
     value, error, lower, upper = map(column, (_ESTIMATE, _ERROR, _LOWER, _UPPER))
-    level = column(("level", "confidence")).fillna(0.95)
+    level = column(("level", "confidence"), 0.95)
     text = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
-    text = [c for c in text if frame[c].nunique(dropna=False) > 1] or text
+    text = [c for c in text if len(frame[c].unique()) > 1] or text
     text = [name] if name is not None else text
     rows: dict[str, Stated] = {}
-    for i, (at, row) in enumerate(frame[text].iterrows()):
+    for i, row in enumerate(frame[text].to_numpy(dtype=object).tolist()):
         label = ", ".join(str(v) for v in row if v == v and v is not None) or f"row {i + 1}"
-        known = np.isfinite(value[at]) and (
-            np.isfinite(error[at]) or (np.isfinite(lower[at]) and np.isfinite(upper[at]))
+        known = np.isfinite(value[i]) and (
+            np.isfinite(error[i]) or (np.isfinite(lower[i]) and np.isfinite(upper[i]))
         )
         if name is None and not known:
             raise FitError(
@@ -183,8 +182,5 @@ def stated_rows(
             )
         if label in rows:
             raise FitError(f"{source}: two rows are called {label!r}; tell them apart by a column")
-        rows[label] = Stated(
-            float(value[at]), float(lower[at]), float(upper[at]), float(level[at]),
-            std_error=float(error[at]),
-        )
+        rows[label] = Stated(value[i], lower[i], upper[i], level[i], std_error=error[i])
     return rows

@@ -84,7 +84,9 @@ class Meta:
         lines = []
         for name, row in self.table.iterrows():
             text = interval_text(row["estimate"], row["lower"], row["upper"])
-            lines.append(f"{name}: {text} ({100 * self.level:g} % {self.method}, k = {row['k']:.0f})")
+            lines.append(
+                f"{name}: {text} ({100 * self.level:g} % {self.method}, k = {row['k']:.0f})"
+            )
         spread = f"between groups: tau {number(self.tau)}"
         if np.isfinite(self.i2):
             spread += f", I2 {100 * self.i2:.0f} %, Q p {number(self.q_p)}"

@@ -126,7 +126,7 @@ def _by_kind(
 
 
 def _profiles(kinds: Floats) -> Floats:
-    """Return the profile log likelihood of each kind's mean less its maximum, ``(kinds, means)``."""
+    """Return the profile log likelihood of each kind's mean less its top, ``(kinds, means)``."""
     tops = kinds.max(axis=1)
     total = tops.sum(axis=0)
     found: Floats = (kinds + (total - tops)[:, None, :]).max(axis=2) - total.max()
@@ -217,16 +217,18 @@ def _gaps(
     n, step, df = len(means), float(means[1] - means[0]), k - len(names)
     tops = kinds.max(axis=1)
     total = tops.sum(axis=0)
-    shifts = np.arange(1 - n, n)
+    shifts = range(1 - n, n)
+    places = step * np.array(shifts, dtype=float)
     rows = []
     for i, j in combinations(range(len(names)), 2):
         rest = total - tops[i] - tops[j] - total.max()
         profile = np.array([
-            (kinds[i, max(s, 0) : n + min(s, 0)] + kinds[j, max(-s, 0) : n - max(s, 0)] + rest).max()
+            (kinds[i, max(s, 0) : n + min(s, 0)] + kinds[j, max(-s, 0) : n - max(s, 0)]
+             + rest).max()
             for s in shifts
         ])  # fmt: skip
-        lower, upper = _ends(step * shifts, profile + cut, (edges[0] or edges[1],) * 2)
+        lower, upper = _ends(places, profile + cut, (edges[0] or edges[1],) * 2)
         t = np.sqrt(_f_of(-float(profile[n - 1]), k, df))
-        value = float(step * shifts[profile.argmax()])
+        value = float(places[profile.argmax()])
         rows.append((names[i], names[j], value, lower, upper, 2.0 * float(stdtr(df, -t))))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])

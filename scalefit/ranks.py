@@ -74,9 +74,7 @@ def ranks(
     told_apart = adjusted(compared.p, "holm") <= 1.0 - level
     better, worse = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
     ahead = sign * np.where(compared.lower > 0, 1.0, -1.0)
-    for i, j, lead, seen in zip(
-        compared.first, compared.second, ahead, told_apart, strict=True
-    ):
+    for i, j, lead, seen in zip(compared.first, compared.second, ahead, told_apart, strict=True):
         if seen:
             winner, loser = (i, j) if lead > 0 else (j, i)
             better[loser] += 1

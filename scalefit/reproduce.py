@@ -25,7 +25,7 @@ Exclusion = int | Callable[[pd.DataFrame], Any]
 
 _FOR_LOSSES = ("student", "lognormal", "huber", "hoffmann", "lad", "gaussian")
 _FOR_SCORES = ("gaussian", "student")
-_READING = ("score", "drivers", "better", "bounds", "se", "sd", "n", "items", "run", "on_bad")
+_READING = ("score", "drivers", "by", "better", "bounds", "se", "sd", "n", "items", "run", "on_bad")
 
 
 def reproduce(
@@ -96,9 +96,7 @@ def reproduce(
     noises = tuple(noise) if noise is not None else (_FOR_LOSSES if losses else _FOR_SCORES)
     laws = _laws(law or published.law, published)
     worst = whole.rows[whole.score].to_numpy() * -whole.metrics[0].sign
-    masks = {
-        name: _left_out(how, name, whole.rows, worst) for name, how in _named(exclude).items()
-    }
+    masks = {name: _left_out(how, name, whole.rows, worst) for name, how in _named(exclude).items()}
     grid = list(itertools.product(laws, noises, masks))
     rows, failed = [], []
     for done, (one, name, left_out) in enumerate(grid):
@@ -148,7 +146,9 @@ class Reproduction:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row per cell of the grid, the nearest first: law, noise, left_out, parameters, digits.
+        """One row per cell of the grid, the nearest first.
+
+        Columns: law, noise, left_out, a column a parameter, digits, farthest, inside.
 
         ``digits`` is how many published numbers are met to less than a unit of the last digit,
         ``farthest`` the largest distance, ``inside`` how many of our intervals hold theirs.
@@ -178,7 +178,8 @@ class Reproduction:
         n = min(n, self.table["parameter"].nunique())
         how = f"{best['law']}, noise {best['noise']}, {best['left_out']} left out"
         if best["digits"] == n:
-            return f"{self.published.source}: all {n} numbers are reproduced to the last digit ({how})."
+            source = self.published.source
+            return f"{source}: all {n} numbers are reproduced to the last digit ({how})."
         inside = int(self.cells["inside"].max())
         said = (
             f"{self.published.source}: not reproduced to the last digit. Nearest: {how}, with "
@@ -197,16 +198,18 @@ class Reproduction:
             if shown[name].dtype.kind == "f":
                 shown[name] = [number(v, 4) for v in shown[name]]
         lines = [self.headline(), "", table_text(shown), "", "over the grid"]
-        for row in self.spread.itertuples():
-            lines.append(f"{row.parameter}: published {number(row.published, 4)}, ours "
-                         f"{number(row.least, 4)} to {number(row.greatest, 4)}")  # fmt: skip
+        for row in self.spread.to_dict("records"):
+            theirs, least, greatest = (
+                number(row[name], 4) for name in ("published", "least", "greatest")
+            )
+            lines.append(f"{row['parameter']}: published {theirs}, ours {least} to {greatest}")
         best = self.cells.iloc[0]
         mine = self.table[(self.table[["law", "noise", "left_out"]]
                            == best[["law", "noise", "left_out"]]).all(axis=1)]  # fmt: skip
         lines += ["", f"nearest cell, {100 * self.level:g} % intervals"]
-        for row in mine.itertuples():
-            lines.append(f"{row.parameter}: {interval_text(row.estimate, row.lower, row.upper)}, "
-                         f"published {number(row.published, 5)}")  # fmt: skip
+        for row in mine.to_dict("records"):
+            text = interval_text(row["estimate"], row["lower"], row["upper"])
+            lines.append(f"{row['parameter']}: {text}, published {number(row['published'], 5)}")
         if len(self.failed):
             lines += ["", "not fitted", table_text(self.failed)]
         return "\n".join(lines)
@@ -255,12 +258,12 @@ def _left_out(how: Exclusion, name: str, rows: pd.DataFrame, worst: Any) -> Any:
 
 
 def _rows(found: Fit, published: PublishedFit, cell: dict[str, Any]) -> list[dict[str, Any]]:
-    params = found.params
+    params = found.params.to_dict("index")
     rows = []
     for name, item in published.stated.items():
-        if name not in params.index:
+        if name not in params:
             continue
-        ours = params.loc[name]
+        ours = params[name]
         below, above = item.errors
         theirs = above if ours["estimate"] > item.estimate else below
         known = np.isfinite(theirs) and theirs > 0
@@ -281,4 +284,4 @@ def _meets(ours: float, theirs: float) -> bool:
     from decimal import Decimal
 
     exponent = Decimal(repr(theirs).removesuffix(".0")).as_tuple().exponent
-    return abs(ours - theirs) < 10.0 ** float(exponent)
+    return bool(abs(ours - theirs) < 10.0 ** float(exponent))

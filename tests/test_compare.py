@@ -28,7 +28,9 @@ def table(level=0.8, slope=0.05, seed=0, sigma=0.002, cells=CELLS, score="f1"):
 
 @pytest.fixture(scope="module")
 def three():
-    return sf.compare({"steep": table(seed=1), "steep too": table(seed=2), "flat": table(slope=0.01, seed=3)})
+    return sf.compare(
+        {"steep": table(seed=1), "steep too": table(seed=2), "flat": table(slope=0.01, seed=3)}
+    )
 
 
 def test_the_table_holds_each_fits_own_gain(three):
@@ -71,7 +73,9 @@ def test_order_and_units_do_not_matter(three):
 
 
 def test_fits_and_tables_mix():
-    fits = sf.fit(pd.concat([table(seed=1).assign(model="a"), table(seed=2).assign(model="b")]), by="model")
+    fits = sf.fit(
+        pd.concat([table(seed=1).assign(model="a"), table(seed=2).assign(model="b")]), by="model"
+    )
     found = sf.compare(fits | {"c": table(slope=0.01, seed=3)})
     assert found.table["group"].tolist() == ["a", "b", "c"]
     assert repr(found).startswith("<Comparison of 3 groups")
@@ -79,7 +83,7 @@ def test_fits_and_tables_mix():
 
 def test_different_metrics_are_refused_but_for_what_has_no_unit():
     data = {"a": table(seed=1), "b": table(seed=2, score="ari")}
-    with pytest.raises(FitError, match="different metrics: a 'f1'.*b 'ari'.*what=\"share\""):
+    with pytest.raises(FitError, match=r"different metrics: a 'f1'.*b 'ari'.*what=\"share\""):
         sf.compare(data, "gain")
     found = sf.compare(data, "share")
     assert "metrics_mixed" in found.diagnostics["code"].tolist()
@@ -124,7 +128,9 @@ def test_sizes_in_different_units_are_refused():
 
 def test_a_folder_is_read_in_one_call(tmp_path):
     one = table(seed=1)
-    one.assign(percent=one["cells"] / 1e7 * 100).drop(columns="cells").to_csv(tmp_path / "a.csv", index=False)
+    one.assign(percent=one["cells"] / 1e7 * 100).drop(columns="cells").to_csv(
+        tmp_path / "a.csv", index=False
+    )
     table(seed=2).rename(columns={"cells": "n_cells"}).to_csv(tmp_path / "b.csv", index=False)
     (tmp_path / "notes.md").write_text("not a table", encoding="utf-8")
     found = sf.compare(tmp_path, corpus=1e7, drivers="cells")
@@ -163,7 +169,7 @@ def test_published_numbers_are_groups():
     assert len(mixed.pairs) == 1
     rows = pd.DataFrame({"paper": ["A", "B"], "estimate": [0.3, 0.5], "se": [0.02, 0.05]})
     assert sf.compare(rows, "exponent").table["group"].tolist() == ["A", "B"]
-    with pytest.raises(FitError, match="row 2 .B. has no estimate"):
+    with pytest.raises(FitError, match=r"row 2 .B. has no estimate"):
         sf.compare(rows.assign(se=[0.1, np.nan]), "exponent")
     with pytest.raises(FitError, match="different units"):
         sf.compare(rows.assign(unit=["nats", "exponent"]), "exponent")
@@ -281,7 +287,11 @@ def test_pictures_are_drawn(three, tmp_path):
 def test_the_shell_says_the_same(three, tmp_path):
     from scalefit.cli import cli
 
-    for name, kwargs in (("steep", {"seed": 1}), ("steep too", {"seed": 2}), ("flat", {"slope": 0.01, "seed": 3})):
+    for name, kwargs in (
+        ("steep", {"seed": 1}),
+        ("steep too", {"seed": 2}),
+        ("flat", {"slope": 0.01, "seed": 3}),
+    ):
         table(**kwargs).to_csv(tmp_path / f"{name}.csv", index=False)
     files = [str(tmp_path / f"{name}.csv") for name in ("steep", "steep too", "flat")]
     done = CliRunner().invoke(cli, ["compare", *files, "--json", "--plot", str(tmp_path / "f.png")])

@@ -19,7 +19,7 @@ needs_points = pytest.mark.skipif(not POINTS.exists(), reason="the points are no
 
 @needs_points
 def test_besiroglu_is_reproduced_and_says_by_what():
-    """Least absolute log residuals without the five largest losses, and nothing else in the grid."""
+    """Least absolute log residuals without the five largest losses, and no other cell."""
     paper = sf.datasets.published("besiroglu_2024")
     found = sf.reproduce(POINTS, paper, drivers=DRIVERS, exclude=(0, 5), inference="wald",
                          noise=["lad", "hoffmann", "lognormal"])  # fmt: skip
@@ -46,7 +46,9 @@ def test_hoffmann_is_not_reproduced_by_any_cell():
 def test_own_constants_come_back():
     runs = table(seed=1)
     params = sf.fit(runs, law="saturating_power", noise="gaussian").params
-    paper = sf.PublishedFit("We", "saturating_power", {"exponent": float(params.loc["exponent", "estimate"])})
+    paper = sf.PublishedFit(
+        "We", "saturating_power", {"exponent": float(params.loc["exponent", "estimate"])}
+    )
     found = sf.reproduce(runs, paper, noise=["gaussian", "student"])
     row = found.table.iloc[0]
     assert row["distance"] == pytest.approx(0.0, abs=1e-12)
@@ -58,7 +60,8 @@ def test_exclusions_leave_out_what_they_say():
     runs = table(seed=1, cells=np.array([1e4, 1e5, 1e6, 1e7, 1e8]))
     paper = sf.PublishedFit("A", "log_linear", {"slope": 0.02})
     found = sf.reproduce(runs, paper, noise=["gaussian"], exclude={
-        "nothing": 0, "the two worst": 2, "the smallest size": lambda t: (t["cells"] == 1e4).to_numpy(),
+        "nothing": 0, "the two worst": 2,
+        "the smallest size": lambda t: (t["cells"] == 1e4).to_numpy(),
     })  # fmt: skip
     assert found.table["n"].tolist() == [20, 18, 16]
     kept = sf.fit(runs[runs["cells"] > 1e4], law="log_linear").params.loc["slope", "estimate"]
@@ -75,9 +78,9 @@ def test_what_cannot_be_reproduced_is_refused():
     with pytest.raises(FitError, match="how many of the 16 rows"):
         sf.reproduce(runs, good, exclude=[99])
     with pytest.raises(FitError, match="True for the rows to leave out"):
-        sf.reproduce(runs, good, exclude={"odd": lambda t: [1, 2]})
+        sf.reproduce(runs, good, exclude={"odd": lambda _: [1, 2]})
     with pytest.raises(FitError, match="one curve"):
-        sf.reproduce(pd.concat([runs.assign(m=0), runs.assign(m=1)]).assign(m2=1), good, by="m")
+        sf.reproduce(pd.concat([runs.assign(m=0), runs.assign(m=1)]), good, by="m")
 
 
 def test_a_published_number_is_checked():

@@ -180,4 +180,4 @@ def published(name: str) -> PublishedFit:
     rows = load("published_estimates")
     rows = rows[(rows["source"] == source) & (rows["setting"] == setting)]
     rows = rows[rows["quantity"].isin(_ADDITIVE)]
-    return PublishedFit(source, law, dict(stated_rows(rows, name, "quantity")), note)
+    return PublishedFit(source, law, {**stated_rows(rows, name, "quantity")}, note)

@@ -148,7 +148,9 @@ def test_b5_one_stage_mean(k, draws):
     true = np.clip(0.7 + 0.25 * rng.standard_normal((draws, k)), 0.05, None)
     hits, open_ends = [], []
     for i in range(draws):
-        groups = traced(true[i], (0.02,) * k, SMALL, 1, 57 + 17 * i, CONSTANT, Parameter("exponent"))
+        groups = traced(
+            true[i], (0.02,) * k, SMALL, 1, 57 + 17 * i, CONSTANT, Parameter("exponent")
+        )
         curves = joined([one for one in groups if np.isfinite(one.estimate[0])])
         mean = one_stage(curves).table.iloc[0]
         open_ends.append(np.isinf(curves.interval(0.95)[1]).mean())
