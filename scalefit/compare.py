@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -156,6 +157,8 @@ def compare(
         raise FitError(f"fewer than two groups can be compared ({reasons or 'only one group'})")
     told = [answer for answer in answered if answer.curves is not None]
     names = [cluster] if isinstance(cluster, str) else cluster
+    kinds = _kinds([answer.group for answer in answered], moderator)
+    findings += _lonely(kinds, [answer.curves is not None for answer in answered])
     shared, words = correlation([answer.group for answer in told], names)
     if shared is not None:
         findings.append(Finding("shared_runs", "note", words[0].upper() + words[1:] + "."))
@@ -169,7 +172,7 @@ def compare(
         told=tuple(i for i, answer in enumerate(answered) if answer.curves is not None),
         reasons=tuple(answer.reason for answer in answered),
         robust=tuple(answer.robust for answer in answered),
-        kinds=_kinds([answer.group for answer in answered], moderator),
+        kinds=kinds,
         moderator=moderator if isinstance(moderator, str) else ("kind" if moderator else None),
         correlation=shared,
         level=level,
@@ -231,7 +234,7 @@ class _Question:
             law = estimate.law.name
             return _Answer(group, one, estimate, reason=f"the law {law} leaves nothing to estimate")
         robust = (np.nan, np.nan)
-        if self.law is None and not isinstance(self.estimand, RemainingShare):
+        if self.law is None and not isinstance(self.estimand, (RemainingShare, Parameter)):
             hull = one.ask(self.estimand, level, "union")
             robust = hull.lower, hull.upper
         return _Answer(group, one, estimate, curves, robust)
@@ -252,7 +255,8 @@ def _question(
     """Return what is asked of all groups, refusing what cannot be compared."""
     curves = {group.name: group.fit for group in groups if group.fit is not None}
     for one in curves.values():
-        one.table.need_one_driver("a comparison")
+        if not isinstance(what, Parameter):
+            one.table.need_one_driver("a comparison of anything but a Parameter")
     label = what if isinstance(what, str) else what.label
     if not curves:
         return _Question(str(label), None, True, None, None, ())
@@ -341,6 +345,22 @@ def _size(at: float | str | None, high: float) -> float:
             "group's own largest size"
         )
     return float(at)
+
+
+def _lonely(kinds: Sequence[object] | None, told: Sequence[bool]) -> list[Finding]:
+    """Warn of kinds that rest on one group: with it, everything else about the group differs."""
+    counts = Counter(kind for kind, has in zip(kinds or (), told, strict=bool(kinds)) if has)
+    return [
+        Finding(
+            "one_group_of_a_kind",
+            "warn",
+            f"The kind {kind} rests on one group, whose other traits it then has as well.",
+            "",
+            "Add groups of this kind.",
+        )
+        for kind, count in counts.items()
+        if count == 1
+    ]
 
 
 def _kinds(

@@ -62,8 +62,14 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize("complete", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("case", range(len(SAME)))
+FAST = (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("case", "complete"),
+    [(case, False) for case in FAST]
+    + [pytest.param(case, True, marks=pytest.mark.slow) for case in range(len(SAME))],
+)
 def test_t5_size(case, complete):
     exponents, sigmas, design, noise, bar, tables = SAME[case]
     tables = tables if complete else max(10, 80 // len(exponents))
@@ -73,7 +79,7 @@ def test_t5_size(case, complete):
     check(*rate(p <= 0.05), *bar, complete, label)
 
 
-@pytest.mark.parametrize("tables", [100, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tables", [60, pytest.param(4000, marks=pytest.mark.slow)])
 def test_t5_power(tables):
     exponents = (0.3, 0.6)
     found = traced(exponents, (0.02, 0.02), SMALL, tables, 90, CONSTANT, Parameter("exponent"))
@@ -88,7 +94,7 @@ def test_a_difference_is_seen_where_noise_is_small():
     assert np.mean([equality(of_table(found, i)).p <= 0.05 for i in range(40)]) > 0.95
 
 
-@pytest.mark.parametrize("tables", [100, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tables", [40, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("estimand", [Gain(10), Parameter("asymptote")], ids=lambda e: e.label[:9])
 def test_differences_of_pairs_are_covered(estimand, tables):
     """Two truths that differ: the interval of the difference holds the true one."""
@@ -110,7 +116,7 @@ def drawn(rng, k, tau, error):
     return 0.4 + tau * rng.standard_normal(k) + se * rng.standard_normal(k), se
 
 
-@pytest.mark.parametrize("draws", [150, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, 8, 16])
 @pytest.mark.parametrize("error", [0.05, 0.15])
 def test_b5_random_effects_mean(k, error, draws):
@@ -140,8 +146,8 @@ def test_fixed_effect_would_fail_b5():
     assert rate(np.array(hits))[0] < 0.6
 
 
-@pytest.mark.parametrize("draws", [12, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("k", [4, 8, 16])
+@pytest.mark.parametrize("draws", [6, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_b5_one_stage_mean(k, draws):
     """Fitted curves whose exponents differ by sd 0.25, many of them with open intervals."""
     rng = np.random.default_rng(57 + k)
@@ -160,7 +166,7 @@ def test_b5_one_stage_mean(k, draws):
     check(p, max(error, 0.02), 0.93, 1.0, draws >= 300, label)
 
 
-@pytest.mark.parametrize("draws", [200, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
 def test_rank_intervals_hold_all_ranks_at_once(draws):
     rng = np.random.default_rng(8)
     truth = np.array([0.0, 0.5, 1.0, 1.5, 4.0])
@@ -174,7 +180,7 @@ def test_rank_intervals_hold_all_ranks_at_once(draws):
     check(*rate(np.array(hits)), 0.95, 1.0, draws >= 4000, "rank intervals, five groups")
 
 
-@pytest.mark.parametrize("draws", [300, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [100, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rho", [0.0, 0.8])
 def test_differences_of_correlated_groups_are_covered(rho, draws):
     rng = np.random.default_rng(9)
