@@ -122,8 +122,8 @@ def compare(
     ...                     "early": {"cells": cells, "f1": early}})
     >>> found.table[["group", "estimate"]].round(3)
        group  estimate
-    0   late     0.102
-    1  early     0.015
+    0   late     0.100
+    1  early     0.012
     >>> bool(found.pairs["p"][0] < 0.001)
     True
     """

@@ -146,9 +146,9 @@ def random_effects(
     --------
     >>> found = random_effects([0.30, 0.45, 0.25, 0.60, 0.38], [0.004, 0.006, 0.003, 0.010, 0.005])
     >>> print(found)
-    mean: 0.373 [0.222, 0.523] (95 % REML, Hartung-Knapp, k = 5)
-    between groups: tau 0.0963, I2 66 %, Q p 0.0213
-    a new group of this kind: 0.0214 to 0.724
+    mean: 0.380 [0.217, 0.542] (95 % REML, Hartung-Knapp, k = 5)
+    between groups: tau 0.104, I2 69 %, Q p 0.0170
+    a new group of this kind: 0.000557 to 0.759
     """
     y, given = np.asarray(estimate, dtype=float), np.asarray(variance, dtype=float)
     v = np.diag(given) if given.ndim == 1 else given

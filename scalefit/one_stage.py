@@ -88,6 +88,7 @@ def one_stage(
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(means) - 1)
         edges = edges[0] and inside[0] == 0, edges[1] and inside[-1] == len(means) - 1
         means = np.linspace(means[first], means[last], _MEANS)
+        spread = _closer(spread, kinds.max(axis=1).sum(axis=0), cut)
     kinds = _by_kind(curves, share, codes, p, means, spread)
     best = int(kinds.max(axis=1).sum(axis=0).argmax())
     rows = []
@@ -114,6 +115,15 @@ def one_stage(
         table, _gaps(names, kinds, means, cut, k, edges), tau2, np.nan, np.nan, np.nan, f, f_p,
         prediction, np.nan, "one-stage, likelihoods as they are", level, k,
     )  # fmt: skip
+
+
+def _closer(spread: Floats, top: Floats, cut: float) -> Floats:
+    """Return spreads between groups where the likelihood is not far below its maximum."""
+    inside = np.flatnonzero(top >= top.max() - cut - 1.0)
+    low, high = spread[max(inside[0] - 1, 0)], spread[min(inside[-1] + 1, len(spread) - 1)]
+    if low > 0:
+        return np.geomspace(low, high, len(spread))
+    return np.concatenate([[0.0], np.geomspace(0.02 * high, high, len(spread) - 1)])
 
 
 def _by_kind(

@@ -84,7 +84,7 @@ def reproduce(
     >>> found.table[["parameter", "published", "estimate"]].round(2)
        parameter  published  estimate
     0  asymptote       0.81      0.81
-    1   exponent       0.30      0.30
+    1   exponent       0.30      0.29
     """
     frame = as_frame(data)
     asked = {key: value for key, value in options.items() if key in _READING}
