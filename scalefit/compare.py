@@ -95,7 +95,8 @@ def compare(
     level : float
         Of all intervals.
     inference : str or Bootstrap
-        What makes the intervals of a group, where the data are not fitted already.
+        What makes the intervals of a group, where the data are not fitted already. Intervals are
+        conditional on each group's law; those whichever surviving law is true stand beside them.
     rng : int or Generator
         Seed.
     **options
@@ -138,7 +139,7 @@ def compare(
     seed = seed_of(rng)
     options = options | {"level": level, "inference": inference, "rng": seed}
     columns = [by] if isinstance(by, str) else list(by or ())
-    if isinstance(moderator, str) and columns and moderator not in columns:
+    if isinstance(moderator, str) and moderator not in columns:
         columns.append(moderator)
     groups, findings = gather(
         data, by=columns or None, corpus=corpus, convert=convert, options=options,
@@ -232,7 +233,12 @@ class _Question:
             return _Answer(group, one, estimate, reason="not identified: open on both sides")
         if lower == upper:
             law = estimate.law.name
-            return _Answer(group, one, estimate, reason=f"the law {law} leaves nothing to estimate")
+            return _Answer(
+                group,
+                one,
+                estimate,
+                reason=f"no interval: the law {law} or runs without noise fix it",
+            )
         robust = (np.nan, np.nan)
         if self.law is None and not isinstance(self.estimand, (RemainingShare, Parameter)):
             hull = one.ask(self.estimand, level, "union")

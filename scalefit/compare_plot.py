@@ -145,8 +145,8 @@ def plot_curves(found: Comparison, *, figure: Figure | None = None, beyond: floa
             ax.set_visible(False)
         for ax in axes[max(len(fits) - columns, 0) : len(fits)]:
             ax.tick_params(labelbottom=True)
-        figure.supxlabel(plain(fits[0].driver, 40) if fits else "")
-        figure.supylabel(plain(fits[0].table.score, 40) if fits else "")
+        figure.supxlabel(plain(fits[0].driver, 40) if fits else "", parse_math=False)
+        figure.supylabel(plain(fits[0].table.score, 40) if fits else "", parse_math=False)
     return figure
 
 

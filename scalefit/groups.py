@@ -13,7 +13,7 @@ import pandas as pd
 
 from ._columns import Names
 from .alignment import Convert, align, size_unit
-from .errors import FitError, TableError
+from .errors import FitError, TableError, nearest
 from .findings import Finding
 from .fit import Fit, FitSet, fit
 from .laws import Law
@@ -105,6 +105,7 @@ def gather(
             findings += done.findings
             tables[name] = done.frame
             made.append([Group(name, {})])  # its place; filled below
+    _check_asked(tables, by, unnamed, options)
     fitted = _fit_tables(tables, by, unnamed, options, findings)
     groups = [
         g for part in made for g in (fitted.get(part[0].name, part) if _empty(part) else part)
@@ -121,6 +122,34 @@ def gather(
             f"{', '.join(name or 'one without a name' for name, _ in parts)}"
         )
     return groups, findings
+
+
+def _check_asked(
+    tables: Mapping[str, pd.DataFrame],
+    by: Names | None,
+    unnamed: str | None,
+    options: Mapping[str, Any],
+) -> None:
+    """Refuse what would be ignored: options without a table to fit, columns that no table has."""
+    usual = {"law": "auto", "variance": "auto", "on_bad": "raise"}
+    asked = [
+        name for name, value in options.items()
+        if name not in ("level", "inference", "rng") and value is not None
+        and not (isinstance(value, str) and value == usual.get(name))
+    ]  # fmt: skip
+    columns = [by] if isinstance(by, str) else list(by or ())
+    if not tables and asked:
+        raise FitError(
+            f"{', '.join(asked)}: there is no table to fit; pass options to scalefit.fit, or the "
+            "tables to compare"
+        )
+    every = {str(column) for frame in tables.values() for column in frame.columns}
+    lacking = [column for column in columns if column not in every and column != unnamed]
+    if tables and lacking:
+        raise TableError(
+            f"no table has a column {lacking[0]!r} (given as by=); the columns are "
+            f"{', '.join(map(repr, sorted(every)))}" + nearest(lacking[0], every)
+        )
 
 
 def _one_unit(frame: pd.DataFrame, name: str) -> None:
@@ -232,7 +261,7 @@ def _fit_tables(
         own = dict(asked)
         if own.get("drivers") is not None and isinstance(own["drivers"], str):
             own["drivers"] = own["drivers"] if own["drivers"] in frame.columns else None
-        mine = [c for c in columns if c in frame.columns] if len(frames) > 1 else columns
+        mine = [c for c in columns if c in frame.columns]
         try:
             tables[name] = make_table(frame, by=mine or None, **own)
         except TableError as error:

@@ -238,6 +238,10 @@ def test_what_cannot_be_asked_is_refused_with_a_hint():
             sf.compare(data, **options)
     with pytest.raises(FitError, match="fewer than two groups"):
         sf.compare({"a": table()})
+    with pytest.raises(TableError, match="no table has a column 'model'"):
+        sf.compare(data, by="model")
+    with pytest.raises(FitError, match="law: there is no table to fit"):
+        sf.compare({"A": (0.3, 0.1), "B": (0.4, 0.1)}, "exponent", law="power")
 
 
 def test_crossings_are_sets():

@@ -43,17 +43,32 @@ def test_bcg_is_that_of_metafor(bcg):
     assert mean["estimate"] / mean["std_error"] == pytest.approx(-3.9522, abs=5e-5)
 
 
-def test_bcg_by_allotment_is_that_of_metafor(bcg):
-    """The same with ``mods = ~ factor(alloc)``, whose tests there are not yet those of Knapp."""
-    found = random_effects(*bcg, moderator=[row[4] for row in BCG], modified=False)
-    assert found.tau2 == pytest.approx(0.3615, abs=5e-5)
-    assert found.i2 == pytest.approx(0.8877, abs=5e-5)
-    assert found.q == pytest.approx(132.3676, abs=5e-5)
-    assert found.table.loc["alternate", "estimate"] == pytest.approx(-0.5180, abs=5e-5)
-    gaps = found.differences.set_index(["one", "other"])["difference"]
-    assert gaps["random", "alternate"] == pytest.approx(-0.4478, abs=5e-5)
-    assert gaps["alternate", "systematic"] == pytest.approx(-0.0890, abs=5e-5)
-    assert 2 * found.f * found.scale == pytest.approx(1.7675, abs=5e-5)
+def test_means_of_kinds_are_weighted_least_squares(bcg):
+    """Given the spread, Hartung and Knapp's variance is that of statsmodels' WLS."""
+    import statsmodels.api as sm
+
+    y, v = bcg
+    kinds = [row[4] for row in BCG]
+    found = random_effects(y, v, moderator=kinds, modified=False)
+    columns = np.array(
+        [[kind == name for name in found.table.index] for kind in kinds], dtype=float
+    )
+    fit = sm.WLS(y, columns, weights=1 / (v + found.tau2)).fit()
+    assert found.table["estimate"].tolist() == pytest.approx(fit.params.tolist())
+    assert found.table["std_error"].tolist() == pytest.approx(fit.bse.tolist())
+    assert found.table[["lower", "upper"]].to_numpy() == pytest.approx(fit.conf_int())
+    gap = fit.t_test([1.0, -1.0, 0.0])
+    first = found.differences.iloc[0]
+    assert first["difference"] == pytest.approx(gap.effect.item())
+    assert first["p"] == pytest.approx(gap.pvalue.item())
+    equal = fit.f_test([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])
+    assert found.f == pytest.approx(float(equal.fvalue))
+    assert found.f_p == pytest.approx(float(equal.pvalue))
+    # The restricted likelihood is flat at its maximum: y'PPy = tr(P).
+    weight = np.diag(1 / (v + found.tau2))
+    inner = np.linalg.inv(columns.T @ weight @ columns)
+    projection = weight - weight @ columns @ inner @ columns.T @ weight
+    assert y @ projection @ projection @ y == pytest.approx(np.trace(projection), rel=1e-5)
 
 
 def test_the_parts_are_those_of_statsmodels(bcg):
