@@ -131,7 +131,7 @@ def test_b5_random_effects_mean(k, error, draws):
         predicted.append(found.prediction[0] <= new <= found.prediction[1])
     label = f"B5 REML, Hartung-Knapp, k {k}, error {error}"
     check(*rate(np.array(hits)), 0.935, 0.965, draws >= 4000, label)
-    check(*rate(np.array(predicted)), 0.92, 0.975, draws >= 4000, f"   prediction, k {k}")
+    check(*rate(np.array(predicted)), 0.90, 0.975, draws >= 4000, f"   prediction, k {k}")
 
 
 def test_fixed_effect_would_fail_b5():
@@ -146,7 +146,7 @@ def test_fixed_effect_would_fail_b5():
     assert rate(np.array(hits))[0] < 0.6
 
 
-@pytest.mark.parametrize("draws", [6, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [6, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_b5_one_stage_mean(k, draws):
     """Fitted curves whose exponents differ by sd 0.25, many of them with open intervals."""
@@ -155,7 +155,7 @@ def test_b5_one_stage_mean(k, draws):
     hits, open_ends = [], []
     for i in range(draws):
         groups = traced(
-            true[i], (0.02,) * k, SMALL, 1, 57 + 17 * i, CONSTANT, Parameter("exponent")
+            true[i], (0.06,) * k, SMALL, 1, 57 + 17 * i, CONSTANT, Parameter("exponent")
         )
         curves = joined([one for one in groups if np.isfinite(one.estimate[0])])
         mean = one_stage(curves).table.iloc[0]
@@ -163,7 +163,7 @@ def test_b5_one_stage_mean(k, draws):
         hits.append(mean["lower"] <= 0.7 <= mean["upper"])
     label = f"B5 one-stage, k {k}, {100 * np.mean(open_ends):.0f} % open"
     p, error = rate(np.array(hits))
-    check(p, max(error, 0.02), 0.93, 1.0, draws >= 300, label)
+    check(p, max(error, 0.02), 0.93, 1.0, draws >= 150, label)
 
 
 @pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
