@@ -22,10 +22,13 @@ LAW = get_law("saturating_power")
 CONSTANT = Gaussian("constant")
 
 
-def check(p, error, low, high, complete, label):
-    slack = 2.0 if complete else 3.0
+def check(hits, low, high, complete, label):
+    """Compare a rate with its bar, allowing for Monte-Carlo errors of a rate at the bar."""
+    p, error = rate(np.asarray(hits))
     print(f"{label:60s} {p:.4f} +- {error:.4f}  [{low}, {high}]")
-    assert low - slack * error <= p <= high + slack * error, label
+    slack = 2.0 if complete else 3.0
+    below, above = (slack * np.sqrt(bar * (1.0 - bar) / len(hits)) for bar in (low, high))
+    assert low - below <= p <= high + above, label
 
 
 def traced(exponents, sigmas, design, tables, seed, noise, estimand):
@@ -76,7 +79,7 @@ def test_t5_size(case, complete):
     found = traced(exponents, sigmas, design, tables, 70 + case, noise, Parameter("exponent"))
     p = np.array([equality(of_table(found, i)).p for i in range(tables)])
     label = f"T5 size {len(exponents)} groups {design.name} sigma {sigmas[:2]} {noise.variance}"
-    check(*rate(p <= 0.05), *bar, complete, label)
+    check(p <= 0.05, *bar, complete, label)
 
 
 @pytest.mark.parametrize("tables", [60, pytest.param(4000, marks=pytest.mark.slow)])
@@ -84,8 +87,7 @@ def test_t5_power(tables):
     exponents = (0.3, 0.6)
     found = traced(exponents, (0.02, 0.02), SMALL, tables, 90, CONSTANT, Parameter("exponent"))
     p = np.array([equality(of_table(found, i)).p for i in range(tables)])
-    power, error = rate(p <= 0.05)
-    check(power, error, 0.55 - 3 * error, 1.0, tables >= 4000, "T5 power 0.3 against 0.6, 6x3")
+    check(p <= 0.05, 0.55, 1.0, tables >= 4000, "T5 power 0.3 against 0.6, 6x3")
 
 
 def test_a_difference_is_seen_where_noise_is_small():
@@ -108,7 +110,7 @@ def test_differences_of_pairs_are_covered(estimand, tables):
         hits.append(gap.lower[0] <= one - other <= gap.upper[0])
         assert (gap.p[0] < 0.05) == (not gap.lower[0] <= 0 <= gap.upper[0])
     label = f"95 % interval of a difference, {estimand.label[:20]}"
-    check(*rate(np.array(hits)), 0.94, 0.975, tables >= 2000, label)
+    check(hits, 0.94, 0.975, tables >= 2000, label)
 
 
 def drawn(rng, k, tau, error):
@@ -130,8 +132,8 @@ def test_b5_random_effects_mean(k, error, draws):
         new = 0.4 + 0.25 * rng.standard_normal()
         predicted.append(found.prediction[0] <= new <= found.prediction[1])
     label = f"B5 REML, Hartung-Knapp, k {k}, error {error}"
-    check(*rate(np.array(hits)), 0.935, 0.965, draws >= 4000, label)
-    check(*rate(np.array(predicted)), 0.90, 0.975, draws >= 4000, f"   prediction, k {k}")
+    check(hits, 0.935, 0.965, draws >= 4000, label)
+    check(predicted, 0.90, 0.975, draws >= 4000, f"   prediction, k {k}")
 
 
 def test_fixed_effect_would_fail_b5():
@@ -162,11 +164,10 @@ def test_b5_one_stage_mean(k, draws):
         open_ends.append(np.isinf(curves.interval(0.95)[1]).mean())
         hits.append(mean["lower"] <= 0.7 <= mean["upper"])
     label = f"B5 one-stage, k {k}, {100 * np.mean(open_ends):.0f} % open"
-    p, error = rate(np.array(hits))
-    check(p, max(error, 0.02), 0.93, 1.0, draws >= 150, label)
+    check(hits, 0.93, 1.0, draws >= 150, label)
 
 
-@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [15, pytest.param(1000, marks=pytest.mark.slow)])
 def test_rank_intervals_hold_all_ranks_at_once(draws):
     rng = np.random.default_rng(8)
     truth = np.array([0.0, 0.5, 1.0, 1.5, 4.0])
@@ -177,7 +178,7 @@ def test_rank_intervals_hold_all_ranks_at_once(draws):
         curves = from_errors(truth + se * rng.standard_normal(5), se, se, "simulated")
         found = ranks(curves, pairs(curves, 0.95), 0.95, True, 1)
         hits.append(np.all((found.lower <= rank) & (rank <= found.upper)))
-    check(*rate(np.array(hits)), 0.95, 1.0, draws >= 4000, "rank intervals, five groups")
+    check(hits, 0.95, 1.0, draws >= 1000, "rank intervals, five groups")
 
 
 @pytest.mark.parametrize("draws", [100, pytest.param(4000, marks=pytest.mark.slow)])
@@ -193,4 +194,4 @@ def test_differences_of_correlated_groups_are_covered(rho, draws):
         gap = pairs(from_errors(y, se, se, "simulated"), 0.95, correlation)
         hits.append(gap.lower[0] <= 0.2 <= gap.upper[0])
     label = f"95 % interval of a difference, correlation {rho}"
-    check(*rate(np.array(hits)), 0.94, 0.96, draws >= 4000, label)
+    check(hits, 0.94, 0.96, draws >= 4000, label)
