@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ def _print_json(found: Any) -> None:
 
 
 def _as_python(asked: dict[str, Any]) -> dict[str, Any]:
+    from .compare import compare
+    from .fit import fit
+
     asked["rng"] = asked.pop("seed")
     for name in ("by", "cluster"):
         asked[name] = asked[name] or None
@@ -88,7 +92,9 @@ def _as_python(asked: dict[str, Any]) -> dict[str, Any]:
     asked["law"] = asked["law"] or "auto"
     asked["at"] = _size(asked["at"])
     asked["adjust"] = None if asked["adjust"] == "none" else asked["adjust"]
-    return asked
+    # Some options of the shell are about what is printed.
+    known = {*signature(compare).parameters, *signature(fit).parameters}
+    return {name: value for name, value in asked.items() if name in known}
 
 
 def _size(given: str | None) -> float | str | None:
