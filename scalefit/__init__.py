@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from . import datasets
 from .backtest import Backtest, backtest
+from .compare import compare
+from .comparison import Comparison
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import (
     Gain,
@@ -24,15 +26,18 @@ from .estimands import (
 from .fit import Fit, FitSet, fit
 from .inference import Bootstrap, Crossing, Interval
 from .laws import Law, laws
+from .literature import PublishedFit
 from .published import published_saturation
 from .reading import read_table
 from .report import report
+from .reproduce import Reproduction, reproduce
 from .storage import load
 from .verdict import Saturation
 
 __all__ = [
     "Backtest",
     "Bootstrap",
+    "Comparison",
     "Crossing",
     "Fit",
     "FitError",
@@ -45,6 +50,8 @@ __all__ = [
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "PublishedFit",
+    "Reproduction",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
@@ -52,6 +59,7 @@ __all__ = [
     "TableError",
     "Value",
     "backtest",
+    "compare",
     "datasets",
     "fit",
     "laws",
@@ -59,6 +67,7 @@ __all__ = [
     "published_saturation",
     "read_table",
     "report",
+    "reproduce",
 ]
 
 __version__ = "0.1.0"

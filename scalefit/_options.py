@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["fits_a_table"]
+__all__ = ["fit_options", "fits_a_table"]
 
 Command = Callable[..., Any]
 
@@ -17,6 +17,12 @@ def fits_a_table(command: Command) -> Command:
     for option in reversed(_FIT_OPTIONS):
         command = option(command)
     return command
+
+
+def fit_options(*without: str) -> list[Any]:
+    """Return the options of :func:`scalefit.fit` as decorators, but for those named."""
+    left_out = [_FIT_OPTIONS[0]] if "table" in without else []
+    return [option for option in _FIT_OPTIONS if option not in left_out]
 
 
 def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:

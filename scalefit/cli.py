@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import __version__
+from ._compare_command import EXAMPLES, compare_command, compares_tables
 from ._format import interval_text, number, size_text
 from ._options import Command, fits_a_table
 from ._terminal import complain, note, print_lines, print_table, progress_bar
@@ -178,6 +179,11 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     if len(found.skipped):
         print_lines(f"\n{len(found.skipped)} curves not backtested:")
         print_table(found.skipped)
+
+
+cli.command("compare", epilog=_examples(*EXAMPLES))(
+    compares_tables(_JSON(_debuggable(compare_command)))
+)
 
 
 @cli.command("report", epilog=_examples(

@@ -388,6 +388,9 @@ class FitSet(Mapping[Any, Fit]):
     def __len__(self) -> int:
         return len(self._index)
 
+    def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
+        return dict(self) | dict(other)
+
     def saturation(
         self, factor: float = 10.0, margin: float | None = None, adjust: Adjust = "holm"
     ) -> pd.DataFrame:

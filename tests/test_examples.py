@@ -31,7 +31,8 @@ def run_example(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_run_here():
     names = {path.name for path in EXAMPLES}
     assert names == {
-        "custom_law.py", "denadel_saturation.py", "own_table.py", "single_cell_information.py",
+        "custom_law.py", "denadel_saturation.py", "do_single_cell_models_scale.py", "own_table.py",
+        "single_cell_information.py",
     }  # fmt: skip
 
 
@@ -40,6 +41,15 @@ def test_denadel_saturation(tmp_path):
     assert "25 curves:" in said
     assert "inconclusive" in said
     assert (tmp_path / "denadel.png").read_bytes().startswith(PNG)
+
+
+def test_do_single_cell_models_scale(tmp_path):
+    said = run_example("do_single_cell_models_scale.py", tmp_path)
+    assert "2 of 6 are inconclusive." in said
+    assert "the 6 groups differ" in said
+    assert "masked less contrastive" in said
+    for name in ("gains.png", "curves.png", "ranks.png"):
+        assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
 def test_own_table(tmp_path):

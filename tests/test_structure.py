@@ -23,7 +23,11 @@ PACKAGE = ROOT / "scalefit"
 #: two rooms on one level never see each other. A package counts with all that is inside it.
 ROOMS = {
     "ground": (0, "errors findings _format _numbers _seeds kernel scoring"),
-    "table": (1, "metrics reading _columns _draft _faults _checks table published datasets"),
+    "table": (
+        1,
+        "metrics reading _columns _draft _faults _checks table published datasets literature "
+        "alignment",
+    ),
     "laws": (1, "laws"),
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
@@ -33,20 +37,22 @@ ROOMS = {
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity",
+        "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
+        "confidence contrasts meta one_stage ranks share",
     ),
-    "telling": (6, "words storage _drawing plots backtest_plot"),
+    "telling": (6, "words storage _drawing plots backtest_plot compare_plot"),
     "face": (7, "fit checked"),
     "report": (8, "report"),
-    "studies": (8, "backtest holdout"),
+    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
     "package": (9, ""),
-    "command line": (10, "cli _options _terminal __main__"),
+    "command line": (10, "cli _options _terminal _compare_command __main__"),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
     ("_drawing", "fit"),
     ("plots", "fit"),
     ("backtest_plot", "backtest"),
+    ("compare_plot", "comparison"),
     ("words", "fit"),
     ("storage", "fit"),
     ("storage", ""),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from scalefit.errors import ScalefitError, nearest
+from scalefit.literature import PublishedFit, stated_rows
 from scalefit.reading import read_table
 
-__all__ = ["list", "load", "path"]
+__all__ = ["list", "load", "path", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,40 @@ _DATASETS = (
         licence=_DENADEL_LICENCE,
         published_result="horizontal lines of the figures",
     ),
+    _Dataset(
+        name="denadel_2026_model_sizes",
+        rows=274,
+        what="mean scores by size of the model and of its pre-training data, read from figures",
+        units="cells; micro-F1 or AvgBIO, 0 to 1; read to 0.001 to 0.003",
+        source=_DENADEL,
+        licence=_DENADEL_LICENCE,
+        published_result="in classification larger scVI models score higher at every size",
+    ),
+    _Dataset(
+        name="published_estimates",
+        rows=28,
+        what="constants of published scaling laws, with their errors where stated",
+        units="as in the column unit",
+        source="the paper in each row",
+        licence="facts and figures, cited; no text or table was copied",
+        published_result="is the published result; see scalefit.datasets.published and "
+        "scalefit.reproduce",
+    ),
 )
+
+_ADDITIVE = ("E", "A", "alpha", "B", "beta")
+#: Published fits by name: source, setting, law, and how they were obtained.
+_FITS = {
+    "hoffmann_2022": (
+        "Hoffmann et al. 2022", "approach 3", "additive",
+        "Huber loss of log residuals, delta 1e-3; Besiroglu et al. 2024 show that the minimum was "
+        "not reached",
+    ),
+    "besiroglu_2024": (
+        "Besiroglu et al. 2024", "240 points of Hoffmann et al.", "additive",
+        "least absolute log residuals of 240 points, in effect; case bootstrap",
+    ),
+}  # fmt: skip
 
 
 def list() -> pd.DataFrame:  # noqa: A001  # read as scalefit.datasets.list()
@@ -64,7 +98,8 @@ def list() -> pd.DataFrame:  # noqa: A001  # read as scalefit.datasets.list()
     Examples
     --------
     >>> list()["name"].tolist()
-    ['denadel_2026', 'denadel_2026_saturation', 'denadel_2026_baselines']
+    ['denadel_2026', 'denadel_2026_saturation', 'denadel_2026_baselines',
+     'denadel_2026_model_sizes', 'published_estimates']
     """
     return pd.DataFrame([asdict(dataset) for dataset in _DATASETS])
 
@@ -118,3 +153,31 @@ def path(name: str) -> Path:
             + nearest(str(name), names)
         )
     return Path(__file__).with_name(f"{name}.csv")
+
+
+def published(name: str) -> PublishedFit:
+    """Return a published fit of the additive law, to be compared by :func:`scalefit.reproduce`.
+
+    Parameters
+    ----------
+    name : {"hoffmann_2022", "besiroglu_2024"}
+
+    Raises
+    ------
+    ScalefitError
+        There is no such fit.
+
+    Examples
+    --------
+    >>> published("besiroglu_2024").table.loc["beta", ["estimate", "std_error"]].tolist()
+    [0.3658, 0.0206]
+    """
+    if name not in _FITS:
+        raise ScalefitError(
+            f"no published fit named {name!r}; there are {', '.join(_FITS)}" + nearest(name, _FITS)
+        )
+    source, setting, law, note = _FITS[name]
+    rows = load("published_estimates")
+    rows = rows[(rows["source"] == source) & (rows["setting"] == setting)]
+    rows = rows[rows["quantity"].isin(_ADDITIVE)]
+    return PublishedFit(source, law, {**stated_rows(rows, name, "quantity")}, note)

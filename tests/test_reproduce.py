@@ -1,0 +1,100 @@
+"""Published constants beside ours: what was published comes back, and so does what was not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+from scalefit.errors import FitError, LawError
+from scalefit.reproduce import _meets
+
+from .test_compare import table
+from .test_likelihood import POINTS
+
+DRIVERS = ["params", "tokens"]
+needs_points = pytest.mark.skipif(not POINTS.exists(), reason="the points are not in this checkout")
+
+
+@needs_points
+def test_besiroglu_is_reproduced_and_says_by_what():
+    """Least absolute log residuals without the five largest losses, and no other cell."""
+    paper = sf.datasets.published("besiroglu_2024")
+    found = sf.reproduce(POINTS, paper, drivers=DRIVERS, exclude=(0, 5), inference="wald",
+                         noise=["lad", "hoffmann", "lognormal"])  # fmt: skip
+    best = found.cells.iloc[0]
+    assert (best["noise"], best["left_out"], best["digits"]) == ("lad", "the 5 worst", 5)
+    assert (found.cells["digits"][1:] < 5).all()
+    assert "all 5 numbers are reproduced" in found.headline()
+    beta = found.spread.set_index("parameter").loc["beta"]
+    # Huber or least squares, with or without the five: the exponents that others have reported.
+    assert beta["least"] < 0.37
+    assert 0.60 < beta["greatest"] < 0.66
+
+
+@needs_points
+def test_hoffmann_is_not_reproduced_by_any_cell():
+    found = sf.reproduce(POINTS, sf.datasets.published("hoffmann_2022"), drivers=DRIVERS,
+                         exclude=(0, 5), inference="wald", noise=["lad", "hoffmann"])  # fmt: skip
+    assert "not reproduced" in found.headline()
+    ours = found.table.query("parameter == 'beta'")
+    assert (ours["estimate"] > 0.36).all()
+    assert not ours["inside"].any()
+
+
+def test_own_constants_come_back():
+    runs = table(seed=1)
+    params = sf.fit(runs, law="saturating_power", noise="gaussian").params
+    paper = sf.PublishedFit(
+        "We", "saturating_power", {"exponent": float(params.loc["exponent", "estimate"])}
+    )
+    found = sf.reproduce(runs, paper, noise=["gaussian", "student"])
+    row = found.table.iloc[0]
+    assert row["distance"] == pytest.approx(0.0, abs=1e-12)
+    assert row["inside"]
+    assert set(found.table["noise"]) == {"gaussian", "student"}
+
+
+def test_exclusions_leave_out_what_they_say():
+    runs = table(seed=1, cells=np.array([1e4, 1e5, 1e6, 1e7, 1e8]))
+    paper = sf.PublishedFit("A", "log_linear", {"slope": 0.02})
+    found = sf.reproduce(runs, paper, noise=["gaussian"], exclude={
+        "nothing": 0, "the two worst": 2,
+        "the smallest size": lambda t: (t["cells"] == 1e4).to_numpy(),
+    })  # fmt: skip
+    assert found.table["n"].tolist() == [20, 18, 16]
+    kept = sf.fit(runs[runs["cells"] > 1e4], law="log_linear").params.loc["slope", "estimate"]
+    assert found.table["estimate"][2] == pytest.approx(kept)
+    kept = sf.fit(runs.sort_values("f1")[2:], law="log_linear").params.loc["slope", "estimate"]
+    assert found.table["estimate"][1] == pytest.approx(kept)
+
+
+def test_what_cannot_be_reproduced_is_refused():
+    runs, paper = table(seed=1), sf.PublishedFit("A", "log_linear", {"beta": 0.2})
+    with pytest.raises(LawError, match="A states beta, and the law log_linear has"):
+        sf.reproduce(runs, paper)
+    good = sf.PublishedFit("A", "log_linear", {"slope": 0.2})
+    with pytest.raises(FitError, match="how many of the 16 rows"):
+        sf.reproduce(runs, good, exclude=[99])
+    with pytest.raises(FitError, match="True for the rows to leave out"):
+        sf.reproduce(runs, good, exclude={"odd": lambda _: [1, 2]})
+    with pytest.raises(FitError, match="one curve"):
+        sf.reproduce(pd.concat([runs.assign(m=0), runs.assign(m=1)]), good, by="m")
+
+
+def test_a_published_number_is_checked():
+    with pytest.raises(FitError, match="standard error is positive"):
+        sf.PublishedFit("A", "additive", {"beta": (0.3, -0.1)})
+    with pytest.raises(FitError, match="interval holds its estimate"):
+        sf.PublishedFit("A", "additive", {"beta": (0.3, 0.4, 0.5)})
+    with pytest.raises(FitError, match="give a number"):
+        sf.PublishedFit("A", "additive", {"beta": "0.3?"})
+
+
+def test_digits_are_those_that_are_written():
+    assert _meets(0.36585, 0.3658)
+    assert not _meets(0.3660, 0.3658)
+    assert _meets(482.0057, 482.01)
+    assert _meets(410.2, 410.0)
+    assert not _meets(8.7e13, 8.8e13 + 0.0)

@@ -1,0 +1,197 @@
+"""Rows T5 and B5: shared against separate answers, pairs, means over groups, rank intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scalefit.confidence import from_errors, joined, trace
+from scalefit.contrasts import equality, pairs
+from scalefit.estimands import Gain, Parameter
+from scalefit.estimate import estimate
+from scalefit.inference import profile
+from scalefit.laws import get_law
+from scalefit.meta import random_effects
+from scalefit.noise import Gaussian
+from scalefit.one_stage import one_stage
+from scalefit.ranks import ranks
+
+from .simulation import LARGE, SMALL, Truth, rate, sample_of
+
+LAW = get_law("saturating_power")
+CONSTANT = Gaussian("constant")
+
+
+def check(hits, low, high, complete, label):
+    """Compare a rate with its bar, allowing for Monte-Carlo errors of a rate at the bar."""
+    p, error = rate(np.asarray(hits))
+    print(f"{label:60s} {p:.4f} +- {error:.4f}  [{low}, {high}]")
+    slack = 2.0 if complete else 3.0
+    below, above = (slack * np.sqrt(bar * (1.0 - bar) / len(hits)) for bar in (low, high))
+    assert low - below <= p <= high + above, label
+
+
+def traced(exponents, sigmas, design, tables, seed, noise, estimand):
+    """Return confidence curves of every group, each a batch of simulated tables."""
+    found = []
+    for g, (exponent, sigma) in enumerate(zip(exponents, sigmas, strict=True)):
+        mean = Truth(exponent).mean(design.sizes, design)
+        fits = estimate(LAW, sample_of(mean, design, sigma, tables, seed + 1000 * g, noise=noise))
+
+        def ask(rows, levels, fits=fits):
+            return profile(fits.take(rows), estimand, levels)
+
+        found.append(trace(fits, ask))
+    return found
+
+
+def of_table(found, i):
+    return joined([group.take([i]) for group in found])
+
+
+#: Groups with their exponents and noise, the design, the error model, the bar, and how many tables
+#: the complete run has. With the same constant noise everywhere the bar is that of T5; estimated
+#: variance functions and noise that differs between groups take their toll.
+T5 = (0.042, 0.058)
+SAME = [
+    ((0.3,) * 2, (0.02,) * 2, SMALL, CONSTANT, T5, 6000),
+    ((0.6,) * 2, (0.005,) * 2, LARGE, CONSTANT, T5, 2000),
+    ((0.6,) * 5, (0.01,) * 5, SMALL, CONSTANT, T5, 2000),
+    ((0.5,) * 20, (0.01,) * 20, SMALL, CONSTANT, T5, 600),
+    ((0.3,) * 2, (0.005, 0.02), SMALL, CONSTANT, T5, 2000),
+    ((0.5,) * 6, (0.01, 0.02) * 3, SMALL, CONSTANT, (0.04, 0.075), 1000),
+    ((0.3,) * 2, (0.005, 0.02), SMALL, Gaussian(), (0.04, 0.075), 2000),
+    ((0.5,) * 6, (0.01, 0.02) * 3, SMALL, Gaussian(), (0.04, 0.075), 1000),
+]
+
+
+FAST = (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("case", "complete"),
+    [(case, False) for case in FAST]
+    + [pytest.param(case, True, marks=pytest.mark.slow) for case in range(len(SAME))],
+)
+def test_t5_size(case, complete):
+    exponents, sigmas, design, noise, bar, tables = SAME[case]
+    tables = tables if complete else max(10, 80 // len(exponents))
+    found = traced(exponents, sigmas, design, tables, 70 + case, noise, Parameter("exponent"))
+    p = np.array([equality(of_table(found, i)).p for i in range(tables)])
+    label = f"T5 size {len(exponents)} groups {design.name} sigma {sigmas[:2]} {noise.variance}"
+    check(p <= 0.05, *bar, complete, label)
+
+
+@pytest.mark.parametrize("tables", [60, pytest.param(4000, marks=pytest.mark.slow)])
+def test_t5_power(tables):
+    exponents = (0.3, 0.6)
+    found = traced(exponents, (0.02, 0.02), SMALL, tables, 90, CONSTANT, Parameter("exponent"))
+    p = np.array([equality(of_table(found, i)).p for i in range(tables)])
+    check(p <= 0.05, 0.55, 1.0, tables >= 4000, "T5 power 0.3 against 0.6, 6x3")
+
+
+def test_a_difference_is_seen_where_noise_is_small():
+    """The test is not blind: with a tenth of the noise it rejects in nearly every table."""
+    found = traced((0.3, 0.6), (0.002, 0.002), SMALL, 40, 91, CONSTANT, Parameter("exponent"))
+    assert np.mean([equality(of_table(found, i)).p <= 0.05 for i in range(40)]) > 0.95
+
+
+@pytest.mark.parametrize("tables", [40, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("estimand", [Gain(10), Parameter("asymptote")], ids=lambda e: e.label[:9])
+def test_differences_of_pairs_are_covered(estimand, tables):
+    """Two truths that differ: the interval of the difference holds the true one."""
+    exponents = (0.4, 0.8)
+    found = traced(exponents, (0.01, 0.02), SMALL, tables, 110, CONSTANT, estimand)
+    gain = isinstance(estimand, Gain)
+    one, other = (Truth(a).gain(10, SMALL) if gain else 0.9 for a in exponents)
+    hits = []
+    for i in range(tables):
+        gap = pairs(of_table(found, i), 0.95)
+        hits.append(gap.lower[0] <= one - other <= gap.upper[0])
+        assert (gap.p[0] < 0.05) == (not gap.lower[0] <= 0 <= gap.upper[0])
+    label = f"95 % interval of a difference, {estimand.label[:20]}"
+    check(hits, 0.94, 0.975, tables >= 2000, label)
+
+
+def drawn(rng, k, tau, error):
+    se = error * rng.lognormal(0.0, 0.4, k)
+    return 0.4 + tau * rng.standard_normal(k) + se * rng.standard_normal(k), se
+
+
+@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("k", [4, 8, 16])
+@pytest.mark.parametrize("error", [0.05, 0.15])
+def test_b5_random_effects_mean(k, error, draws):
+    rng = np.random.default_rng(31 + k)
+    hits, predicted = [], []
+    for _ in range(draws):
+        y, se = drawn(rng, k, 0.25, error)
+        found = random_effects(y, se**2)
+        mean = found.table.iloc[0]
+        hits.append(mean["lower"] <= 0.4 <= mean["upper"])
+        new = 0.4 + 0.25 * rng.standard_normal()
+        predicted.append(found.prediction[0] <= new <= found.prediction[1])
+    label = f"B5 REML, Hartung-Knapp, k {k}, error {error}"
+    check(hits, 0.935, 0.965, draws >= 4000, label)
+    check(predicted, 0.90, 0.975, draws >= 4000, f"   prediction, k {k}")
+
+
+def test_fixed_effect_would_fail_b5():
+    """The check can fail: without a variance between groups coverage is far below the bar."""
+    rng = np.random.default_rng(3)
+    hits = []
+    for _ in range(200):
+        y, se = drawn(rng, 8, 0.25, 0.05)
+        weight = 1.0 / se**2
+        mean = (weight * y).sum() / weight.sum()
+        hits.append(abs(mean - 0.4) <= 1.96 / np.sqrt(weight.sum()))
+    assert rate(np.array(hits))[0] < 0.6
+
+
+@pytest.mark.parametrize("draws", [6, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
+def test_b5_one_stage_mean(k, draws):
+    """Fitted curves whose exponents differ by sd 0.25, many of them with open intervals."""
+    rng = np.random.default_rng(57 + k)
+    true = np.clip(0.7 + 0.25 * rng.standard_normal((draws, k)), 0.05, None)
+    hits, open_ends = [], []
+    for i in range(draws):
+        groups = traced(
+            true[i], (0.06,) * k, SMALL, 1, 57 + 17 * i, CONSTANT, Parameter("exponent")
+        )
+        curves = joined([one for one in groups if np.isfinite(one.estimate[0])])
+        mean = one_stage(curves).table.iloc[0]
+        open_ends.append(np.isinf(curves.interval(0.95)[1]).mean())
+        hits.append(mean["lower"] <= 0.7 <= mean["upper"])
+    label = f"B5 one-stage, k {k}, {100 * np.mean(open_ends):.0f} % open"
+    check(hits, 0.93, 1.0, draws >= 150, label)
+
+
+@pytest.mark.parametrize("draws", [15, pytest.param(1000, marks=pytest.mark.slow)])
+def test_rank_intervals_hold_all_ranks_at_once(draws):
+    rng = np.random.default_rng(8)
+    truth = np.array([0.0, 0.5, 1.0, 1.5, 4.0])
+    rank = 5 - np.argsort(np.argsort(truth))
+    hits = []
+    for _ in range(draws):
+        se = np.full(5, 0.6)
+        curves = from_errors(truth + se * rng.standard_normal(5), se, se, "simulated")
+        found = ranks(curves, pairs(curves, 0.95), 0.95, True, 1)
+        hits.append(np.all((found.lower <= rank) & (rank <= found.upper)))
+    check(hits, 0.95, 1.0, draws >= 1000, "rank intervals, five groups")
+
+
+@pytest.mark.parametrize("draws", [100, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_differences_of_correlated_groups_are_covered(rho, draws):
+    rng = np.random.default_rng(9)
+    correlation = np.array([[1.0, rho], [rho, 1.0]])
+    root = np.linalg.cholesky(correlation)
+    hits = []
+    for _ in range(draws):
+        se = np.array([0.1, 0.2])
+        y = np.array([0.5, 0.3]) + se * (root @ rng.standard_normal(2))
+        gap = pairs(from_errors(y, se, se, "simulated"), 0.95, correlation)
+        hits.append(gap.lower[0] <= 0.2 <= gap.upper[0])
+    label = f"95 % interval of a difference, correlation {rho}"
+    check(hits, 0.94, 0.96, draws >= 4000, label)
