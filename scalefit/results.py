@@ -20,6 +20,7 @@ from .metrics import Metric
 __all__ = [
     "curve_text",
     "gate_text",
+    "mean_curve",
     "parameter_table",
     "prediction_table",
     "residuals",
@@ -221,12 +222,16 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
     return sd
 
 
+def mean_curve(estimate: Estimate, x: Floats) -> Floats:
+    """Return the mean of a single curve's law at sizes ``x``, without intervals."""
+    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    return many.evaluate(Value(x).terms(many.law, many.shapes(), many.sample.frame, np))
+
+
 def residuals(estimate: Estimate, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Return fitted value and standardised residual of each run of a single curve."""
-    many = estimate.take(np.zeros(x.size, dtype=np.intp))
-    terms = Value(x).terms(many.law, many.shapes(), many.sample.frame, np)
-    fitted = many.evaluate(terms)
-    sd = run_sd(many, x)
+    fitted = mean_curve(estimate, x)
+    sd = run_sd(estimate.take(np.zeros(x.size, dtype=np.intp)), x)
     kernel = estimate.sample.kernel
     log = kernel is not None and kernel.link == "log"
     gap = np.log(y / fitted) if log else y - fitted

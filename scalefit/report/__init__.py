@@ -11,6 +11,7 @@ from ..errors import FitError
 from ..fit import Fit, FitSet, fit
 from .figures import draw_all
 from .files import check_target, pictures_folder, put
+from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
 from .model import Progress, build
@@ -96,6 +97,9 @@ def write_report(
     content = build(fits, given, preparation, progress)
     if target.suffix.lower() == ".json":
         put(target, as_json(form(content)) + "\n", {})
+        return target
+    if target.suffix.lower() in (".html", ".htm"):
+        put(target, html_page(content, progress), {})
         return target
     places, files = draw_all(content, len(content.curves) > MANY, progress)
     folder = pictures_folder(target).name

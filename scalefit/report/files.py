@@ -10,13 +10,18 @@ from pathlib import Path
 
 from ..errors import FitError, nearest
 from ..storage import write_whole
+from .html import MARK
 from .machine import SCHEMA
 from .markdown import MARKER
 
 __all__ = ["FORMATS", "check_target", "pictures_folder", "put"]
 
-FORMATS = (".md", ".json")
-_OURS = re.compile(r"\s*(?:" + re.escape(MARKER) + r'|\{\s*"schema": "' + re.escape(SCHEMA) + '")')
+FORMATS = (".html", ".htm", ".md", ".json")
+_OURS = re.compile(
+    rf"\s*(?:{re.escape(MARKER)}|<!DOCTYPE html>.{{,80}}{re.escape(MARK)}|"
+    rf'\{{\s*"schema": "{re.escape(SCHEMA)}")',
+    re.DOTALL,
+)
 _PICTURE = re.compile(r"figure_\d+(_\w+)?\.png")
 
 
@@ -31,11 +36,9 @@ def check_target(target: Path, force: bool = False) -> None:
         Whether a file that is not a report may be replaced.
     """
     suffix = target.suffix.lower()
-    if suffix in (".html", ".htm"):
-        raise FitError(f"{target.name}: HTML reports are not available yet; use .md or .json")
     if suffix not in FORMATS:
         raise FitError(
-            f"{target.name}: the name decides the format; use .md or .json"
+            f"{target.name}: the name decides the format; use .html, .md or .json"
             + nearest(suffix, FORMATS)
         )
     if not target.parent.is_dir():
