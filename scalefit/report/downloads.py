@@ -1,4 +1,4 @@
-"""The tables behind a report as CSV, every number in full."""
+"""The tables behind a report as CSV, numbers to ten digits; JSON has them all in full."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield name and rows of each table."""
     yield "curves", _by_curve(report, _curve_row)
     yield "parameters", _by_curve(report, lambda curve: curve.fit.params.reset_index())
-    yield "laws", _by_curve(report, lambda curve: curve.fit.laws)
+    yield "laws", _by_curve(report, lambda curve: curve.laws)
     if report.judged:
         yield "gains", _by_curve(report, _gain_rows)
         yield "forecasts", _by_curve(report, lambda curve: curve.forecast)
         yield "tests", _by_curve(
-            report, lambda curve: None if curve.found is None else curve.found.tests
-        )
+            report,
+            lambda curve: None if curve.found is None
+            else curve.found.tests[["test", "statistic", "p", "method", "says"]],
+        )  # fmt: skip
     yield "findings", _by_curve(report, lambda curve: curve.diagnostics)
     if isinstance(report.tested, Backtest):
-        yield "backtest", report.tested.table
+        yield "backtest", report.tested.coverage
+        rows = report.tested.table
+        yield "backtest_forecasts", rows[rows["forecaster"].isin(["chosen", "robust"])]
     yield "runs", report.table.rows.rename(columns={"_row": "row of the table"})
     if len(report.table.dropped):
         yield "left_out", report.table.dropped
@@ -47,7 +51,7 @@ def csv_text(rows: pd.DataFrame) -> str:
     """
     safe = rows.map(_harmless)
     safe.columns = pd.Index([_harmless(str(name)) for name in rows.columns])
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+    return str(safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
 
 
 def _harmless(value: Any) -> Any:

@@ -24,7 +24,18 @@ from .checklist import Item
 from .downloads import csv_text, downloads
 from .model import BEYOND, CurveReport, Progress, Report
 from .sheet import Sheet
-from .view import about, counts, curve_view, dropped, findings, notes, tested, title, verdicts
+from .view import (
+    about,
+    counts,
+    curve_view,
+    dropped,
+    findings,
+    key_text,
+    notes,
+    tested,
+    title,
+    verdicts,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -160,13 +171,13 @@ def _figures(curve: CurveReport) -> Iterator[Figure]:
         pictures.draw_margins(curve),
         "The verdict that each margin would get; the dotted line is the margin in use.",
     )
-    status = fit.laws.set_index("law")["status"]
+    status = curve.laws.set_index("law")["status"]
     classes = pictures.LAW_CLASSES
     yield Figure(
         pictures.draw_laws(curve),
         "The laws that could be fitted, side by side.",
         tuple((classes[j % len(classes)], f"{name} ({status[name]})")
-              for j, name in enumerate(curve.laws)),
+              for j, name in enumerate(curve.law_curves)),
     )  # fmt: skip
     yield Figure(
         pictures.draw_residuals(curve),
@@ -191,7 +202,7 @@ def _thumbnails(report: Report) -> list[tuple[int, Figure]]:
 
 def _short_label(curve: CurveReport) -> str:
     """Return the values that tell a curve apart, without the names of their columns."""
-    values = ["-" if part is None else plain(part, 40) for part in curve.fit.table.keys[0]]
+    values = [key_text(part) for part in curve.fit.table.keys[0]]
     return plain(", ".join(values), 80)
 
 

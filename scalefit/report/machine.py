@@ -89,7 +89,7 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
         "curve": fit.curve,
         "exponent": None if curve.exponent is None else _interval(curve.exponent),
         "parameters": rows_form(fit.params.reset_index()),
-        "laws": rows_form(fit.laws),
+        "laws": rows_form(curve.laws),
         "diagnostics": rows_form(curve.diagnostics),
     }  # fmt: skip
     if found is None:

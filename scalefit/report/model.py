@@ -29,7 +29,7 @@ __all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build"]
 Progress = Callable[[str, int, int], None]
 #: How far forecasts go, as a multiple of the largest size.
 BEYOND = 10.0
-_POINTS = 41
+_POINTS = 33
 _LADDER = (2.0, 10.0, 100.0)
 
 
@@ -66,6 +66,8 @@ class CurveReport:
     gains : tuple of Rung
         Gains from 2, 10 and 100 times the largest size; empty for two drivers.
     laws : DataFrame
+        The candidate laws, best AICc first.
+    law_curves : DataFrame
         A column a law that could be fitted: its mean at the sizes of ``forecast``.
     """
 
@@ -78,6 +80,7 @@ class CurveReport:
     forecast: pd.DataFrame
     gains: tuple[Rung, ...]
     laws: pd.DataFrame
+    law_curves: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +191,14 @@ def _judged(fit: Fit) -> CurveReport:
         "upper": mean["upper"], "run_lower": run["lower"], "run_upper": run["upper"],
     })  # fmt: skip
     forecast.attrs["label"] = str(mean.attrs["label"]).split(",")[0]
-    laws = {
+    curves = {
         estimate.law.name: mean_curve(estimate, sizes)
         for estimate in fit.candidates.estimates
         if estimate.applicable[0]
     }
     return CurveReport(
         fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
-        tuple(_rungs(fit, found)), pd.DataFrame(laws, index=pd.Index(sizes, name="size")),
+        tuple(_rungs(fit, found)), fit.laws, pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 
@@ -208,7 +211,7 @@ def _described(fit: Fit) -> CurveReport:
     )
     return CurveReport(
         fit.label, fit, None, said, None, findings_frame(fit.table.group_findings[0]), pd.DataFrame(), (),
-        pd.DataFrame(),
+        fit.laws, pd.DataFrame(),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from ..results import residuals
 from ..verdict import Saturation
 from ..words import verdict_text
 from .model import BEYOND, CurveReport
-from .svg import Plane, Scale, area, dots, line, picture, tag, text
+from .svg import Plane, Scale, area, dots, group, line, picture, specks, tag, text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -72,7 +72,7 @@ def _runs(fit: Fit, plane: Plane, small: bool = False) -> Iterator[Markup]:
     sample = fit.candidates.sample
     used = sample.count[0] > 0
     if small:
-        yield dots(plane.x(sizes), plane.y(scores), "runs", [""] * len(sizes), 1.4)
+        yield specks(plane.x(sizes), plane.y(scores), "specks")
         return
     tips = [f"{size_text(x)}: {y:.5g}" for x, y in zip(sizes, scores, strict=True)]
     yield dots(plane.x(sizes), plane.y(scores), "runs", tips)
@@ -84,14 +84,15 @@ def _runs(fit: Fit, plane: Plane, small: bool = False) -> Iterator[Markup]:
 def _columns(curve: CurveReport, plane: Plane, x: Floats) -> Iterator[Markup]:
     """Yield an unseen column a size: pointed at, it says what the curve is there."""
     edges = np.concatenate([[x[0]], (x[1:] + x[:-1]) / 2, [x[-1]]])
+    marks = []
     for i, row in enumerate(curve.forecast.itertuples(index=False)):
         mean = interval_text(row.estimate, row.lower, row.upper)
         run = interval_text(row.estimate, row.run_lower, row.run_upper)
         tip = f"{size_text(row.size)}: mean {mean}; one run {run}"
-        yield tag(
-            "rect", x=f"{edges[i]:.1f}", y=plane.y.end, width=f"{edges[i + 1] - edges[i]:.1f}",
-            height=plane.y.start - plane.y.end, class_="hit", data_tip=tip,
-        )  # fmt: skip
+        left, right = edges[i], edges[i + 1]
+        d = f"M{left:.1f},{plane.y.end:g}H{right:.1f}V{plane.y.start:g}H{left:.1f}Z"
+        marks.append(tag("path", d=d, data_tip=tip))
+    yield group(marks, "hits")
 
 
 def _cut_marks(curve: CurveReport, plane: Plane) -> Iterator[Markup]:
@@ -190,11 +191,11 @@ def _bar(
 
 def draw_laws(curve: CurveReport) -> Markup:
     """Draw all laws that could be fitted side by side, with the size means."""
-    fit, laws = curve.fit, curve.laws
+    fit, laws = curve.fit, curve.law_curves
     height = 300.0
     plane = Plane.spread(_WIDTH, height, size_limits([fit], BEYOND),
                          score_limits([fit], [curve.forecast]))  # fmt: skip
-    status = fit.laws.set_index("law")["status"]
+    status = curve.laws.set_index("law")["status"]
 
     def parts() -> Iterator[Markup]:
         yield _forecast_region(plane, float(fit.candidates.sample.x.max()))
@@ -209,8 +210,7 @@ def draw_laws(curve: CurveReport) -> Markup:
             yield line(x, plane.y(inside), class_, f"{name}: {status.get(name, '')}")
         sample = fit.candidates.sample
         used = sample.count[0] > 0
-        yield dots(plane.x(sample.x[0, used]), plane.y(sample.mean[0, used]), "means",
-                   [""] * int(used.sum()), 3.2)  # fmt: skip
+        yield specks(plane.x(sample.x[0, used]), plane.y(sample.mean[0, used]), "specks large")
 
     about = f"Laws side by side: {', '.join(f'{name} ({status.get(name)})' for name in laws)}."
     return picture(_WIDTH, height, about, parts())

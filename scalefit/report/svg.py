@@ -19,7 +19,9 @@ from .._format import size_text
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["Plane", "Scale", "area", "dots", "line", "picture", "tag", "text"]
+__all__ = [
+    "Plane", "Scale", "area", "dots", "group", "line", "picture", "specks", "tag", "text",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -149,28 +151,47 @@ def area(x: Floats, low: Floats, high: Floats, class_: str) -> Markup:
     seen = ~(np.isnan(low) | np.isnan(high))
     if not seen.any():
         return tag("path", class_=class_)
-    there, back = _path(x[seen], low[seen]), _path(x[seen][::-1], high[seen][::-1])
-    return tag("path", d=f"{there}L{back[1:]}Z", class_=class_)
+    x, low, high = x[seen], low[seen], high[seen]
+    around = _path(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]))
+    return tag("path", d=f"{around}Z", class_=class_)
+
+
+def group(parts: Iterable[Markup], class_: str) -> Markup:
+    """Return marks of one look."""
+    from markupsafe import Markup
+
+    return tag("g", Markup("").join(parts), class_=class_)
 
 
 def dots(x: Floats, y: Floats, class_: str, tips: Sequence[str], radius: float = 3) -> Markup:
     """Return a dot a point, with what it says when pointed at."""
-    from markupsafe import Markup
-
     marks = (
-        tag("circle", cx=f"{a:.1f}", cy=f"{b:.1f}", r=f"{radius:g}", data_tip=tip or None)
+        tag("circle", cx=f"{a:.1f}", cy=f"{b:.1f}", r=f"{radius:g}", data_tip=tip)
         for a, b, tip in zip(x.tolist(), y.tolist(), tips, strict=True)
         if a == a and b == b
     )
-    return tag("g", Markup("").join(marks), class_=class_)
+    return group(marks, class_)
+
+
+def specks(x: Floats, y: Floats, class_: str) -> Markup:
+    """Return points that say nothing, as one path whose round line ends are the dots."""
+    points = zip(x.tolist(), y.tolist(), strict=True)
+    d = "".join(f"M{a:.1f},{b:.1f}h0" for a, b in points if a == a and b == b)
+    return tag("path", d=d, class_=class_)
 
 
 def _path(x: Floats, y: Floats) -> str:
-    steps, pen = [], "M"
-    for a, b in zip(x.tolist(), y.tolist(), strict=True):
-        if b != b:
-            pen = "M"
+    """Return moves of a pen in tenths of a pixel, each from where it is: half as long as places."""
+    seen = ~(np.isnan(x) | np.isnan(y))
+    breaks = np.flatnonzero(~seen)
+    parts = []
+    for part in np.split(np.arange(x.size), breaks):
+        part = part[seen[part]]
+        if not part.size:
             continue
-        steps.append(f"{pen}{a:.1f},{b:.1f}")
-        pen = "L"
-    return "".join(steps)
+        tenths = np.rint(10 * np.stack([x[part], y[part]])).astype(int)
+        steps = np.diff(tenths, axis=1).T.tolist()
+        first = tenths[:, 0].tolist()
+        parts.append(f"M{first[0] / 10:g},{first[1] / 10:g}")
+        parts.extend(f"l{a / 10:g},{b / 10:g}" for a, b in steps)
+    return "".join(parts)

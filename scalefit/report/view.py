@@ -20,7 +20,7 @@ from .model import CurveReport, Report
 from .sheet import Sheet
 
 __all__ = [
-    "CurveView", "about", "counts", "curve_view", "dropped", "findings", "notes", "tested",
+    "CurveView", "about", "counts", "curve_view", "dropped", "findings", "key_text", "notes", "tested",
     "title", "verdicts",
 ]  # fmt: skip
 
@@ -110,7 +110,7 @@ def verdicts(report: Report) -> Sheet:
     rows, values = [], []
     names = list(report.table.by)
     for i, curve in enumerate(report.curves):
-        key = [_key(part) for part in curve.fit.table.keys[0]]
+        key = [key_text(part) for part in curve.fit.table.keys[0]]
         told, behind = _answers(curve)
         rows.append([str(i + 1), *key, *told.values()])
         values.append([i + 1.0, *(_number(p) for p in curve.fit.table.keys[0]), *behind])
@@ -164,7 +164,7 @@ def _answers(curve: CurveReport) -> tuple[dict[str, str], list[float | None]]:
     return told, [*behind, float("nan") if exponent is None else exponent.estimate, far, None]
 
 
-def _key(part: object) -> str:
+def key_text(part: object) -> str:
     """Return a part of a curve's key as short text."""
     if part is None:
         return "-"
@@ -209,8 +209,8 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
     if found is not None:
         yield "Gain from more data", _gains(curve)
     yield f"Parameters of {fit.law.name}", Sheet(parameters_text(fit.params))
-    laws = laws_text(fit.laws)
-    keys = {laws.columns.get_loc(c): fit.laws[c].tolist()
+    laws = laws_text(curve.laws)
+    keys = {laws.columns.get_loc(c): curve.laws[c].tolist()
             for c in ("n_params", "residual_sd", "lack_of_fit_p", "aicc", "weight")}  # fmt: skip
     yield "Laws tried (AICc weights are for display only)", Sheet(laws, keys)
     if found is not None:
