@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "band", "bar", "curve",
     "forecast_region", "gain_limits", "limit_scores", "limit_sizes", "mark_cut_band",
-    "panels_figure", "paper", "percent", "runs", "score_limits", "score_text", "screen", "size_axis",
-    "size_grid", "size_limits", "size_locator", "sizes_and_scores", "style", "title",
+    "panels_figure", "paper", "percent", "runs", "score_limits", "score_text", "screen",
+    "size_axis", "size_grid", "size_limits", "size_locator", "sizes_and_scores", "style", "title",
 ]  # fmt: skip
 
 Pair = tuple[float, float]

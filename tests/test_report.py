@@ -69,8 +69,8 @@ def test_the_page_answers_first_and_says_everything(one):
     assert page.startswith(markdown.MARKER)
     headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     assert headings == [
-        "Scaling of f1 with cells", "Answer", "Curves", "1. All rows", "Table", "Methods",
-        "Reproduce",
+        "Scaling of f1 with cells", "Answer", "Curves", "1. All rows", "Backtest", "Table",
+        "Methods", "Checklist", "Reproduce",
     ]  # fmt: skip
     fit = sf.fit(runs())
     for said in (

@@ -37,10 +37,10 @@ ROOMS = {
     ),
     "telling": (6, "words storage _drawing plots backtest_plot"),
     "face": (7, "fit"),
-    "report": (8, "report"),
     "studies": (8, "backtest holdout"),
-    "package": (9, ""),
-    "command line": (10, "cli _options _terminal __main__"),
+    "report": (9, "report"),
+    "package": (10, ""),
+    "command line": (11, "cli _options _terminal __main__"),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {

@@ -50,15 +50,24 @@ def _hypothesis(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:
     laws = {fit.law.name: fit for fit in fits}
     forms = "; ".join(f"{name}: {fit.formula}" for name, fit in laws.items())
     names = ", ".join(parameter.name for parameter in first.law.parameters)
-    yield "Which form is fitted, and which others were considered?", (
-        f"{forms}. Considered: {', '.join(e.law.name for e in first.candidates.estimates)}."
+    yield (
+        "Which form is fitted, and which others were considered?",
+        (f"{forms}. Considered: {', '.join(e.law.name for e in first.candidates.estimates)}."),
     )
-    yield "Which variables does it relate, in which units?", (
-        f"{first.table.score} as a function of {' and '.join(first.table.drivers)}, "
-        "in the units of the table"
+    yield (
+        "Which variables does it relate, in which units?",
+        (
+            f"{first.table.score} as a function of {' and '.join(first.table.drivers)}, "
+            "in the units of the table"
+        ),
     )
-    yield "Which parameters are estimated?", (
-        f"{names}; two of them linear, given the others" if len(first.table.drivers) == 1 else names
+    yield (
+        "Which parameters are estimated?",
+        (
+            f"{names}; two of them linear, given the others"
+            if len(first.table.drivers) == 1
+            else names
+        ),
     )
     yield "Why this form; what does it assume?", ""
 
@@ -70,9 +79,12 @@ def _training(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:
     low = min(float(sample.x[0][sample.count[0] > 0].min()) for sample in samples)
     high = max(float(sample.x.max()) for sample in samples)
     few = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    yield "How many models were trained, at which sizes?", (
-        f"{runs} rows in {len(fits)} curve{'' if len(fits) == 1 else 's'}; {few} sizes a curve, "
-        f"{size_text(low)} to {size_text(high)} {fits[0].driver}"
+    yield (
+        "How many models were trained, at which sizes?",
+        (
+            f"{runs} rows in {len(fits)} curve{'' if len(fits) == 1 else 's'}; {few} sizes each, "
+            f"{size_text(low)} to {size_text(high)} {fits[0].driver}"
+        ),
     )
     table = fits[0].table
     yield "How were runs repeated?", (
@@ -93,14 +105,20 @@ def _data(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:
         f"yes; the column {run} tells whose they are, and they are not taken for replicates"
         if run else "each row is taken for a run of its own"
     )  # fmt: skip
-    yield "Which metric, and which direction is better?", "; ".join(
-        f"{m.name}, {m.better} is better (by {m.origin})" for m in metrics
+    yield (
+        "Which metric, and which direction is better?",
+        "; ".join(f"{m.name}, {m.better} is better (by {m.origin})" for m in metrics),
     )
     yield "On which data was it evaluated?", ""
     kernels = [fit.candidates.sample.kernel for fit in fits]
     logs = any(kernel is not None and kernel.link == "log" for kernel in kernels)
-    yield "Was the metric transformed, smoothed or interpolated?", (
-        "residuals are taken on the log scale" if logs else "no: the law is fitted on its own scale"
+    yield (
+        "Was the metric transformed, smoothed or interpolated?",
+        (
+            "residuals are taken on the log scale"
+            if logs
+            else "no: the law is fitted on its own scale"
+        ),
     )
     yield "Were points left out?", (
         f"{len(table.dropped)} values of {table.n_given} rows were refused and are listed"
@@ -112,13 +130,19 @@ def _fit(fits: Sequence[Fit], tested: Backtest | str) -> Iterator[tuple[str, str
     first = fits[0]
     settings = first.settings
     yield "Which objective is minimised?", f"errors are {settings.noise.words}"
-    yield "Which algorithm, with which settings?", (
-        "variable projection: linear coefficients in closed form, shape parameters by scan and "
-        "Newton steps"
+    yield (
+        "Which algorithm, with which settings?",
+        (
+            "variable projection: linear coefficients in closed form, shape parameters by scan and "
+            "Newton steps"
+        ),
     )
-    yield "How is it started; was the minimum shown to be global?", (
-        "no starting values: the whole range of the shapes is scanned and every minimum polished; "
-        f"minima found: {', '.join(str(n) for n in _basins(fits))}"
+    yield (
+        "How is it started; was the minimum shown to be global?",
+        (
+            "no starting values: all shapes are scanned and every minimum is polished; "
+            f"minima found: {', '.join(str(n) for n in _basins(fits))}"
+        ),
     )
     method = settings.inference
     name = method.label if isinstance(method, Bootstrap) else str(method)
@@ -129,8 +153,9 @@ def _fit(fits: Sequence[Fit], tested: Backtest | str) -> Iterator[tuple[str, str
         f"lack of fit against replicates: p from {number(min(seen))} to {number(max(seen))}"
         if seen else "cannot be tested: one run a size"
     )  # fmt: skip
-    yield "Was extrapolation tested?", (
-        tested if isinstance(tested, str) else " ".join(tested.headline().split("\n"))
+    yield (
+        "Was extrapolation tested?",
+        (tested if isinstance(tested, str) else " ".join(tested.headline().split("\n"))),
     )
     yield "Can it be run again?", "yes: table hash, versions, seed and code are in this report"
 

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from .._drawing import score_limits, size_limits
 from .._format import plain, size_text
@@ -47,6 +48,8 @@ MARK = '<meta name="generator" content="scalefit report 1">'
 #: More curves than this are folded, so that a page stays easy to walk through.
 FOLDED = 6
 _CELL = 160
+#: What an address may hold as it is, in an attribute between double quotes.
+_UNQUOTED = " !$'()*+,-./:;=?@[]^_`{|}~"
 
 
 class Figure(NamedTuple):
@@ -171,12 +174,12 @@ def _figures(curve: CurveReport) -> Iterator[Figure]:
         pictures.draw_margins(curve),
         "The verdict that each margin would get; the dotted line is the margin in use.",
     )
-    status = curve.laws.set_index("law")["status"]
+    status = dict(zip(curve.laws["law"], curve.laws["status"], strict=True))
     classes = pictures.LAW_CLASSES
     yield Figure(
         pictures.draw_laws(curve),
         "The laws that could be fitted, side by side.",
-        tuple((classes[j % len(classes)], f"{name} ({status[name]})")
+        tuple((classes[j % len(classes)], f"{name} ({status[str(name)]})")
               for j, name in enumerate(curve.law_curves)),
     )  # fmt: skip
     yield Figure(
@@ -214,14 +217,14 @@ def _backtest_picture(found: Backtest | str) -> Markup | None:
     content = io.BytesIO()
     figure: Any = axes.get_figure(root=True)
     figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
-    return _address("image/png", content.getvalue())
+    return _address("image/png;base64", base64.b64encode(content.getvalue()).decode())
 
 
-def _address(kind: str, content: bytes) -> Markup:
+def _address(head: str, content: str) -> Markup:
     """Return an address that holds its own content, in signs that need no escaping."""
     from markupsafe import Markup
 
-    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+    return Markup(f"data:{head},{quote(content, safe=_UNQUOTED)}")
 
 
 def _sheet(sheet: Sheet) -> Mapping[str, Any]:
@@ -241,6 +244,6 @@ def _sheet(sheet: Sheet) -> Mapping[str, Any]:
 def _files(report: Report) -> Iterator[tuple[str, str, Markup]]:
     """Yield name, size in words and address of each table to be downloaded."""
     for name, rows in downloads(report):
-        content = csv_text(rows).encode("utf-8")
+        content = csv_text(rows)
         shape = f"{len(rows)} row{'' if len(rows) == 1 else 's'}, {size_text(len(content))}B"
         yield f"{name}.csv", shape, _address("text/csv;charset=utf-8", content)

@@ -55,7 +55,7 @@ def form(report: Report) -> dict[str, Any]:
             "rows_given": table.n_given,
             "rows_used": len(table.rows),
             "score": table.score,
-            "driver": report.driver,
+            "drivers": table.drivers,
             "by": table.by,
             "dropped": rows_form(table.dropped),
             "findings": rows_form(report.findings),
@@ -63,7 +63,9 @@ def form(report: Report) -> dict[str, Any]:
         "settings": asdict(settings),
         "counts": report.counts,
         "curves": [curve_form(curve) for curve in report.curves],
-        "backtest": report.tested if isinstance(report.tested, str) else backtest_form(report.tested),
+        "backtest": report.tested
+        if isinstance(report.tested, str)
+        else backtest_form(report.tested),
         "checklist": [item._asdict() for item in report.checklist],
         "methods": report.methods,
         "references": report.references,
@@ -114,8 +116,10 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def backtest_form(found: Backtest) -> dict[str, Any]:
-    """Return how forecasts of hidden sizes did."""
+def backtest_form(found: Backtest | str) -> dict[str, Any]:
+    """Return how forecasts of hidden sizes did, or why there are none."""
+    if isinstance(found, str):
+        return {"reason": found}
     return {
         "level": found.level, "holdout": found.holdout, "coverage": rows_form(found.coverage),
         "scores": rows_form(found.scores), "weights": found.weights.to_dict(),

@@ -128,8 +128,8 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
 
 def _curve(curve: CurveReport, figures: Sequence[tuple[str, str]]) -> dict[str, Any]:
     view = curve_view(curve)
-    return {"view": view, "figures": _pictures(figures),
-            "tables": [(title, pipe_table(sheet.texts)) for title, sheet in view.tables]}  # fmt: skip
+    tables = [(name, pipe_table(sheet.texts)) for name, sheet in view.tables]
+    return {"view": view, "figures": _pictures(figures), "tables": tables}
 
 
 def _pictures(figures: Sequence[tuple[str, str]]) -> list[Markdown]:

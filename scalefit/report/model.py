@@ -11,11 +11,13 @@ import pandas as pd
 from .._drawing import size_grid
 from ..backtest import Backtest, backtest
 from ..errors import FitError
+from ..estimands import Gain
 from ..findings import findings_frame
 from ..fit import Fit, FitSet
-from ..inference import Interval
+from ..inference import Interval, union
 from ..results import mean_curve
 from ..saturation import VERDICTS
+from ..selection import ask
 from ..storage import versions
 from ..table import Table
 from ..verdict import Saturation
@@ -162,8 +164,9 @@ def build(
     several = list(fits.values()) if isinstance(fits, FitSet) else [fits]
     table = fits.all_rows if isinstance(fits, FitSet) else fits.table
     curves = []
+    ladders = _ladders(fits) if len(table.drivers) == 1 else []
     for i, fit in enumerate(several):
-        curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
+        curves.append(_judged(fit, ladders[i]) if ladders else _described(fit))
         if progress is not None:
             progress("asking the curves", i + 1, len(several))
     verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
@@ -174,12 +177,12 @@ def build(
         tested = str(error)
     return Report(
         tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
-        findings_frame(table.findings), tested, checklist(several, tested), methods(several), REFERENCES,
-        code(fits, given, preparation), versions(),
+        findings_frame(table.findings), tested, checklist(several, tested), methods(several),
+        REFERENCES, code(fits, given, preparation), versions(),
     )  # fmt: skip
 
 
-def _judged(fit: Fit) -> CurveReport:
+def _judged(fit: Fit, gains: tuple[Rung, ...]) -> CurveReport:
     own = fit.diagnostics
     own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
     found = fit.saturation()
@@ -198,7 +201,7 @@ def _judged(fit: Fit) -> CurveReport:
     }
     return CurveReport(
         fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
-        tuple(_rungs(fit, found)), fit.laws, pd.DataFrame(curves, index=sizes),
+        gains, fit.laws, pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 
@@ -210,23 +213,28 @@ def _described(fit: Fit) -> CurveReport:
         "the parameters and their intervals are below."
     )
     return CurveReport(
-        fit.label, fit, None, said, None, findings_frame(fit.table.group_findings[0]), pd.DataFrame(), (),
-        fit.laws, pd.DataFrame(),
+        fit.label, fit, None, said, None, findings_frame(fit.table.group_findings[0]),
+        pd.DataFrame(), (), fit.laws, pd.DataFrame(),
     )  # fmt: skip
 
 
-def _rungs(fit: Fit, found: Saturation) -> list[Rung]:
-    top = float(fit.candidates.sample.x.max())
-    within = "profile" if fit.settings.inference == "union" else None
-    rungs = []
-    for factor in _LADDER:
-        if factor == found.factor:
-            given, whichever = found.gain, found.robust_gain
-        else:
-            given = fit.gain(factor, inference=within)
-            whichever = fit.gain(factor, inference="union")
-        rungs.append(Rung(factor, factor * top, given, whichever))
-    return rungs
+def _ladders(fits: Fit | FitSet) -> list[tuple[Rung, ...]]:
+    """Return the gains of each curve, all curves asked at once."""
+    fitted, settings = fits.candidates, fits.settings
+    level, within, span = settings.level, settings.within_law, fitted.spanning()
+    questions = [(Gain(factor), level) for factor in _LADDER]
+    given = ask(fitted, questions, within)
+    whichever = [
+        union(span.estimates, span.surviving, gain, level, within) for gain, level in questions
+    ]
+    tops = fitted.sample.x.max(axis=1)
+    return [
+        tuple(
+            Rung(factor, factor * float(top), one[i], any_law[i])
+            for factor, one, any_law in zip(_LADDER, given, whichever, strict=True)
+        )
+        for i, top in enumerate(tops)
+    ]
 
 
 def _exponent(fit: Fit) -> Interval | None:

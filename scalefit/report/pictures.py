@@ -30,16 +30,14 @@ Pair = tuple[float, float]
 
 #: Colour and dash of the laws that are drawn side by side, in the order of the report.
 LAW_CLASSES = ("l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7")
-_WIDTH = 640.0
+_WIDTH, _HALF = 640.0, 480.0
 
 
 def draw_curve(curve: CurveReport) -> Markup:
     """Draw runs, size means, the fitted curve with both bands, and the forecast set off."""
     fit, seen = curve.fit, curve.forecast
     height = 360.0
-    plane = Plane.spread(
-        _WIDTH, height, size_limits([fit], BEYOND), score_limits([fit], [seen])
-    )
+    plane = Plane.spread(_WIDTH, height, size_limits([fit], BEYOND), score_limits([fit], [seen]))
     about = (
         f"{_name(fit.table.score)} against {_name(fit.driver)}: runs, their means, the fitted "
         f"{fit.law.name} curve with {seen.attrs['label']} bands for the mean and for one new run, "
@@ -85,10 +83,10 @@ def _columns(curve: CurveReport, plane: Plane, x: Floats) -> Iterator[Markup]:
     """Yield an unseen column a size: pointed at, it says what the curve is there."""
     edges = np.concatenate([[x[0]], (x[1:] + x[:-1]) / 2, [x[-1]]])
     marks = []
-    for i, row in enumerate(curve.forecast.itertuples(index=False)):
-        mean = interval_text(row.estimate, row.lower, row.upper)
-        run = interval_text(row.estimate, row.run_lower, row.run_upper)
-        tip = f"{size_text(row.size)}: mean {mean}; one run {run}"
+    for i, (size, value, *ends) in enumerate(curve.forecast.to_numpy(dtype=float).tolist()):
+        mean = interval_text(value, *ends[:2])
+        run = interval_text(value, *ends[2:]).removeprefix(f"{mean.split(' [')[0]} ")
+        tip = f"{size_text(size)}: mean {mean}, one run {run}"
         left, right = edges[i], edges[i + 1]
         d = f"M{left:.1f},{plane.y.end:g}H{right:.1f}V{plane.y.start:g}H{left:.1f}Z"
         marks.append(tag("path", d=d, data_tip=tip))
@@ -146,7 +144,7 @@ def draw_gains(curve: CurveReport) -> Markup:
     each = [interval for rung in rungs for interval in (rung.given, rung.whichever)]
     height = 60.0 + 52 * len(rungs)
     plane = Plane.spread(
-        _WIDTH, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=92, right=178
+        _HALF, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=78, right=152
     )
 
     def parts() -> Iterator[Markup]:
@@ -170,7 +168,7 @@ def draw_gains(curve: CurveReport) -> Markup:
     about = f"Gain in {_name(fit.table.score)} from more data, margin {number(found.margin)}: " + (
         "; ".join(f"{rung.factor:g} times {rung.given}" for rung in rungs)
     )
-    return picture(_WIDTH, height, about, parts())
+    return picture(_HALF, height, about, parts())
 
 
 def _bar(
@@ -192,8 +190,8 @@ def _bar(
 def draw_laws(curve: CurveReport) -> Markup:
     """Draw all laws that could be fitted side by side, with the size means."""
     fit, laws = curve.fit, curve.law_curves
-    height = 300.0
-    plane = Plane.spread(_WIDTH, height, size_limits([fit], BEYOND),
+    height = 260.0
+    plane = Plane.spread(_HALF, height, size_limits([fit], BEYOND),
                          score_limits([fit], [curve.forecast]))  # fmt: skip
     status = curve.laws.set_index("law")["status"]
 
@@ -213,7 +211,7 @@ def draw_laws(curve: CurveReport) -> Markup:
         yield specks(plane.x(sample.x[0, used]), plane.y(sample.mean[0, used]), "specks large")
 
     about = f"Laws side by side: {', '.join(f'{name} ({status.get(name)})' for name in laws)}."
-    return picture(_WIDTH, height, about, parts())
+    return picture(_HALF, height, about, parts())
 
 
 def draw_residuals(curve: CurveReport) -> Markup:
@@ -222,23 +220,22 @@ def draw_residuals(curve: CurveReport) -> Markup:
     sizes, scores = sizes_and_scores(fit)
     _, standard = residuals(fit.estimate, sizes, scores)
     reach = max(2.6, 1.15 * float(np.nanmax(np.abs(standard))))
-    height = 220.0
-    plane = Plane.spread(_WIDTH, height, size_limits([fit]), (-reach, reach))
+    height = 210.0
+    plane = Plane.spread(_HALF, height, size_limits([fit]), (-reach, reach))
 
     def parts() -> Iterator[Markup]:
         top, bottom = (float(v) for v in plane.y([2.0, -2.0]))
         yield tag("rect", x=plane.x.start, width=plane.x.end - plane.x.start, y=f"{top:.1f}",
                   height=f"{bottom - top:.1f}", class_="ahead-region")  # fmt: skip
         yield from plane.axes(_name(fit.driver), "standardised residual")
-        tips = [f"{size_text(x)}: {r:.2f}" for x, r in zip(sizes, standard, strict=True)]
-        yield dots(plane.x(sizes), plane.y(standard), "runs", tips)
+        yield specks(plane.x(sizes), plane.y(standard), "specks middling")
 
     outside = int(np.sum(np.abs(standard) > 2))
     about = (
         f"Standardised residuals from {fit.law.name} by size: {outside} of {len(sizes)} lie beyond "
         "2 in size."
     )
-    return picture(_WIDTH, height, about, parts())
+    return picture(_HALF, height, about, parts())
 
 
 def draw_margins(curve: CurveReport) -> Markup:
@@ -248,7 +245,7 @@ def draw_margins(curve: CurveReport) -> Markup:
     edges = [e for e in (*rows["above"], *rows["below"]) if np.isfinite(e)]
     right = 1.4 * max(*edges, found.margin)
     height = 60.0 + 26 * len(rows)
-    plane = Plane.spread(_WIDTH, height, (0.0, right), (0.0, 1.0), log=False, left=112)
+    plane = Plane.spread(_HALF, height, (0.0, right), (0.0, 1.0), log=False, left=104)
 
     def parts() -> Iterator[Markup]:
         yield from plane.axes(f"margin: smallest gain of interest in {_name(fit.table.score)}", "",
@@ -266,7 +263,7 @@ def draw_margins(curve: CurveReport) -> Markup:
 
     said = [f"{verdict_text(r['verdict'])} from {number(r['above'])} to {number(r['below'])}"
             for r in rows.to_dict("records")]  # fmt: skip
-    return picture(_WIDTH, height, f"Verdict against the margin: {'; '.join(said)}.", parts())
+    return picture(_HALF, height, f"Verdict against the margin: {'; '.join(said)}.", parts())
 
 
 def draw_agreement(curve: CurveReport) -> Markup:

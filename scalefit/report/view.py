@@ -20,8 +20,8 @@ from .model import CurveReport, Report
 from .sheet import Sheet
 
 __all__ = [
-    "CurveView", "about", "counts", "curve_view", "dropped", "findings", "key_text", "notes", "tested",
-    "title", "verdicts",
+    "CurveView", "about", "counts", "curve_view", "dropped", "findings", "key_text", "notes",
+    "tested", "title", "verdicts",
 ]  # fmt: skip
 
 #: Longer labels are shortened on a page; JSON and the CSV files have them in full.
@@ -137,7 +137,7 @@ def _answers(curve: CurveReport) -> tuple[dict[str, str], list[float | None]]:
     params = curve.fit.params
     asymptote, far = "none", float("nan")
     if "asymptote" in params.index:
-        row = params.loc["asymptote"]
+        row = params.loc["asymptote"].to_dict()
         far = float(row["estimate"])
         asymptote = interval_text(far, float(row["lower"]), float(row["upper"]))
     told = {
@@ -196,9 +196,12 @@ def curve_view(curve: CurveReport) -> CurveView:
 def _facts(curve: CurveReport) -> Iterator[tuple[str, str]]:
     fit, sample = curve.fit, curve.fit.candidates.sample
     sizes = sample.x[0][sample.count[0] > 0]
-    yield "Data", (
-        f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
-        f"{size_text(float(sizes.min()))} to {size_text(float(sizes.max()))} {fit.driver}"
+    yield (
+        "Data",
+        (
+            f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
+            f"{size_text(float(sizes.min()))} to {size_text(float(sizes.max()))} {fit.driver}"
+        ),
     )
     yield "Law", f"{fit.law.name}: {fit.formula}"
     yield "Curve", fit.curve
@@ -210,8 +213,11 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
         yield "Gain from more data", _gains(curve)
     yield f"Parameters of {fit.law.name}", Sheet(parameters_text(fit.params))
     laws = laws_text(curve.laws)
-    keys = {laws.columns.get_loc(c): curve.laws[c].tolist()
-            for c in ("n_params", "residual_sd", "lack_of_fit_p", "aicc", "weight")}  # fmt: skip
+    keys = {
+        j: curve.laws[name].tolist()
+        for j, name in enumerate(laws.columns)
+        if name not in ("law", "status", "chosen")
+    }
     yield "Laws tried (AICc weights are for display only)", Sheet(laws, keys)
     if found is not None:
         tests = found.tests[["test", "null", "alternative", "says"]].rename(
