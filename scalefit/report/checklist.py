@@ -14,8 +14,9 @@ from .._format import number, size_text
 from ..backtest import Backtest
 from ..fit import Fit
 from ..inference import Bootstrap
+from ..table import Table
 
-__all__ = ["Item", "checklist"]
+__all__ = ["Item", "checklist", "ranges"]
 
 
 class Item(NamedTuple):
@@ -76,14 +77,12 @@ def _training(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:
     samples = [fit.candidates.sample for fit in fits]
     runs = sum(int(sample.n[0]) for sample in samples)
     sizes = sorted({int(sample.n_sizes[0]) for sample in samples})
-    low = min(float(sample.x[0][sample.count[0] > 0].min()) for sample in samples)
-    high = max(float(sample.x.max()) for sample in samples)
     few = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     yield (
         "How many models were trained, at which sizes?",
         (
             f"{runs} rows in {len(fits)} curve{'' if len(fits) == 1 else 's'}; {few} sizes each, "
-            f"{size_text(low)} to {size_text(high)} {fits[0].driver}"
+            f"{ranges(*(fit.table for fit in fits))}"
         ),
     )
     table = fits[0].table
@@ -95,6 +94,16 @@ def _training(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:
     yield "How are parameters, data and compute counted (embeddings, padding, epochs)?", ""
     yield "Were hyper-parameters (optimiser, learning rate, schedule) tuned at each size?", ""
     yield "Is the training code open?", ""
+
+
+def ranges(*tables: Table) -> str:
+    """Return the least and the greatest size of each driver, in words."""
+    parts = []
+    for driver in tables[0].drivers:
+        low = min(float(table.rows[driver].min()) for table in tables)
+        high = max(float(table.rows[driver].max()) for table in tables)
+        parts.append(f"{size_text(low)} to {size_text(high)} {driver}")
+    return " and ".join(parts)
 
 
 def _data(fits: Sequence[Fit]) -> Iterator[tuple[str, str]]:

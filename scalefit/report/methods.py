@@ -14,7 +14,7 @@ from ..saturation import MIN_DECADES, MIN_DF, ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
 
-__all__ = ["REFERENCES", "code", "methods"]
+__all__ = ["cited", "code", "methods"]
 
 #: Cited in :func:`methods` by their place in this list.
 REFERENCES = (
@@ -44,6 +44,11 @@ def methods(fits: Sequence[Fit]) -> tuple[str, ...]:
     """Return paragraphs for the methods section of a paper, with every setting that was used."""
     judged = [_verdicts(fits)] if len(fits[0].table.drivers) == 1 else []
     return _fitting(fits), _uncertainty(fits[0]), *judged, _software(fits)
+
+
+def cited(fits: Sequence[Fit]) -> tuple[str, ...]:
+    """Return the references of the methods; only verdicts cite the last."""
+    return REFERENCES if len(fits[0].table.drivers) == 1 else REFERENCES[:-1]
 
 
 def _fitting(fits: Sequence[Fit]) -> str:

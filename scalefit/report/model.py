@@ -23,7 +23,7 @@ from ..table import Table
 from ..verdict import Saturation
 from ..words import answer
 from .checklist import Item, checklist
-from .methods import REFERENCES, code, methods
+from .methods import cited, code, methods
 
 __all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build"]
 
@@ -178,7 +178,7 @@ def build(
     return Report(
         tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
         findings_frame(table.findings), tested, checklist(several, tested), methods(several),
-        REFERENCES, code(fits, given, preparation), versions(),
+        cited(several), code(fits, given, preparation), versions(),
     )  # fmt: skip
 
 

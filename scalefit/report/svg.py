@@ -56,12 +56,12 @@ class Scale:
 
     def __call__(self, values: ArrayLike) -> Floats:
         """Return pixels."""
-        v = np.asarray(values, dtype=float)
+        v = np.clip(np.asarray(values, dtype=float), self.low, self.high)
         if self.log:
             share = np.log(v / self.low) / np.log(self.high / self.low)
         else:
             share = (v - self.low) / (self.high - self.low)
-        pixels: Floats = self.start + (self.end - self.start) * np.clip(share, 0.0, 1.0)
+        pixels: Floats = self.start + (self.end - self.start) * share
         return pixels
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:

@@ -16,6 +16,7 @@ from .._format import interval_text, number, plain, size_text
 from ..backtest import Backtest
 from ..verdict import Saturation, interval_sizes
 from ..words import laws_text, parameters_text, verdict_text
+from .checklist import ranges
 from .model import CurveReport, Report
 from .sheet import Sheet
 
