@@ -35,16 +35,17 @@ ROOMS = {
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement",
     ),
-    "telling": (6, "words storage _drawing plots backtest_plot"),
+    "telling": (6, "words storage _drawing plots evidence_plots backtest_plot"),
     "face": (7, "fit"),
     "studies": (8, "backtest holdout"),
     "report": (9, "report"),
     "package": (10, ""),
-    "command line": (11, "cli _options _terminal __main__"),
+    "command line": (11, "cli _options _config _terminal __main__"),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
     ("_drawing", "fit"),
+    ("evidence_plots", "fit"),
     ("plots", "fit"),
     ("backtest_plot", "backtest"),
     ("words", "fit"),

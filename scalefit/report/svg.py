@@ -133,6 +133,7 @@ def picture(width: float, height: float, about: str, parts: Iterable[Markup]) ->
     return tag(
         "svg", Markup("").join(parts), xmlns="http://www.w3.org/2000/svg", role="img",
         viewBox=f"0 0 {width:g} {height:g}", aria_label=about,
+        class_="wide" if width > 600 else None,
     )  # fmt: skip
 
 

@@ -196,14 +196,8 @@ def curve_view(curve: CurveReport) -> CurveView:
 
 def _facts(curve: CurveReport) -> Iterator[tuple[str, str]]:
     fit, sample = curve.fit, curve.fit.candidates.sample
-    sizes = sample.x[0][sample.count[0] > 0]
-    yield (
-        "Data",
-        (
-            f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
-            f"{size_text(float(sizes.min()))} to {size_text(float(sizes.max()))} {fit.driver}"
-        ),
-    )
+    sizes = f"{int(sample.n_sizes[0])} sizes, {ranges(fit.table)}"
+    yield "Data", f"{int(sample.n[0])} runs at {sizes}"
     yield "Law", f"{fit.law.name}: {fit.formula}"
     yield "Curve", fit.curve
 
