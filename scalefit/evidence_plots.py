@@ -132,8 +132,7 @@ def plot_profile(
     ]  # fmt: skip
     with draw.style():
         ax = draw.screen((6.4, 3.6)) if ax is None else ax
-        low, high = draw.gain_limits([*given, *union], given[0].estimate)
-        ax.set_xlim(low, high)
+        ax.set_xlim(*_limits(given, heights, fit.settings.level))
         ax.set_ylim(0.0, 100.0)
         for intervals, colour, marker, name in (
             (union, draw.ORANGE, "s", "whichever law is true"),
@@ -149,11 +148,24 @@ def plot_profile(
         ax.set_xlabel(asked.label, parse_math=False)
         ax.set_ylabel("level of the interval, %")
         at = fit.ask(asked, inference=within)
-        draw.title(
-            ax, fit.label, f"{asked.label}: {interval_text(at.estimate, at.lower, at.upper)}"
-        )
+        said = interval_text(at.estimate, at.lower, at.upper)
+        draw.title(ax, fit.label, f"{asked.label}: {said}")
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), ncols=3)
     return ax
+
+
+def _limits(
+    given: Sequence[Interval], levels: Sequence[float], level: float
+) -> tuple[float, float]:
+    """Return limits that hold the intervals up to the level in use, and a little more."""
+    usual = [i for i, height in zip(given, levels, strict=True) if height <= level] or given[:1]
+    ends = np.array([end for i in usual for end in (i.lower, i.estimate, i.upper)])
+    ends = ends[np.isfinite(ends)]
+    if not ends.size:
+        return 0.0, 1.0
+    low, high = float(ends.min()), float(ends.max())
+    room = 0.12 * (high - low) or 0.5 * abs(high) or 1.0
+    return low - room, high + room
 
 
 def _shape(
