@@ -173,7 +173,8 @@ def score_limits(curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> Pair:
     lower = min(float(mean["lower"].min()) for mean in means)
     upper = max(float(mean["upper"].max()) for mean in means)
     low, high = max(low - 0.5 * span, min(low, lower)), min(high + 0.5 * span, max(high, upper))
-    pad = 0.06 * (high - low)
+    # Runs that never differ, with bands of no width, still need room around them.
+    pad = 0.06 * (high - low) or 0.5 * span
     return low - pad, high + pad
 
 

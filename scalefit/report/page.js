@@ -28,16 +28,22 @@ for (const table of document.querySelectorAll("table.sortable")) {
     sortBy(table, cell.cellIndex, cell.getAttribute("aria-sort") === "ascending");
   });
 }
-// The filter keeps the rows, and the small pictures, that have every word.
+// The filter keeps the rows, and the small pictures, that have every word; a number has to be there
+// as it is, since nearly every row has a 1 somewhere in its digits. The row's own number is left out.
+function has(text, word) {
+  if (!/^[\d.]+$/.test(word)) return text.includes(word);
+  return text.split(/[^\d.]+/).includes(word);
+}
 for (const field of document.querySelectorAll("input[data-filter]")) {
   const rows = Array.from(document.querySelectorAll(`${field.dataset.filter} tbody tr`));
-  const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const wordsOf = (row) => Array.from(row.cells, (cell) => cell.textContent).slice(1).join(" ");
+  const texts = new Map(rows.map((row) => [row, wordsOf(row).toLowerCase()]));
   const count = document.querySelector(`output[data-count="${field.dataset.filter}"]`);
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      row.hidden = !words.every((word) => texts.get(row).includes(word));
+      row.hidden = !words.every((word) => has(texts.get(row), word));
       shown += row.hidden ? 0 : 1;
       const small = document.querySelector(`.gallery a[data-of="${row.cells[0].textContent}"]`);
       if (small) small.hidden = row.hidden;

@@ -15,7 +15,7 @@ from ..results import residuals
 from ..verdict import Saturation
 from ..words import verdict_text
 from .model import BEYOND, CurveReport
-from .svg import Plane, Scale, area, dots, group, line, picture, specks, tag, text
+from .svg import Plane, area, dots, group, line, picture, specks, tag, text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -255,15 +255,23 @@ def draw_margins(curve: CurveReport) -> Markup:
             left, end = (float(v) for v in plane.x([row["above"], row["below"]]))
             yield text(plane.x.start - 8, y + 14, verdict_text(row["verdict"]), "tick end")
             yield tag("rect", x=f"{left:.1f}", y=y, width=f"{end - left:.1f}", height=18,
-                      class_=f"verdict {row['verdict']}", data_tip=f"margins from "
-                      f"{number(row['above'])} to {number(row['below'])}")  # fmt: skip
+                      class_=f"verdict {row['verdict']}",
+                      data_tip=f"margins {_between(row['above'], row['below'])}")  # fmt: skip
         at = float(plane.x(found.margin))
         yield tag("line", x1=f"{at:.1f}", x2=f"{at:.1f}", y1=plane.y.end, y2=plane.y.start,
                   class_="margin", data_tip=f"margin {number(found.margin)}")  # fmt: skip
 
-    said = [f"{verdict_text(r['verdict'])} from {number(r['above'])} to {number(r['below'])}"
-            for r in rows.to_dict("records")]  # fmt: skip
+    said = [
+        f"{verdict_text(row['verdict'])} for margins {_between(row['above'], row['below'])}"
+        for row in rows.to_dict("records")
+    ]
     return picture(_HALF, height, f"Verdict against the margin: {'; '.join(said)}.", parts())
+
+
+def _between(above: float, below: float) -> str:
+    if np.isinf(below):
+        return f"above {number(above)}"
+    return f"from {number(above)} to {number(below)}"
 
 
 def draw_agreement(curve: CurveReport) -> Markup:
@@ -276,11 +284,7 @@ def draw_agreement(curve: CurveReport) -> Markup:
     span = float(np.ptp(both)) or 1.0
     limits = float(both.min()) - 0.04 * span, float(both.max()) + 0.04 * span
     height = 420.0
-    log = limits[0] > 0 and limits[1] / limits[0] > 3
     plane = Plane.spread(_WIDTH, height, limits, limits, log=False)
-    if log:
-        plane = Plane(Scale(*limits, plane.x.start, plane.x.end, True),
-                      Scale(*limits, plane.y.start, plane.y.end, True), _WIDTH, height)  # fmt: skip
     score = _name(fit.table.score)
 
     def parts() -> Iterator[Markup]:
