@@ -93,7 +93,8 @@ def fit_command(as_json: bool, **asked: Any) -> None:
         from .report.model import build
 
         with progress_bar() as progress:
-            click.echo(text(form(build(fits, asked, preparation, progress))))
+            untested = "not asked for; see scalefit backtest and scalefit report"
+            click.echo(text(form(build(fits, asked, preparation, untested, progress))))
     elif _several(fits):
         _print_set(fits)
     else:

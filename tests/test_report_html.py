@@ -73,7 +73,7 @@ def hostile():
     column = "la<script>bel"
     table = several(HOSTILE, column).rename(columns={"f1": "<b>score</b>"})
     fits = sf.fit(table, score="<b>score</b>", by=column, better="higher", bounds=(0, 1))
-    return html.html_page(model.build(fits, {}, []))
+    return html.html_page(model.build(fits, {}, [], sf.backtest(fits)))
 
 
 def test_the_page_needs_nothing_else(page):
@@ -226,7 +226,7 @@ def test_two_drivers_have_parameters_and_no_verdict(tmp_path):
 def test_a_table_that_cannot_answer_has_a_page(tmp_path):
     page = sf.report(runs(sizes=(1e4, 3e4)), tmp_path / "r.html").read_text(encoding="utf-8")
     assert '<li class="refuse">' in page
-    assert "No size could be hidden" in page
+    assert "No size was hidden" in page
 
 
 def test_open_ends_and_flat_curves_are_drawn_without_a_warning(tmp_path):

@@ -15,7 +15,7 @@ from .files import check_target, pictures_folder, put
 from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
-from .model import Progress, Report, build
+from .model import Progress, Report, build, hide_and_forecast
 
 __all__ = ["report", "write_report"]
 
@@ -98,7 +98,8 @@ def write_report(
     The targets must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
     options of the fit, of which those are used that the fit does not remember.
     """
-    content = build(fits, given, preparation, progress)
+    tested = hide_and_forecast(fits, progress)
+    content = build(fits, given, preparation, tested, progress)
     web = [target for target in targets if target.suffix.lower() in (".html", ".htm", ".pdf")]
     html = html_page(content, progress) if web else ""
     for target in targets:

@@ -173,8 +173,8 @@ class _Code(str):
 def _noise_options(noise: Noise) -> dict[str, Any]:
     """Return an error model by name, or as a call where a name would not say all."""
     if noise.name in NOISES:
-        named = restored(noise.name, variance=noise.variance)
-        if named == noise:
+        asked = {} if noise.variance == "auto" else {"variance": noise.variance}
+        if restored(noise.name, **asked) == noise:
             return {"noise": noise.name, "variance": noise.variance}
     return {"noise": _Code(repr(noise))}
 

@@ -25,7 +25,7 @@ from ..words import answer
 from .checklist import Item, checklist
 from .methods import cited, code, methods
 
-__all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build"]
+__all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build", "hide_and_forecast"]
 
 #: Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -145,6 +145,7 @@ def build(
     fits: Fit | FitSet,
     given: Mapping[str, Any],
     preparation: Sequence[str],
+    tested: Backtest | str,
     progress: Progress | None = None,
 ) -> Report:
     """Gather a report.
@@ -157,6 +158,8 @@ def build(
         Options that the results do not remember, such as bounds.
     preparation : sequence of str
         Lines of Python that make ``table``.
+    tested : Backtest or str
+        How forecasts of hidden sizes did, or why there are none; see :func:`hide_and_forecast`.
     progress : callable, optional
         Told after each curve.
     """
@@ -171,15 +174,19 @@ def build(
             progress("asking the curves", i + 1, len(several))
     verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
     told = [v for v in VERDICTS if v in verdicts or (v == "inconclusive" and verdicts)]
-    try:
-        tested: Backtest | str = backtest(fits, progress=progress)
-    except FitError as error:
-        tested = str(error)
     return Report(
         tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
         findings_frame(table.findings), tested, checklist(several, tested), methods(several),
         cited(several), code(fits, given, preparation), versions(),
     )  # fmt: skip
+
+
+def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> Backtest | str:
+    """Return how forecasts of hidden sizes did, or why none can be hidden."""
+    try:
+        return backtest(fits, progress=progress)
+    except FitError as error:
+        return str(error)
 
 
 def _judged(fit: Fit, gains: tuple[Rung, ...]) -> CurveReport:

@@ -32,7 +32,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 // as it is, since nearly every row has a 1 somewhere in its digits. The row's own number is left out.
 function has(text, word) {
   if (!/^[\d.]+$/.test(word)) return text.includes(word);
-  return text.split(/[^\d.]+/).includes(word);
+  return text.split(/\s+/).includes(word);
 }
 for (const field of document.querySelectorAll("input[data-filter]")) {
   const rows = Array.from(document.querySelectorAll(`${field.dataset.filter} tbody tr`));

@@ -258,7 +258,7 @@ def dropped(report: Report) -> tuple[Sheet, int]:
 def tested(found: Backtest | str) -> tuple[Sequence[str], Sheet | None]:
     """Return how forecasts of hidden sizes did: sentences, and a table if there were any."""
     if isinstance(found, str):
-        return [f"No size could be hidden: {found}."], None
+        return [f"No size was hidden: {found}."], None
     skipped = len(found.skipped)
     lines = [*found.headline().split("\n"), f"{found.weights_text().capitalize()}."]
     if skipped:
