@@ -240,7 +240,6 @@ def test_noises_and_inferences_are_those_of_the_package(run):
     assert set(option.type.choices) == {*INFERENCES, "union"}
     content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)
     assert "noise='student'" in content["code"]
-    assert "residual bootstrap" in run("fit", "scores.csv", "--inference", "bootstrap").stdout
 
 
 def test_two_drivers_are_fitted_printed_and_reported(run, folder):

@@ -6,10 +6,10 @@ import io
 import warnings
 from typing import TYPE_CHECKING, cast
 
-from ..backtest import Backtest
 from ..plots import paper, plot_fit, plot_fits, plot_gain
 from ..words import verdict_text
 from .model import Progress, Report
+from .view import sections
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "draw_all"]
 
-#: File name and description of each figure of a curve (-1: of all, -2: of the backtest), and
+#: File name and description of each figure of a curve (-1: of all, -2: of the sections), and
 #: the files.
 Drawn = tuple[dict[int, list[tuple[str, str]]], dict[str, bytes]]
 
@@ -37,9 +37,10 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
         places.setdefault(curve, []).append((name, about))
 
     fits = [curve.fit for curve in report.curves]
-    if isinstance(report.tested, Backtest):
-        about = "Signed error of each forecast of a hidden size, over its distance"
-        keep(-2, "figure_backtest.png", report.tested.plot(ax=paper(7.0, 4.0)), about)
+    for section in sections(report):
+        if section.draw is not None:
+            drawn = section.draw(ax=paper(7.0, 4.0))
+            keep(-2, f"figure_{section.name}.png", drawn, section.about)
     if together and report.judged:
         starts = range(0, len(fits), _PANELS)
         for i, start in enumerate(starts):

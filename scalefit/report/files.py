@@ -23,7 +23,7 @@ _OURS = re.compile(
     rf'\{{\s*"schema": "{re.escape(SCHEMA)}")',
     re.DOTALL,
 )
-_PICTURE = re.compile(r"figure_(\d+(_\w+)?|backtest)\.png")
+_PICTURE = re.compile(r"figure_\w+\.png")
 
 
 def check_target(target: Path, force: bool = False) -> None:

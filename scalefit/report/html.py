@@ -18,7 +18,6 @@ from urllib.parse import quote
 
 from .._drawing import score_limits, size_limits
 from .._format import plain, size_text
-from ..backtest import Backtest
 from ..plots import paper
 from . import pictures
 from .checklist import Item
@@ -26,6 +25,7 @@ from .downloads import csv_text, downloads
 from .model import BEYOND, CurveReport, Progress, Report
 from .sheet import Sheet
 from .view import (
+    Section,
     about,
     counts,
     curve_view,
@@ -33,7 +33,7 @@ from .view import (
     findings,
     key_text,
     notes,
-    tested,
+    sections,
     title,
     verdicts,
 )
@@ -96,7 +96,6 @@ def html_page(report: Report, progress: Progress | None = None) -> str:
         if progress is not None:
             progress("drawing", i + 1, len(report.curves))
     left_out, n_more = dropped(report)
-    sentences, forecasts = tested(report.tested)
     return environment.get_template("page.html.jinja").render(
         mark=Markup(MARK),
         policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
@@ -113,9 +112,7 @@ def html_page(report: Report, progress: Progress | None = None) -> str:
         curves=curves,
         folded=len(curves) > FOLDED,
         thumbnails=_thumbnails(report) if report.judged and len(curves) > 1 else [],
-        tested=sentences,
-        forecasts=None if forecasts is None else _sheet(forecasts),
-        forecast_picture=_backtest_picture(report.tested),
+        sections=[_section(section) for section in sections(report)],
         findings=findings(report.findings),
         dropped=_sheet(left_out) if len(report.table.dropped) else None,
         n_more_dropped=n_more,
@@ -209,13 +206,20 @@ def _short_label(curve: CurveReport) -> str:
     return plain(", ".join(values), 80)
 
 
-def _backtest_picture(found: Backtest | str) -> Markup | None:
-    """Return the plot of a backtest as an address that holds the picture itself."""
-    if isinstance(found, str):
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "name": section.name, "title": section.title, "said": section.said,
+        "about": section.about, "picture": _picture(section),
+        "sheet": None if section.sheet is None else _sheet(section.sheet),
+    }  # fmt: skip
+
+
+def _picture(section: Section) -> Markup | None:
+    """Return the picture of a section as an address that holds it."""
+    if section.draw is None:
         return None
-    axes = found.plot(ax=paper(7.0, 4.0))
+    figure: Any = section.draw(ax=paper(7.0, 4.0)).get_figure(root=True)
     content = io.BytesIO()
-    figure: Any = axes.get_figure(root=True)
     figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
     return _address("image/png;base64", base64.b64encode(content.getvalue()).decode())
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .._format import plain
 from .model import CurveReport, Report
-from .view import about, counts, curve_view, dropped, findings, notes, tested, title, verdicts
+from .view import about, counts, curve_view, dropped, findings, notes, sections, title, verdicts
 
 __all__ = ["MANY", "MARKER", "Markdown", "code_block", "escape", "page", "pipe_table"]
 
@@ -87,7 +87,7 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
         What to say.
     figures : mapping
         From the number of a curve to addresses and descriptions of its figures; those of all
-        curves are under -1, those of the backtest under -2.
+        curves are under -1, those of the sections under -2.
     """
     import jinja2
 
@@ -101,7 +101,6 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
         finalize=escape,
     )
     left_out, n_more = dropped(report)
-    sentences, forecasts = tested(report.tested)
     return environment.get_template("report.md.jinja").render(
         marker=Markdown(MARKER),
         title=title(report),
@@ -114,9 +113,11 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
         notes=notes(report) if report.judged else [],
         curves=[_curve(curve, figures.get(i, ())) for i, curve in enumerate(report.curves)],
         figures=_pictures(figures.get(-1, ())),
-        tested=sentences,
-        forecasts=None if forecasts is None else pipe_table(forecasts.texts),
-        forecast_figures=_pictures(figures.get(-2, ())),
+        sections=[
+            (part, None if part.sheet is None else pipe_table(part.sheet.texts),
+             _pictures([each for each in figures.get(-2, ()) if each[1] == part.about]))
+            for part in sections(report)
+        ],
         table_findings=findings(report.findings),
         dropped=pipe_table(left_out.texts),
         n_more_dropped=n_more,

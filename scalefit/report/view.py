@@ -5,9 +5,9 @@ Markdown and HTML are given the same; each escapes what it prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,12 @@ from .checklist import ranges
 from .model import CurveReport, Report
 from .sheet import Sheet
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = [
-    "CurveView", "about", "counts", "curve_view", "dropped", "findings", "key_text", "notes",
-    "tested", "title", "verdicts",
+    "CurveView", "Section", "about", "counts", "curve_view", "dropped", "findings", "key_text",
+    "notes", "sections", "title", "verdicts",
 ]  # fmt: skip
 
 #: Longer labels are shortened on a page; JSON and the CSV files have them in full.
@@ -60,6 +63,34 @@ class CurveView:
     points: tuple[tuple[str, str], ...]
     tables: tuple[tuple[str, Sheet], ...]
     findings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page that is about several curves together.
+
+    Parameters
+    ----------
+    name : str
+        Short, fit for addresses and names of files.
+    title : str
+        Its heading.
+    said : tuple of str
+        Sentences.
+    sheet : Sheet, optional
+        Its table.
+    draw : callable, optional
+        Draws its picture on ``ax=``.
+    about : str
+        What the picture shows.
+    """
+
+    name: str
+    title: str
+    said: tuple[str, ...]
+    sheet: Sheet | None = None
+    draw: Callable[..., Axes] | None = None
+    about: str = ""
 
 
 def title(report: Report) -> str:
@@ -255,17 +286,30 @@ def dropped(report: Report) -> tuple[Sheet, int]:
     return Sheet(shown), max(0, len(rows) - _DROPPED_SHOWN)
 
 
-def tested(found: Backtest | str) -> tuple[Sequence[str], Sheet | None]:
-    """Return how forecasts of hidden sizes did: sentences, and a table if there were any."""
+def sections(report: Report) -> list[Section]:
+    """Return what was learned beyond the single curves; a study given to the report is one more."""
+    return [_tested(report.tested)]
+
+
+def _tested(found: Backtest | str) -> Section:
+    lead = (
+        "The largest sizes are hidden, everything is fitted again, and the hidden runs are "
+        "forecast."
+    )
     if isinstance(found, str):
-        return [f"No size was hidden: {found}."], None
-    skipped = len(found.skipped)
-    lines = [*found.headline().split("\n"), f"{found.weights_text().capitalize()}."]
-    if skipped:
-        lines.append(f"{skipped} curves could not be cut: {found.skipped['reason'].iloc[0]}.")
+        return Section("backtest", "Backtest", (lead, f"No size was hidden: {found}."))
+    weights = found.weights_text()
+    said = [lead, *found.headline().split("\n"), f"{weights[:1].upper()}{weights[1:]}."]
+    if len(found.skipped):
+        reason = found.skipped["reason"].iloc[0]
+        said.append(f"{len(found.skipped)} curves could not be cut: {reason}.")
     texts = found.coverage_text().reset_index(drop=True)
     keys = {j: [_first_number(text) for text in texts.iloc[:, j]] for j in range(2, texts.shape[1])}
-    return lines, Sheet(texts, keys)
+    return Section(
+        "backtest", "Backtest", tuple(said), Sheet(texts, keys), found.plot,
+        "Signed error of each forecast of a hidden size, in per cent of the score, over the "
+        "distance it was forecast from",
+    )  # fmt: skip
 
 
 def _first_number(text: str) -> float:
