@@ -86,6 +86,8 @@ _FIT_OPTIONS = (
         "--cells", "--drivers", "drivers", multiple=True, callback=_names, metavar="COLUMNS",
         help="The column of sizes; two, separated by a comma, for a law of both.",
     ),
+    click.option("--params", metavar="COLUMN",
+                 help="The column of model sizes; with --cells, for a law of both."),
     click.option(
         "--by", multiple=True, callback=_names, metavar="COLUMNS",
         help="One curve for each combination of values; repeat, or separate by commas.",

@@ -277,7 +277,8 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     data, preparation = _read(table, filters)
     asked["rng"] = asked.pop("seed")
     asked["by"] = asked["by"] or None
-    asked["drivers"] = asked["drivers"] or None
+    params = asked.pop("params")
+    asked["drivers"] = [*([params] if params else []), *asked["drivers"]] or None
     asked["law"] = asked["law"] or "auto"
     fits = fit(data, **asked)
     dropped = len((fits.all_rows if _several(fits) else fits.table).dropped)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -251,7 +254,9 @@ def test_two_drivers_are_fitted_printed_and_reported(run, folder):
     pd.DataFrame({"params": params, "tokens": tokens, "loss": loss, "set": "a"}).to_csv(
         folder / "two.csv", index=False
     )
-    assert "alpha" in run("fit", "two.csv", "--drivers", "params,tokens").stdout
+    said = run("fit", "two.csv", "--drivers", "params,tokens").stdout
+    assert "alpha" in said
+    assert run("fit", "two.csv", "--cells", "tokens", "--params", "params").stdout == said
     assert "set=a" in run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
     content = json.loads(run("fit", "two.csv", "--drivers", "params,tokens", "--json").stdout)
     assert "verdict" not in content["curves"][0]
@@ -272,6 +277,26 @@ def test_options_come_from_a_file_and_the_command_line_goes_before(run, folder):
     content = json.loads(run("saturation", "--config", "options.toml").stdout)
     assert content["curves"][0]["margin"] == 0.5
     assert run("report", "--config", "options.toml").stdout == "c.json\n"
+
+
+def test_no_file_is_unpickled_or_evaluated(folder):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(folder / "exploded"), "w"))
+
+    for name in ("bomb.json", "bomb.csv", "bomb.pkl"):
+        (folder / name).write_bytes(pickle.dumps(Bomb()))
+        for reader in (sf.load, sf.read_table, sf.fit):
+            with pytest.raises(sf.ScalefitError):
+                reader(folder / name)
+    assert not (folder / "exploded").exists()
+    for path in Path(sf.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = {getattr(node, "module", None), *(alias.name for alias in node.names)}
+                assert not names & {"pickle", "marshal", "shelve", "dill"}, path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec", "compile"), path
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ import pytest
 import scalefit as sf
 from scalefit.report import browser, downloads, html, model
 
+from .test_report import runs, several
+
 HOSTILE = [
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onmouseover='alert(1)",
     "</style><script>x</script>", "</svg></table></details>", "{{ 7*7 }}{% raw %}",
@@ -26,17 +28,6 @@ HOSTILE = [
 ]  # fmt: skip
 #: Elements that HTML closes by itself.
 VOID = {"meta", "input", "img", "br"}
-
-
-def runs(seed=0, sd=0.005, sizes=(1e4, 1e5, 1e6, 1e7, 1e8), n_seeds=3, slope=3.0):
-    x = np.repeat(np.array(sizes), n_seeds)
-    score = 0.9 - slope * x**-0.35 + np.random.default_rng(seed).normal(0, sd, x.size)
-    return pd.DataFrame({"cells": x, "seed": list(range(n_seeds)) * len(sizes), "f1": score})
-
-
-def several(labels, column="label"):
-    parts = [runs(seed=i).assign(**{column: label}) for i, label in enumerate(labels)]
-    return pd.concat(parts, ignore_index=True)
 
 
 class Reader(HTMLParser):

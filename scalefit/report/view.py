@@ -281,9 +281,10 @@ def _finding_text(row: Mapping[Any, str]) -> str:
 
 def dropped(report: Report) -> tuple[Sheet, int]:
     """Return the values that were left out, and how many more there are."""
-    rows = report.table.dropped
-    shown = rows.head(_DROPPED_SHOWN).map(lambda value: plain(value, LABEL))
-    return Sheet(shown), max(0, len(rows) - _DROPPED_SHOWN)
+    rows = report.table.dropped.head(_DROPPED_SHOWN)
+    numbers = {0: [float(row) for row in rows["row"]]}
+    more = len(report.table.dropped) - len(rows)
+    return Sheet(rows.map(lambda value: plain(value, LABEL)), numbers), more
 
 
 def sections(report: Report) -> list[Section]:
