@@ -218,6 +218,20 @@ def test_forecasts_of_hidden_sizes_are_part_of_the_report(one, tmp_path):
         assert rung["whichever_law"]["lower"] == pytest.approx(whichever.lower, rel=1e-9)
 
 
+def test_gains_name_the_law_of_their_own_curve():
+    jump = runs(sizes=np.geomspace(1e4, 1e8, 7))
+    jump["f1"] = np.where(jump["cells"] > 1e6, 0.9, 0.5) + jump["f1"] / 50
+    table = pd.concat([runs(sizes=np.geomspace(1e4, 1e8, 7)).assign(k="a"), jump.assign(k="b")])
+    fits = sf.fit(table, by="k")
+    assert len({fit.law.name for fit in fits.values()}) == 2
+    content = model.build(fits, {}, [], "untested")
+    for curve in content.curves:
+        for rung in curve.gains:
+            alone = curve.fit.gain(rung.factor)
+            assert rung.given.estimate == pytest.approx(alone.estimate, rel=1e-9, abs=1e-12)
+            assert rung.given.method.endswith(f"given {curve.fit.law.name}")
+
+
 def test_dropped_values_are_listed(tmp_path, sketched):
     table = runs().assign(f1=lambda rows: rows["f1"].where(rows.index != 3))
     page = sf.report(table, tmp_path / "r.md", on_bad="drop").read_text(encoding="utf-8")

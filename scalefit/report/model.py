@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -208,7 +208,7 @@ def _judged(fit: Fit, gains: tuple[Rung, ...]) -> CurveReport:
     }
     return CurveReport(
         fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
-        gains, fit.laws, pd.DataFrame(curves, index=sizes),
+        tuple(_given(rung, found) for rung in gains), fit.laws, pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 
@@ -242,6 +242,11 @@ def _ladders(fits: Fit | FitSet) -> list[tuple[Rung, ...]]:
         )
         for i, top in enumerate(tops)
     ]
+
+
+def _given(rung: Rung, found: Saturation) -> Rung:
+    """Return a rung that names the law of its own curve, not those of all that were asked."""
+    return rung._replace(given=replace(rung.given, method=found.gain.method))
 
 
 def _exponent(fit: Fit) -> Interval | None:

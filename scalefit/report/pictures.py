@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .._drawing import gain_limits, score_limits, score_text, size_limits, sizes_and_scores
+from .._drawing import (
+    gain_limits,
+    score_limits,
+    score_text,
+    size_grid,
+    size_limits,
+    sizes_and_scores,
+)
 from .._format import interval_text, number, plain, size_text
 from ..fit import Fit
-from ..results import residuals
+from ..results import mean_curve, residuals
 from ..verdict import Saturation
 from ..words import verdict_text
 from .model import BEYOND, CurveReport
@@ -31,6 +38,8 @@ Pair = tuple[float, float]
 #: Colour and dash of the laws that are drawn side by side, in the order of the report.
 LAW_CLASSES = ("l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7")
 _WIDTH, _HALF = 640.0, 480.0
+#: Sizes at which the curve itself is drawn, which costs less than its bands.
+_FINE = 97
 
 
 def draw_curve(curve: CurveReport) -> Markup:
@@ -56,10 +65,11 @@ def _curve_parts(curve: CurveReport, plane: Plane) -> Iterator[Markup]:
     ends = {name: plane.y(seen[name]) for name in seen.columns if name != "size"}
     yield area(x, ends["run_lower"], ends["run_upper"], "run-band")
     yield area(x, ends["lower"], ends["upper"], "band")
-    inside = seen["size"].to_numpy() <= top * (1 + 1e-9)
-    ahead = seen["size"].to_numpy() >= top * (1 - 1e-9)
-    yield line(x[inside], ends["estimate"][inside], "curve")
-    yield line(x[ahead], ends["estimate"][ahead], "curve ahead")
+    sizes = size_grid(fit, BEYOND, _FINE)
+    metric = fit.table.metrics[0]
+    mean = np.clip(mean_curve(fit.estimate, sizes), metric.lower, metric.upper)
+    for part, class_ in ((sizes <= top, "curve"), (sizes >= top, "curve ahead")):
+        yield line(plane.x(sizes[part]), plane.y(mean[part]), class_)
     yield from _cut_marks(curve, plane)
     yield from _columns(curve, plane, x)
     yield from _runs(fit, plane)
@@ -144,7 +154,7 @@ def draw_gains(curve: CurveReport) -> Markup:
     each = [interval for rung in rungs for interval in (rung.given, rung.whichever)]
     height = 60.0 + 52 * len(rungs)
     plane = Plane.spread(
-        _HALF, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=78, right=152
+        _HALF, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=70, right=182
     )
 
     def parts() -> Iterator[Markup]:
@@ -197,7 +207,7 @@ def draw_laws(curve: CurveReport) -> Markup:
 
     def parts() -> Iterator[Markup]:
         yield _forecast_region(plane, float(fit.candidates.sample.x.max()))
-        yield from plane.axes(_name(fit.driver), plain(score_text(fit), 60))
+        yield from plane.axes(_name(fit.driver), plain(fit.table.score, 36))
         x = plane.x(laws.index.to_numpy(dtype=float))
         low, high = plane.y.low, plane.y.high
         for i, name in enumerate(laws):
