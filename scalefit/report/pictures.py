@@ -154,7 +154,7 @@ def draw_gains(curve: CurveReport) -> Markup:
     each = [interval for rung in rungs for interval in (rung.given, rung.whichever)]
     height = 60.0 + 52 * len(rungs)
     plane = Plane.spread(
-        _HALF, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=70, right=182
+        _HALF, height, gain_limits(each, found.margin), (0.0, 1.0), log=False, left=70, right=196
     )
 
     def parts() -> Iterator[Markup]:
