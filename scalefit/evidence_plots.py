@@ -52,9 +52,10 @@ def plot_laws(fit: Fit, ax: Axes | None = None, *, beyond: float = 10.0) -> Axes
     >>> import scalefit as sf
     >>> from scalefit.plots import paper
     >>> fit = sf.fit({"cells": [1e4, 1e5, 1e6, 1e7] * 2, "seed": [0] * 4 + [1] * 4,
-    ...               "f1": [.60, .75, .81, .84, .61, .74, .80, .83]}, law=["hill", "constant"])
+    ...               "f1": [.60, .75, .81, .84, .61, .74, .80, .83]},
+    ...              law=["saturating_power", "constant"])
     >>> [line.get_label() for line in plot_laws(fit, paper()).lines][-3:]
-    ['hill', 'constant (rejected)', 'size means']
+    ['saturating_power', 'constant (rejected)', 'size means']
     """
     sizes = draw.size_grid(fit, beyond, 121)
     rows = fit.laws.sort_values("chosen", ascending=False, kind="stable").to_dict("records")
