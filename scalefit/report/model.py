@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,13 +11,11 @@ import pandas as pd
 from .._drawing import size_grid
 from ..backtest import Backtest, backtest
 from ..errors import FitError
-from ..estimands import Gain
 from ..findings import findings_frame
 from ..fit import Fit, FitSet
-from ..inference import Interval, union
+from ..inference import Interval
 from ..results import mean_curve
 from ..saturation import VERDICTS
-from ..selection import ask
 from ..storage import versions
 from ..table import Table
 from ..verdict import Saturation
@@ -167,9 +165,8 @@ def build(
     several = list(fits.values()) if isinstance(fits, FitSet) else [fits]
     table = fits.all_rows if isinstance(fits, FitSet) else fits.table
     curves = []
-    ladders = _ladders(fits) if len(table.drivers) == 1 else []
     for i, fit in enumerate(several):
-        curves.append(_judged(fit, ladders[i]) if ladders else _described(fit))
+        curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
         if progress is not None:
             progress("asking the curves", i + 1, len(several))
     verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
@@ -189,7 +186,7 @@ def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> B
         return str(error)
 
 
-def _judged(fit: Fit, gains: tuple[Rung, ...]) -> CurveReport:
+def _judged(fit: Fit) -> CurveReport:
     own = fit.diagnostics
     own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
     found = fit.saturation()
@@ -208,7 +205,7 @@ def _judged(fit: Fit, gains: tuple[Rung, ...]) -> CurveReport:
     }
     return CurveReport(
         fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
-        tuple(_given(rung, found) for rung in gains), fit.laws, pd.DataFrame(curves, index=sizes),
+        tuple(_rungs(fit, found)), fit.laws, pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 
@@ -225,28 +222,16 @@ def _described(fit: Fit) -> CurveReport:
     )  # fmt: skip
 
 
-def _ladders(fits: Fit | FitSet) -> list[tuple[Rung, ...]]:
-    """Return the gains of each curve, all curves asked at once."""
-    fitted, settings = fits.candidates, fits.settings
-    level, within, span = settings.level, settings.within_law, fitted.spanning()
-    questions = [(Gain(factor), level) for factor in _LADDER]
-    given = ask(fitted, questions, within)
-    whichever = [
-        union(span.estimates, span.surviving, gain, level, within) for gain, level in questions
-    ]
-    tops = fitted.sample.x.max(axis=1)
-    return [
-        tuple(
-            Rung(factor, factor * float(top), one[i], any_law[i])
-            for factor, one, any_law in zip(_LADDER, given, whichever, strict=True)
-        )
-        for i, top in enumerate(tops)
-    ]
-
-
-def _given(rung: Rung, found: Saturation) -> Rung:
-    """Return a rung that names the law of its own curve, not those of all that were asked."""
-    return rung._replace(given=replace(rung.given, method=found.gain.method))
+def _rungs(fit: Fit, found: Saturation) -> Iterator[Rung]:
+    top = float(fit.candidates.sample.x.max())
+    within = "profile" if fit.settings.inference == "union" else None
+    for factor in _LADDER:
+        if factor == found.factor:
+            given, whichever = found.gain, found.robust_gain
+        else:
+            given = fit.gain(factor, inference=within)
+            whichever = fit.gain(factor, inference="union")
+        yield Rung(factor, factor * top, given, whichever)
 
 
 def _exponent(fit: Fit) -> Interval | None:

@@ -68,7 +68,9 @@ def _curve_parts(curve: CurveReport, plane: Plane) -> Iterator[Markup]:
     sizes = size_grid(fit, BEYOND, _FINE)
     metric = fit.table.metrics[0]
     mean = np.clip(mean_curve(fit.estimate, sizes), metric.lower, metric.upper)
-    for part, class_ in ((sizes <= top, "curve"), (sizes >= top, "curve ahead")):
+    # Where a prediction is withheld there is no curve either.
+    told = sizes <= seen["size"][seen["estimate"].notna()].max()
+    for part, class_ in ((told & (sizes <= top), "curve"), (told & (sizes >= top), "curve ahead")):
         yield line(plane.x(sizes[part]), plane.y(mean[part]), class_)
     yield from _cut_marks(curve, plane)
     yield from _columns(curve, plane, x)
