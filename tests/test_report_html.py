@@ -251,7 +251,7 @@ def test_a_pdf_without_a_browser_is_refused_before_fitting(tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_two_hundred_curves_stay_small(tmp_path):
-    """6,400 rows: 9.2 MB, and 44 s of one core where it was measured."""
+    """6,400 rows: 9.2 MB, and 50 s of one core where it was measured."""
     parts = []
     rng = np.random.default_rng(0)
     for i in range(200):
