@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
     from numpy.typing import NDArray
 
     from .fit import Fit
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
 __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "band", "bar", "curve",
     "forecast_region", "gain_limits", "limit_scores", "limit_sizes", "mark_cut_band",
-    "panels_figure", "paper", "percent", "runs", "score_text", "screen", "size_axis", "size_grid",
-    "sizes_and_scores", "style", "title",
+    "panels_figure", "paper", "percent", "runs", "score_limits", "score_text", "screen",
+    "size_axis", "size_grid", "size_limits", "size_locator", "sizes_and_scores", "style", "title",
 ]  # fmt: skip
 
 Pair = tuple[float, float]
 
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, VERMILLION, GREY, BLACK = "#E69F00", "#D55E00", "#777777", "#000000"
+#: Decades below which a log axis is labelled like a linear one.
+_NARROW = 0.8
 _STYLE: dict[str, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -157,7 +160,11 @@ def runs(ax: Axes, fit: Fit, small: bool = False) -> None:
 
 
 def limit_scores(ax: Axes, curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> None:
-    """Limit the axes to the runs and the curve, and to as much of the bands as lies near them."""
+    ax.set_ylim(*score_limits(curves, means))
+
+
+def score_limits(curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> Pair:
+    """Return limits that hold the runs and the curve, and as much of the bands as lies near."""
     y = np.concatenate([sizes_and_scores(fit)[1] for fit in curves])
     span = float(np.ptp(y)) or 0.05 * float(np.abs(y).max()) or 1.0
     near = float(y.min()) - 1.5 * span, float(y.max()) + 1.5 * span
@@ -166,17 +173,22 @@ def limit_scores(ax: Axes, curves: Sequence[Fit], means: Sequence[pd.DataFrame])
     lower = min(float(mean["lower"].min()) for mean in means)
     upper = max(float(mean["upper"].max()) for mean in means)
     low, high = max(low - 0.5 * span, min(low, lower)), min(high + 0.5 * span, max(high, upper))
-    pad = 0.06 * (high - low)
-    ax.set_ylim(low - pad, high + pad)
+    # Runs that never differ, with bands of no width, still need room around them.
+    pad = 0.06 * (high - low) or 0.5 * span
+    return low - pad, high + pad
 
 
 def limit_sizes(ax: Axes, curves: Sequence[Fit], beyond: float = 1.0) -> None:
-    """Set a log axis from the smallest size to ``beyond`` times the largest."""
+    ax.set_xscale("log")
+    ax.set_xlim(*size_limits(curves, beyond))
+
+
+def size_limits(curves: Sequence[Fit], beyond: float = 1.0) -> Pair:
+    """Return limits of a log axis from the smallest size to ``beyond`` times the largest."""
     x = np.concatenate([sizes_and_scores(fit)[0] for fit in curves])
     low, high = float(x.min()), beyond * float(x.max())
     room = max((high / low) ** 0.03, 1.02)
-    ax.set_xscale("log")
-    ax.set_xlim(low / room, high * room)
+    return low / room, high * room
 
 
 def mark_cut_band(ax: Axes, sizes: NDArray[np.float64], mean: pd.DataFrame, colour: str) -> None:
@@ -202,19 +214,25 @@ def title(ax: Axes, label: str, says: str) -> None:
 
 def size_axis(ax: Axes, small: bool = False) -> None:
     """Label a log axis of sizes in plain words, with fewer marks on a small one."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
     low, high = ax.get_xlim()
-    decades = np.log10(high / low)
-    if decades < 0.8:
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
-    else:
-        steps = (1.0,) if small or decades > 2.5 else (1.0, 2.0, 5.0)
-        ax.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    ax.xaxis.set_major_locator(size_locator(low, high, small))
     ax.xaxis.set_major_formatter(FuncFormatter(_tick))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    if small or decades < 0.8:  # where they would be dust, and take most of the drawing time
+    if small or np.log10(high / low) < _NARROW:  # dust, that would take most of the drawing time
         ax.xaxis.set_minor_locator(NullLocator())
+
+
+def size_locator(low: float, high: float, small: bool = False) -> Locator:
+    """Return what chooses the sizes that are named on a log axis."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    decades = np.log10(high / low)
+    if decades < _NARROW:
+        return MaxNLocator(nbins=5)
+    steps = (1.0,) if small or decades > 2.5 else (1.0, 2.0, 5.0)
+    return LogLocator(subs=steps, numticks=12)
 
 
 def _tick(value: float, _: int | None = None) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from ._config import read_config
 
 __all__ = ["fit_options", "fits_a_table"]
 
@@ -54,13 +58,42 @@ def _filters(
     return [(pair[0], pair[1]) for pair in pairs]
 
 
+def _tables(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete the names of bundled tables, and leave files to the shell."""
+    from . import datasets
+
+    names = [f"dataset:{name}" for name in datasets.list()["name"]]
+    found = [CompletionItem(name) for name in names if name.startswith(typed)]
+    return [*found, CompletionItem(typed, type="file")]
+
+
+def _laws(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Complete the last of the names that are separated by commas."""
+    from .laws import laws
+
+    before, comma, last = typed.rpartition(",")
+    return [f"{before}{comma}{name}" for name in laws().index if name.startswith(last)]
+
+
+#: As in :data:`scalefit.noise.NOISES`, which takes long to import; a test compares them.
+_NOISES = (
+    "gaussian", "student", "lognormal", "huber", "hoffmann", "lad", "known_error", "binomial",
+    "autoregressive",
+)  # fmt: skip
 _FIT_OPTIONS = (
-    click.argument("table"),
+    click.argument("table", shell_complete=_tables),
+    click.option(
+        "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        callback=read_config, is_eager=True, expose_value=False, metavar="FILE.toml",
+        help="Options in a TOML file, by their long names; those given here go before.",
+    ),
     click.option("--score", metavar="COLUMN", help="The column to fit."),
     click.option(
         "--cells", "--drivers", "drivers", multiple=True, callback=_names, metavar="COLUMNS",
         help="The column of sizes; two, separated by a comma, for a law of both.",
     ),
+    click.option("--params", metavar="COLUMN",
+                 help="The column of model sizes; with --cells, for a law of both."),
     click.option(
         "--by", multiple=True, callback=_names, metavar="COLUMNS",
         help="One curve for each combination of values; repeat, or separate by commas.",
@@ -70,7 +103,7 @@ _FIT_OPTIONS = (
         help="Keep only the rows with this value; repeat to narrow.",
     ),
     click.option(
-        "--law", multiple=True, callback=_names, metavar="LAWS",
+        "--law", multiple=True, callback=_names, metavar="LAWS", shell_complete=_laws,
         help="Laws to compare (see: scalefit laws).  [default: all]",
     ),
     click.option("--better", type=click.Choice(["higher", "lower"]),
@@ -84,9 +117,11 @@ _FIT_OPTIONS = (
     click.option("--items", metavar="COLUMN", help="Number of test items behind each score."),
     click.option("--run", metavar="COLUMN",
                  help="The run of each row, where rows are checkpoints of runs."),
+    click.option("--noise", type=click.Choice(_NOISES), metavar="NOISE",
+                 help="Error model: " + ", ".join(_NOISES) + ".  [default: from the table]"),
     click.option("--variance", type=click.Choice(["auto", "constant", "power"]), default="auto",
                  show_default=True, help="How the noise depends on size."),
-    click.option("--inference", type=click.Choice(["profile", "wald", "union"]),
+    click.option("--inference", type=click.Choice(["profile", "wald", "bootstrap", "union"]),
                  default="profile", show_default=True, help="How intervals are made."),
     click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
                  default=0.95, show_default=True, help="Coverage of intervals."),

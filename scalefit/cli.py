@@ -49,7 +49,7 @@ def _examples(*lines: str) -> str:
     epilog=_examples(
         "scalefit fit scores.csv",
         "scalefit saturation scores.csv --by model,task --margin 0.02",
-        "scalefit report scores.csv --by model,task -o report.md",
+        "scalefit report scores.csv --by model,task -o report.html",
     ),
 )
 @click.version_option(__version__, prog_name="scalefit")
@@ -94,7 +94,8 @@ def fit_command(as_json: bool, **asked: Any) -> None:
         from .report.model import build
 
         with progress_bar() as progress:
-            click.echo(text(form(build(fits, asked, preparation, progress))))
+            untested = "not asked for; see scalefit backtest and scalefit report"
+            click.echo(text(form(build(fits, asked, preparation, untested, progress))))
     elif _several(fits):
         _print_set(fits)
     else:
@@ -187,10 +188,10 @@ cli.command("compare", epilog=_examples(*EXAMPLES))(
 
 
 @cli.command("report", epilog=_examples(
-    "scalefit report scores.csv -o report.md",
-    "scalefit report scores.csv --by model -o report.json",
+    "scalefit report scores.csv -o report.html",
+    "scalefit report scores.csv --by model,task -o report.html --pdf",
     "scalefit report dataset:denadel_2026 --by model,dataset --on-bad drop \\",
-    "  --filter downsampling=random --filter model=SCimilarity -o report.md",
+    "  --filter downsampling=random --filter model=SCimilarity -o report.html",
 ))  # fmt: skip
 @fits_a_table
 @click.option(
@@ -198,21 +199,25 @@ cli.command("compare", epilog=_examples(*EXAMPLES))(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="report.md (figures go to report_files/ beside it) or report.json.",
+    help="report.html, report.md (figures go to report_files/ beside it), report.json or "
+    "report.pdf.",
 )
+@click.option("--pdf", is_flag=True, help="Print a PDF beside it as well (needs Chromium).")
 @click.option("--force", is_flag=True, help="Replace a file that is not a report.")
 @_debuggable
-def report_command(output: Path, force: bool, **asked: Any) -> None:
+def report_command(output: Path, pdf: bool, force: bool, **asked: Any) -> None:
     """Fit TABLE and write a report: answers, figures, tests, methods to paste."""
     from .report import write_report
     from .report.files import check_target
 
+    targets = list(dict.fromkeys([output, output.with_suffix(".pdf")] if pdf else [output]))
     with _writing():
-        check_target(output, force)
+        for target in targets:
+            check_target(target, force)
     fits, preparation = _fitted(asked)
     with _writing(), progress_bar() as progress:
-        written = write_report(fits, output, asked, preparation, progress)
-    click.echo(written)
+        write_report(fits, targets, asked, preparation, progress)
+    click.echo("\n".join(map(str, targets)))
     _end(fits)
 
 
@@ -279,7 +284,8 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     asked["rng"] = asked.pop("seed")
     asked["force"] = asked.pop("show_refused")
     asked["by"] = asked["by"] or None
-    asked["drivers"] = asked["drivers"] or None
+    params = asked.pop("params")
+    asked["drivers"] = [*([params] if params else []), *asked["drivers"]] or None
     asked["law"] = asked["law"] or "auto"
     fits = fit(data, **asked)
     dropped = len((fits.all_rows if _several(fits) else fits.table).dropped)
@@ -347,13 +353,17 @@ def _several(fits: Any) -> bool:
 def _print_fit(fit: Fit) -> None:
     from . import words
 
-    print_lines(f"{words.answer(fit)}\n")
+    judged = len(fit.table.drivers) == 1
+    if judged:
+        print_lines(f"{words.answer(fit)}\n")
+    elif fit.label:
+        print_lines(f"{fit.label}\n")
     print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
     print_lines("")
     print_table(words.parameters_text(fit.params), ["std_error"])
     print_lines("\nlaws tried (AICc weights are for display only)")
     print_table(words.laws_text(fit.laws), ["residual_sd", "weight", "n_params"])
-    cautions = words.cautions(fit)
+    cautions = words.cautions(fit) if judged else []
     if cautions:
         print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
 
@@ -361,6 +371,11 @@ def _print_fit(fit: Fit) -> None:
 def _print_set(fits: FitSet) -> None:
     from . import words
 
+    if len(fits.all_rows.drivers) > 1:
+        for fit in fits.values():
+            _print_fit(fit)
+            print_lines("")
+        return
     rows = fits.table()
     print_table(
         words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
@@ -406,7 +421,9 @@ def _print_json(rows: pd.DataFrame) -> None:
 
 def _end(fits: Any) -> None:
     """Exit with 1 if every verdict is refused, whatever the runs had shown."""
-    every = fits.values() if _several(fits) else [fits]
+    every = list(fits.values()) if _several(fits) else [fits]
+    if len(every[0].table.drivers) > 1:
+        return  # of which there are no verdicts
     if all((fit.diagnostics["severity"] == "refuse").any() for fit in every):
         first = next(iter(every)).saturation().reason
         _stop(f"The data cannot answer: {first}", NO_ANSWER)

@@ -15,6 +15,7 @@ import numpy as np
 from . import _drawing as draw
 from ._format import interval_text, number, plain, size_text
 from .errors import FitError
+from .evidence_plots import plot_laws, plot_profile
 from .results import residuals
 from .words import verdict_text
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from .fit import Fit
 
-__all__ = ["paper", "plot_fit", "plot_fits", "plot_gain", "plot_margins", "plot_residuals"]
+__all__ = [
+    "paper", "plot_fit", "plot_fits", "plot_gain", "plot_laws", "plot_margins", "plot_profile",
+    "plot_residuals",
+]  # fmt: skip
 
 paper = draw.paper
 Verdict = tuple[str, str]

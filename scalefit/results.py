@@ -20,6 +20,7 @@ from .metrics import Metric
 __all__ = [
     "curve_text",
     "gate_text",
+    "mean_curve",
     "parameter_table",
     "prediction_table",
     "residuals",
@@ -251,10 +252,8 @@ def _own_scale(estimate: Estimate, x: Floats) -> Floats:
     return own
 
 
-def residuals(
-    estimate: Estimate, x: Floats, y: Floats, other: Sequence[Floats] = ()
-) -> tuple[Floats, Floats]:
-    """Return fitted value and standardised residual of each run of a single curve.
+def mean_curve(estimate: Estimate, x: Floats, other: Sequence[Floats] = ()) -> Floats:
+    """Return the mean of a single curve's law at sizes ``x``, without intervals.
 
     ``other`` are the values of further drivers.
     """
@@ -264,8 +263,15 @@ def residuals(
     if other:
         rest = zip(other, frame.other, strict=True)
         z = np.stack([z, *(np.log(values / own.x0) for values, own in rest)], axis=-1)
-    fitted = many.evaluate(many.law.value_terms(z, many.shapes(), frame))
-    sd = run_sd(many, x)
+    return many.evaluate(many.law.value_terms(z, many.shapes(), frame))
+
+
+def residuals(
+    estimate: Estimate, x: Floats, y: Floats, other: Sequence[Floats] = ()
+) -> tuple[Floats, Floats]:
+    """Return fitted value and standardised residual of each run of a single curve."""
+    fitted = mean_curve(estimate, x, other)
+    sd = run_sd(estimate.take(np.zeros(x.size, dtype=np.intp)), x)
     kernel = estimate.sample.kernel
     if kernel is not None:
         sd = kernel.deviation(fitted, sd)

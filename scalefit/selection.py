@@ -181,7 +181,8 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     excess = np.maximum(null.total_ss - residual, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(excess / (residual / df))
-    root = sign * np.where(excess > 0, root, 0.0)
+    # A flat curve that is fitted without residuals would be 0 times infinity.
+    root = np.where(sign == 0, 0.0, np.where(excess > 0, root, 0.0)) * sign
     return root, stdtr(df, -root)
 
 

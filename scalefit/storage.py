@@ -159,12 +159,12 @@ def _fit_of(content: dict[str, Any]) -> Fit:
     return Fit(table, found, Settings(noise=noise, **settings))
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole or not at all."""
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file whole or not at all; text as UTF-8."""
     target = Path(path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         part.replace(target)
     except OSError as error:
         raise FitError(f"{target}: cannot be written ({error.strerror})") from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from click.testing import CliRunner
 import scalefit as sf
 from scalefit import _terminal
 from scalefit.cli import cli
+from scalefit.report import browser, files
 
 
 def runs(sizes=(1e4, 1e5, 1e6, 1e7, 1e8), **columns):
@@ -184,7 +188,7 @@ def test_a_report_is_written_and_its_place_printed(run, folder):
     page = (folder / "out.md").read_text(encoding="utf-8")
     assert "table = sf.datasets.load('denadel_2026')" in page
     assert str(folder) not in page
-    assert len(list((folder / "out_files").iterdir())) == 2
+    assert len(list((folder / "out_files").iterdir())) == 3
 
 
 def test_a_file_that_is_not_a_report_is_kept_unless_forced(run, folder):
@@ -196,8 +200,132 @@ def test_a_file_that_is_not_a_report_is_kept_unless_forced(run, folder):
     run("report", "scores.csv", "-o", "mine.json")
 
 
-def test_html_is_refused_before_any_work(run):
-    assert "not available yet" in run("report", "nothing.csv", "-o", "r.html", code=2).stderr
+def test_what_cannot_be_written_is_refused_before_any_work(run):
+    assert "use .html" in run("report", "nothing.csv", "-o", "r.docx", code=2).stderr
+
+
+def test_a_page_and_its_pdf_are_written_together(run, folder, monkeypatch):
+    monkeypatch.setitem(
+        sf.report.__globals__, "print_pdf", lambda page: b"%PDF " + page[:15].encode()
+    )
+    monkeypatch.setattr(files, "need_browser", lambda: "a browser")
+    said = run("report", "scores.csv", "-o", "both.html", "--pdf").stdout
+    assert said == "both.html\nboth.pdf\n"
+    assert (folder / "both.pdf").read_bytes() == b"%PDF <!DOCTYPE html>"
+    assert (folder / "both.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_without_a_browser_a_pdf_is_bad_usage(run, folder, monkeypatch):
+    monkeypatch.setattr(browser, "find_browser", lambda: None)
+    said = run("report", "scores.csv", "-o", "no.html", "--pdf", code=2).stderr
+    assert "printed by a browser" in said
+    assert not (folder / "no.html").exists()
+
+
+def test_the_terminal_is_told_nothing_hostile(run, folder):
+    labels = ["<script>", "=1+1", "\x1b]0;title\x07", "\u202egnp.exe", "q" * 10_000, "\u0639\u0631"]
+    parts = [runs().assign(**{"la\x1bbel": label}) for label in labels]
+    pd.concat(parts).to_csv(folder / "hostile.csv", index=False)
+    for command in ("fit", "saturation", "backtest"):
+        said = run(command, "hostile.csv", "--by", "la\x1bbel").output
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", said)
+        assert "q" * 200 not in said
+    said = run("fit", "hostile.csv", "--by", "no\x1b[2Jwhere", code=2).output
+    assert "\x1b" not in said
+
+
+def test_noises_and_inferences_are_those_of_the_package(run):
+    from scalefit._options import _NOISES
+    from scalefit.inference import INFERENCES
+    from scalefit.noise import NOISES
+
+    assert set(_NOISES) == set(NOISES)
+    option = next(p for p in cli.commands["fit"].params if p.name == "inference")
+    assert set(option.type.choices) == {*INFERENCES, "union"}
+    content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)
+    assert "noise='student'" in content["code"]
+
+
+def test_two_drivers_are_fitted_printed_and_reported(run, folder):
+    params, tokens = (
+        g.ravel() for g in np.meshgrid(np.geomspace(1e6, 1e9, 5), np.geomspace(1e8, 1e11, 5))
+    )
+    noise = np.random.default_rng(0).normal(0, 0.002, params.size)
+    loss = (1.7 + 400 * params**-0.34 + 400 * tokens**-0.28) * np.exp(noise)
+    pd.DataFrame({"params": params, "tokens": tokens, "loss": loss, "set": "a"}).to_csv(
+        folder / "two.csv", index=False
+    )
+    said = run("fit", "two.csv", "--drivers", "params,tokens").stdout
+    assert "alpha" in said
+    assert run("fit", "two.csv", "--cells", "tokens", "--params", "params").stdout == said
+    assert "set=a" in run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
+    content = json.loads(run("fit", "two.csv", "--drivers", "params,tokens", "--json").stdout)
+    assert "verdict" not in content["curves"][0]
+    run("report", "two.csv", "--drivers", "params,tokens", "-o", "two.html")
+
+
+def test_options_come_from_a_file_and_the_command_line_goes_before(run, folder):
+    (folder / "options.toml").write_text(
+        'table = "scores.csv"\nlevel = 0.8\nlaw = ["power", "hill"]\nbounds = [0, 1]\n'
+        "holdout = 0.4\n[saturation]\nmargin = 0.5\njson = true\n[report]\noutput = 'c.json'\n"
+    )
+    content = json.loads(run("fit", "--config", "options.toml", "--json").stdout)
+    assert content["settings"]["level"] == 0.8
+    assert "bounds=(0.0, 1.0)" in content["code"]
+    assert {law["law"] for law in content["curves"][0]["laws"]} == {"power", "hill"}
+    content = json.loads(run("fit", "--config", "options.toml", "--level", "0.9", "--json").stdout)
+    assert content["settings"]["level"] == 0.9
+    content = json.loads(run("saturation", "--config", "options.toml").stdout)
+    assert content["curves"][0]["margin"] == 0.5
+    assert run("report", "--config", "options.toml").stdout == "c.json\n"
+
+
+def test_no_file_is_unpickled_or_evaluated(folder):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(folder / "exploded"), "w"))
+
+    for name in ("bomb.json", "bomb.csv", "bomb.pkl"):
+        (folder / name).write_bytes(pickle.dumps(Bomb()))
+        for reader in (sf.load, sf.read_table, sf.fit):
+            with pytest.raises(sf.ScalefitError):
+                reader(folder / name)
+    assert not (folder / "exploded").exists()
+    for path in Path(sf.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = {getattr(node, "module", None), *(alias.name for alias in node.names)}
+                assert not names & {"pickle", "marshal", "shelve", "dill"}, path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec", "compile"), path
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("levle = 0.9", "did you mean 'level'"),
+        ("[report]\nmargin = 1", "no option 'report.margin'"),
+        ("[reprot]\nforce = true", "did you mean 'report'"),
+        ("level = ", "not a TOML file"),
+        ("level = 95", "0<x<1"),
+    ],
+)
+def test_a_wrong_file_of_options_is_bad_usage(run, folder, content, says):
+    (folder / "wrong.toml").write_text(content)
+    result = run("fit", "scores.csv", "--config", "wrong.toml", code=2)
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+def test_shells_complete_tables_and_laws():
+    from click.shell_completion import BashComplete
+
+    complete = BashComplete(cli, {}, "scalefit", "_SCALEFIT_COMPLETE")
+    found = [item.value for item in complete.get_completions(["fit"], "dataset:denadel_2026_b")]
+    assert "dataset:denadel_2026_baselines" in found
+    found = [i.value for i in complete.get_completions(["fit", "t.csv", "--law"], "hill,satur")]
+    assert found == ["hill,saturating_power"]
+    assert "saturation" in [item.value for item in complete.get_completions([], "sat")]
 
 
 @pytest.mark.parametrize("command", ["fit", "saturation"])
@@ -254,7 +382,7 @@ def test_version(run):
     assert run("--version").stdout.strip() == f"scalefit, version {sf.__version__}"
 
 
-@pytest.mark.parametrize("command", [None, "fit", "saturation", "report", "laws", "datasets"])
+@pytest.mark.parametrize("command", [None, *cli.commands])
 def test_every_help_has_examples(run, command):
     said = run(*([command] if command else []), "--help").stdout
     assert "Examples:\n    scalefit" in said

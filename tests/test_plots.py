@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -11,7 +12,16 @@ import pytest
 from matplotlib.figure import Figure
 
 import scalefit as sf
-from scalefit.plots import paper, plot_fit, plot_fits, plot_gain, plot_residuals
+from scalefit.plots import (
+    paper,
+    plot_fit,
+    plot_fits,
+    plot_gain,
+    plot_laws,
+    plot_margins,
+    plot_profile,
+    plot_residuals,
+)
 
 SIZES = np.geomspace(1e4, 1e7, 6)
 HOSTILE = ["$\\frac{", "<b>|x\n\x1b[31m", "_hidden", "long " * 60]
@@ -164,6 +174,54 @@ def test_residuals_are_drawn_around_zero(fit):
     low, high = ax.get_ylim()
     assert low == -high
     assert abs(np.mean(points.get_ydata())) < 0.5
+
+
+def test_laws_are_drawn_side_by_side_the_named_one_first(fit):
+    ax = drawn(plot_laws(fit, paper()).figure).axes[0]
+    names = [line.get_label() for line in ax.lines if not line.get_label().startswith("_")]
+    assert names[0] == fit.law.name
+    assert {name.split(" ")[0] for name in names[:-1]} == set(fit.laws["law"])
+    table = fit.laws.set_index("law")["status"]
+    for name in names[:-1]:
+        assert ("(rejected)" in name) == (table[name.split(" ")[0]] == "rejected")
+    line = next(line for line in ax.lines if line.get_label() == fit.law.name)
+    np.testing.assert_allclose(line.get_ydata(), fit.predict(line.get_xdata())["estimate"])
+
+
+def test_a_profile_has_the_intervals_of_every_level(fit):
+    levels = [0.5, 0.95]
+    ax = plot_profile(fit, sf.Gain(10), paper(), levels=levels)
+    given = next(line for line in ax.lines if line.get_label() == f"given {fit.law.name}")
+    np.testing.assert_array_equal(given.get_ydata(), [50, 95])
+    np.testing.assert_array_equal(given.get_xdata(), [fit.gain(10, p).lower for p in levels])
+    low, high = ax.get_xlim()
+    gain = fit.gain(10)
+    assert low < gain.lower < gain.upper < high
+    assert "whichever law is true" in [line.get_label() for line in ax.lines]
+    assert str(gain).split(" (")[0] in ax.get_title("left")
+
+
+def test_a_parameter_that_is_not_identified_has_a_profile():
+    flat = sf.fit(runs(coefficient=0.0, name="mystery"), score="mystery", better="higher")
+    ax = drawn(plot_profile(flat, sf.Parameter("asymptote"), paper()).figure).axes[0]
+    assert np.isfinite(ax.get_xlim()).all()
+    assert "whichever law is true" not in [line.get_label() for line in ax.lines]
+    with pytest.raises(sf.FitError, match="two levels"):
+        plot_profile(flat, levels=[0.9])
+
+
+def test_verdicts_against_the_margin_meet_at_the_bounds(fit):
+    found = fit.saturation()
+    ax = plot_margins(fit, paper())
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+    assert [left for left, _ in ends] == found.by_margin()["above"].tolist()
+    assert all(a[1] == pytest.approx(b[0]) for a, b in itertools.pairwise(ends))
+
+
+def test_runs_that_never_differ_can_be_drawn():
+    same = sf.fit({"cells": [1e4, 1e5, 1e6, 1e7] * 2, "seed": [0] * 4 + [1] * 4, "f1": [0.8] * 8})
+    low, high = plot_fit(same, paper()).get_ylim()
+    assert low < 0.8 < high
 
 
 def test_global_settings_are_left_as_they_are(fit, fits):

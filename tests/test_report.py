@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import scalefit as sf
-from scalefit.report import figures, files, machine, markdown, model
+from scalefit.noise import Gaussian, Student
+from scalefit.report import figures, files, machine, markdown, methods, model
 
 HOSTILE = [
     "<script>alert(1)</script>|a", "[x](http://evil)", "![x](y.png)", "# heading", "- item",
@@ -42,7 +43,7 @@ def one(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hostile():
     """Return the page and the JSON form of a report whose every text is hostile."""
-    content = model.build(sf.fit(several(HOSTILE, "la|<b>el"), by="la|<b>el"), {}, [])
+    content = model.build(sf.fit(several(HOSTILE, "la|<b>el"), by="la|<b>el"), {}, [], "untested")
     return markdown.page(content, {}), json.loads(machine.as_json(machine.form(content)))
 
 
@@ -69,8 +70,8 @@ def test_the_page_answers_first_and_says_everything(one):
     assert page.startswith(markdown.MARKER)
     headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     assert headings == [
-        "Scaling of f1 with cells", "Answer", "Curves", "1. All rows", "Table", "Methods",
-        "Reproduce",
+        "Scaling of f1 with cells", "Answer", "Curves", "1. All rows", "Backtest", "Table",
+        "Methods", "Checklist", "Reproduce",
     ]  # fmt: skip
     fit = sf.fit(runs())
     for said in (
@@ -84,9 +85,10 @@ def test_the_page_answers_first_and_says_everything(one):
 
 def test_figures_are_beside_the_page_and_linked(one):
     links = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", one.read_text(encoding="utf-8"))
-    assert links == ["my%20report_files/figure_001.png", "my%20report_files/figure_001_gain.png"]
+    names = ["figure_001.png", "figure_001_gain.png", "figure_backtest.png"]
+    assert links == [f"my%20report_files/{name}" for name in names]
     folder = one.with_name("my report_files")
-    assert sorted(f.name for f in folder.iterdir()) == ["figure_001.png", "figure_001_gain.png"]
+    assert sorted(f.name for f in folder.iterdir()) == names
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in folder.iterdir())
 
 
@@ -162,7 +164,7 @@ def test_many_curves_share_their_figures(tmp_path, monkeypatch):
     fits = sf.fit(several([f"task {i}" for i in range(13)]), by="label")
     page = sf.report(fits, tmp_path / "many.md").read_text(encoding="utf-8")
     pictures = sorted(f.name for f in (tmp_path / "many_files").iterdir())
-    assert pictures == ["figure_001.png", "figure_002.png"]
+    assert pictures == ["figure_001.png", "figure_002.png", "figure_backtest.png"]
     assert page.count("### ") == 13
     assert "13 curves: " in page
 
@@ -170,6 +172,64 @@ def test_many_curves_share_their_figures(tmp_path, monkeypatch):
 def test_signs_that_the_font_lacks_are_no_warning(tmp_path):
     fits = sf.fit(several(["日本語 $x"]), by="label")
     assert sf.report(fits, tmp_path / "r.md").with_name("r_files").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({}, "noise='gaussian',\n    variance='auto'"),
+        ({"noise": Gaussian(seeds="crossed")}, "noise=Gaussian(variance='auto', seeds='crossed')"),
+        ({"noise": Student(df=3.0)}, "noise=Student(variance='auto', link='auto', df=3.0)"),
+        ({"inference": "bootstrap"}, "inference='bootstrap'"),
+    ],
+)
+def test_the_code_names_every_setting_of_the_noise(options, line):
+    fit = sf.fit(runs(), **options)
+    said = methods.code(fit, {}, ["table = given"])
+    assert line in said
+    names: dict[str, object] = {"given": runs()}
+    exec(said.replace("print(fit)", ""), names)
+    assert names["fit"].settings == fit.settings
+    assert names["fit"].curve == fit.curve
+
+
+def test_the_checklist_is_filled_in_and_says_what_only_authors_know(one):
+    page = one.read_text(encoding="utf-8")
+    part = page[page.index("## Checklist") : page.index("## Reproduce")]
+    rows = tables(part)[0][2:]
+    assert {row[0].strip() for row in rows} == {"Hypothesis", "Training", "Data", "Fit"}
+    open_ones = [row for row in rows if "for the authors to say" in row[2]]
+    assert 5 <= len(open_ones) < len(rows) / 2
+    assert "15 rows in 1 curve; 5 sizes each, 10k to 100M cells" in part
+    assert "profile" in part
+
+
+def test_forecasts_of_hidden_sizes_are_part_of_the_report(one, tmp_path):
+    page = one.read_text(encoding="utf-8")
+    found = sf.backtest(runs())
+    assert found.headline().split("\n")[0].split(";")[0] in page
+    content = json.loads(sf.report(runs(), tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert content["backtest"]["coverage"][0]["coverage"] == found.coverage["coverage"].iloc[0]
+    assert [rung["factor"] for rung in content["curves"][0]["gains"]] == [2.0, 10.0, 100.0]
+    fit = sf.fit(runs())
+    for rung in content["curves"][0]["gains"]:
+        given, whichever = fit.gain(rung["factor"]), fit.gain(rung["factor"], inference="union")
+        assert rung["given_law"]["upper"] == pytest.approx(given.upper, rel=1e-12)
+        assert rung["whichever_law"]["lower"] == pytest.approx(whichever.lower, rel=1e-9)
+
+
+def test_gains_name_the_law_of_their_own_curve():
+    jump = runs(sizes=np.geomspace(1e4, 1e8, 7))
+    jump["f1"] = np.where(jump["cells"] > 1e6, 0.9, 0.5) + jump["f1"] / 50
+    table = pd.concat([runs(sizes=np.geomspace(1e4, 1e8, 7)).assign(k="a"), jump.assign(k="b")])
+    fits = sf.fit(table, by="k")
+    assert len({fit.law.name for fit in fits.values()}) == 2
+    content = model.build(fits, {}, [], "untested")
+    for curve in content.curves:
+        for rung in curve.gains:
+            told = curve.found.gain if rung.factor == 10 else curve.fit.gain(rung.factor)
+            assert rung.given.estimate == pytest.approx(told.estimate, nan_ok=True)
+            assert rung.given.method.endswith(f"given {curve.fit.law.name}")
 
 
 def test_dropped_values_are_listed(tmp_path, sketched):
@@ -194,7 +254,8 @@ def test_a_refusal_can_be_reported(tmp_path):
 def test_progress_is_told(tmp_path):
     told = []
     sf.report(runs(), tmp_path / "r.md", progress=lambda *step: told.append(step))
-    assert told == [("asking the curves", 1, 1), ("drawing", 1, 1)]
+    whole = [(what, done) for what, done, total in told if done == total]
+    assert whole == [("backtest", whole[0][1]), ("asking the curves", 1), ("drawing", 1)]
 
 
 def test_reports_are_replaced_and_other_files_are_not(tmp_path, sketched):
@@ -245,8 +306,8 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch, sketched
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("r.html", "not available yet; use .md or .json"),
-        ("r.pdf", "use .md or .json"),
+        ("r.docx", "use .html, .md, .json or .pdf"),
+        ("r.mdd", "did you mean '.md'"),
         ("no/such/folder/r.md", "no such folder"),
     ],
 )

@@ -40,16 +40,17 @@ ROOMS = {
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
         "confidence contrasts meta one_stage ranks share",
     ),
-    "telling": (6, "words storage _drawing plots backtest_plot compare_plot"),
+    "telling": (6, "words storage _drawing plots evidence_plots backtest_plot compare_plot"),
     "face": (7, "fit checked"),
-    "report": (8, "report"),
     "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
-    "package": (9, ""),
-    "command line": (10, "cli _options _terminal _compare_command __main__"),
+    "report": (9, "report"),
+    "package": (10, ""),
+    "command line": (11, "cli _options _config _terminal _compare_command __main__"),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
     ("_drawing", "fit"),
+    ("evidence_plots", "fit"),
     ("plots", "fit"),
     ("backtest_plot", "backtest"),
     ("compare_plot", "comparison"),

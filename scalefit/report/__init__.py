@@ -9,11 +9,13 @@ from typing import Any
 
 from ..errors import FitError
 from ..fit import Fit, FitSet, fit
+from .browser import print_pdf
 from .figures import draw_all
 from .files import check_target, pictures_folder, put
+from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
-from .model import Progress, build
+from .model import Progress, Report, build, hide_and_forecast
 
 __all__ = ["report", "write_report"]
 
@@ -33,9 +35,11 @@ def report(
     data : Fit, FitSet, or anything that :func:`scalefit.fit` takes
         Tables are fitted first.
     path : path
-        ``.md`` writes Markdown, with figures as PNG in a folder ``<name>_files`` beside it;
+        ``.html`` writes one page that needs nothing else, with figures, sortable tables and the
+        data; ``.md`` Markdown, with figures as PNG in a folder ``<name>_files`` beside it;
         ``.json`` every number, with null for what is infinite or unknown (an object lists its
-        infinite values under ``"open"``).
+        infinite values under ``"open"``); ``.pdf`` the page as printed by a browser of the
+        Chromium family, if one is installed.
     force : bool
         Whether to replace a file that is not a report. Reports are replaced without asking.
     progress : callable, optional
@@ -78,29 +82,42 @@ def report(
         preparation = f"table = sf.read_table({table.source!r})"
     else:
         preparation = f"table = ...  # the table with sha256 {table.sha256[:12]}"
-    return write_report(fits, target, fit_options, [preparation], progress)
+    write_report(fits, [target], fit_options, [preparation], progress)
+    return target
 
 
 def write_report(
     fits: Fit | FitSet,
-    target: Path,
+    targets: Sequence[Path],
     given: Mapping[str, Any],
     preparation: Sequence[str],
     progress: Progress | None = None,
-) -> Path:
+) -> None:
     """Write a report on fits whose table was made by ``preparation``, lines of Python.
 
-    The target must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
+    The targets must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
     options of the fit, of which those are used that the fit does not remember.
     """
-    content = build(fits, given, preparation, progress)
-    if target.suffix.lower() == ".json":
-        put(target, as_json(form(content)) + "\n", {})
-        return target
+    tested = hide_and_forecast(fits, progress)
+    content = build(fits, given, preparation, tested, progress)
+    web = [target for target in targets if target.suffix.lower() in (".html", ".htm", ".pdf")]
+    html = html_page(content, progress) if web else ""
+    for target in targets:
+        suffix = target.suffix.lower()
+        if suffix == ".pdf":
+            put(target, print_pdf(html), {})
+        elif target in web:
+            put(target, html, {})
+        elif suffix == ".json":
+            put(target, as_json(form(content)) + "\n", {})
+        else:
+            _put_markdown(target, content, progress)
+
+
+def _put_markdown(target: Path, content: Report, progress: Progress | None) -> None:
     places, files = draw_all(content, len(content.curves) > MANY, progress)
     folder = pictures_folder(target).name
     addressed = {
         i: [(f"{folder}/{name}", about) for name, about in figures] for i, figures in places.items()
     }
     put(target, page(content, addressed), files)
-    return target

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from ..plots import paper, plot_fit, plot_fits, plot_gain
 from ..words import verdict_text
 from .model import Progress, Report
+from .view import sections
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "draw_all"]
 
-#: File name and description of each figure of a curve (-1: of all), and the files.
+#: File name and description of each figure of a curve (-1: of all, -2: of the sections), and
+#: the files.
 Drawn = tuple[dict[int, list[tuple[str, str]]], dict[str, bytes]]
 
 _PANELS = 24
@@ -35,7 +37,11 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
         places.setdefault(curve, []).append((name, about))
 
     fits = [curve.fit for curve in report.curves]
-    if together:
+    for section in sections(report):
+        if section.draw is not None:
+            drawn = section.draw(ax=paper(7.0, 4.0))
+            keep(-2, f"figure_{section.name}.png", drawn, section.about)
+    if together and report.judged:
         starts = range(0, len(fits), _PANELS)
         for i, start in enumerate(starts):
             part = fits[start : start + _PANELS]
@@ -47,6 +53,8 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
                 progress("drawing", start + len(part), len(fits))
         return places, files
     for i, curve in enumerate(report.curves):
+        if curve.found is None:
+            continue  # of two drivers
         name, about = f"figure_{i + 1:03d}", f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
         forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
         keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")

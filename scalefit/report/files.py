@@ -10,14 +10,20 @@ from pathlib import Path
 
 from ..errors import FitError, nearest
 from ..storage import write_whole
+from .browser import PDF_END, need_browser
+from .html import MARK
 from .machine import SCHEMA
 from .markdown import MARKER
 
 __all__ = ["FORMATS", "check_target", "pictures_folder", "put"]
 
-FORMATS = (".md", ".json")
-_OURS = re.compile(r"\s*(?:" + re.escape(MARKER) + r'|\{\s*"schema": "' + re.escape(SCHEMA) + '")')
-_PICTURE = re.compile(r"figure_\d+(_\w+)?\.png")
+FORMATS = (".html", ".htm", ".md", ".json", ".pdf")
+_OURS = re.compile(
+    rf"\s*(?:{re.escape(MARKER)}|<!DOCTYPE html>.{{,80}}{re.escape(MARK)}|"
+    rf'\{{\s*"schema": "{re.escape(SCHEMA)}")',
+    re.DOTALL,
+)
+_PICTURE = re.compile(r"figure_\w+\.png")
 
 
 def check_target(target: Path, force: bool = False) -> None:
@@ -31,11 +37,9 @@ def check_target(target: Path, force: bool = False) -> None:
         Whether a file that is not a report may be replaced.
     """
     suffix = target.suffix.lower()
-    if suffix in (".html", ".htm"):
-        raise FitError(f"{target.name}: HTML reports are not available yet; use .md or .json")
     if suffix not in FORMATS:
         raise FitError(
-            f"{target.name}: the name decides the format; use .md or .json"
+            f"{target.name}: the name decides the format; use .html, .md, .json or .pdf"
             + nearest(suffix, FORMATS)
         )
     if not target.parent.is_dir():
@@ -47,6 +51,8 @@ def check_target(target: Path, force: bool = False) -> None:
             f"{target}: exists and is not a report of scalefit; name another file, or pass "
             "force=True (--force in the shell) to replace it"
         )
+    if suffix == ".pdf":
+        need_browser()
     folder = pictures_folder(target)
     if suffix == ".md" and folder.exists():
         others = [] if folder.is_dir() else [folder.name]
@@ -63,7 +69,7 @@ def pictures_folder(target: Path) -> Path:
     return target.with_name(f"{target.stem}_files")
 
 
-def put(target: Path, text: str, pictures: Mapping[str, bytes]) -> None:
+def put(target: Path, text: str | bytes, pictures: Mapping[str, bytes]) -> None:
     """Write a page and its folder of pictures; if either fails, both stay as they were."""
     folder = pictures_folder(target)
     part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
@@ -94,7 +100,10 @@ def put(target: Path, text: str, pictures: Mapping[str, bytes]) -> None:
 
 def _is_ours(target: Path) -> bool:
     try:
-        with target.open(encoding="utf-8", errors="replace") as file:
-            return _OURS.match(file.read(200)) is not None
+        with target.open("rb") as file:
+            if _OURS.match(file.read(400).decode("utf-8", errors="replace")):
+                return True
+            file.seek(-min(len(PDF_END), target.stat().st_size), os.SEEK_END)
+            return file.read() == PDF_END
     except OSError:
         return False

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..backtest import Backtest
 from ..inference import Interval
 from .model import CurveReport, Report
 
-__all__ = ["SCHEMA", "as_json", "curve_form", "form", "plain_values", "rows_form"]
+__all__ = ["SCHEMA", "as_json", "backtest_form", "curve_form", "form", "plain_values", "rows_form"]
 
 SCHEMA = "scalefit report 1"
 
@@ -54,7 +55,7 @@ def form(report: Report) -> dict[str, Any]:
             "rows_given": table.n_given,
             "rows_used": len(table.rows),
             "score": table.score,
-            "driver": report.driver,
+            "drivers": table.drivers,
             "by": table.by,
             "dropped": rows_form(table.dropped),
             "findings": rows_form(report.findings),
@@ -62,6 +63,10 @@ def form(report: Report) -> dict[str, Any]:
         "settings": asdict(settings),
         "counts": report.counts,
         "curves": [curve_form(curve) for curve in report.curves],
+        "backtest": report.tested
+        if isinstance(report.tested, str)
+        else backtest_form(report.tested),
+        "checklist": [item._asdict() for item in report.checklist],
         "methods": report.methods,
         "references": report.references,
         "code": report.code,
@@ -73,31 +78,52 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
     fit, found = curve.fit, curve.found
     sample = fit.candidates.sample
     used = sample.count[0] > 0
-    return {
+    content = {
         "key": dict(zip(fit.table.by, fit.table.keys[0], strict=True)),
         "label": curve.label,
         "metric": asdict(fit.table.metrics[0]),
         "sizes": {
             "size": sample.x[0, used], "runs": sample.count[0, used], "mean": sample.mean[0, used],
         },
-        "verdict": found.verdict,
-        "strength": found.strength,
-        "reason": found.reason,
         "answer": curve.answer,
-        "factor": found.factor,
-        "margin": found.margin,
-        "gain": _interval(found.gain),
-        "robust_gain": _interval(found.robust_gain),
-        "one_sided_bounds": {"lower": found.lower, "upper": found.upper},
         "law": fit.law.name,
         "formula": fit.formula,
         "curve": fit.curve,
         "exponent": None if curve.exponent is None else _interval(curve.exponent),
         "parameters": rows_form(fit.params.reset_index()),
-        "points": rows_form(found.points),
-        "laws": rows_form(fit.laws),
-        "tests": rows_form(found.tests),
+        "laws": rows_form(curve.laws),
         "diagnostics": rows_form(curve.diagnostics),
+    }  # fmt: skip
+    if found is None:
+        return content
+    return content | {
+        "verdict": found.verdict,
+        "strength": found.strength,
+        "reason": found.reason,
+        "factor": found.factor,
+        "margin": found.margin,
+        "gain": _interval(found.gain),
+        "robust_gain": _interval(found.robust_gain),
+        "one_sided_bounds": {"lower": found.lower, "upper": found.upper},
+        "gains": [
+            {"factor": rung.factor, "size": rung.size, "given_law": _interval(rung.given),
+             "whichever_law": _interval(rung.whichever)}
+            for rung in curve.gains
+        ],
+        "forecast": rows_form(curve.forecast),
+        "points": rows_form(found.points),
+        "tests": rows_form(found.tests),
+    }  # fmt: skip
+
+
+def backtest_form(found: Backtest | str) -> dict[str, Any]:
+    """Return how forecasts of hidden sizes did, or why there are none."""
+    if isinstance(found, str):
+        return {"reason": found}
+    return {
+        "level": found.level, "holdout": found.holdout, "coverage": rows_form(found.coverage),
+        "scores": rows_form(found.scores), "weights": found.weights.to_dict(),
+        "forecasts": rows_form(found.table), "skipped": rows_form(found.skipped),
     }  # fmt: skip
 
 

@@ -14,10 +14,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from .._format import interval_text, number, plain, size_text
-from ..verdict import Saturation, interval_sizes
-from ..words import laws_text, parameters_text, verdict_text
+from .._format import plain
 from .model import CurveReport, Report
+from .view import about, counts, curve_view, dropped, findings, notes, sections, title, verdicts
 
 __all__ = ["MANY", "MARKER", "Markdown", "code_block", "escape", "page", "pipe_table"]
 
@@ -25,8 +24,6 @@ __all__ = ["MANY", "MARKER", "Markdown", "code_block", "escape", "page", "pipe_t
 MARKER = "<!-- scalefit report 1 -->"
 #: More curves than this share their figures and say their answers further down.
 MANY = 12
-_LABEL = 80
-_DROPPED_SHOWN = 50
 
 
 class Markdown(str):
@@ -90,7 +87,7 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
         What to say.
     figures : mapping
         From the number of a curve to addresses and descriptions of its figures; those of all
-        curves are under -1.
+        curves are under -1, those of the sections under -2.
     """
     import jinja2
 
@@ -103,125 +100,37 @@ def page(report: Report, figures: Mapping[int, Sequence[tuple[str, str]]]) -> st
         autoescape=False,  # Markdown, not HTML: finalize escapes everything printed
         finalize=escape,
     )
-    template = environment.get_template("report.md.jinja")
-    table = report.table
-    return template.render(
+    left_out, n_more = dropped(report)
+    return environment.get_template("report.md.jinja").render(
         marker=Markdown(MARKER),
+        title=title(report),
         report=report,
-        table=table,
+        table=report.table,
         many=len(report.curves) > MANY,
-        counts=_counts(report),
-        about=_about(report),
-        verdicts=pipe_table(_verdict_rows(report)),
-        curves=[_curve_view(curve, figures.get(i, ())) for i, curve in enumerate(report.curves)],
+        counts=counts(report),
+        about=about(report),
+        verdicts=pipe_table(verdicts(report).texts),
+        notes=notes(report) if report.judged else [],
+        curves=[_curve(curve, figures.get(i, ())) for i, curve in enumerate(report.curves)],
         figures=_pictures(figures.get(-1, ())),
+        sections=[
+            (part, None if part.sheet is None else pipe_table(part.sheet.texts),
+             _pictures([each for each in figures.get(-2, ()) if each[1] == part.about]))
+            for part in sections(report)
+        ],
         table_findings=findings(report.findings),
-        dropped=pipe_table(table.dropped.head(_DROPPED_SHOWN)),
-        n_more_dropped=max(0, len(table.dropped) - _DROPPED_SHOWN),
+        dropped=pipe_table(left_out.texts),
+        n_more_dropped=n_more,
+        checklist=pipe_table(pd.DataFrame(report.checklist, columns=["part", "question", "answer"])
+                             .replace({"answer": {"": "(for the authors to say)"}})),
         code=code_block(report.code),
-    )
+    )  # fmt: skip
 
 
-def _counts(report: Report) -> str:
-    parts = [f"{n} {verdict_text(verdict)}" for verdict, n in report.counts.items()]
-    n = len(report.curves)
-    return f"{n} curve{'' if n == 1 else 's'}: {', '.join(parts)}."
-
-
-def _about(report: Report) -> list[str]:
-    """Return what was asked of which table, a sentence each."""
-    table, first = report.table, report.curves[0]
-    metrics = dict.fromkeys(table.metrics)
-    better = "; ".join(f"{m.name}: {m.better} is better, by {m.origin}" for m in metrics)
-    margins = list(dict.fromkeys(number(curve.found.margin) for curve in report.curves))
-    margin = margins[0] if len(margins) == 1 else f"{margins[0]} and others, by curve"
-    return [
-        f"Question: is the gain in {report.score} from {first.found.factor:g} times more "
-        f"{report.driver} than the largest size worth the margin ({margin})?",
-        f"Score: {report.score} ({better}).",
-        "Curves: " + (f"one for each combination of {', '.join(table.by)}" if table.by else "one")
-        + f"; {len(table.rows)} runs.",
-    ]  # fmt: skip
-
-
-def _verdict_rows(report: Report) -> pd.DataFrame:
-    rows = []
-    for i, curve in enumerate(report.curves):
-        found = curve.found
-        gain, robust = found.gain, found.robust_gain
-        observed, attainable, *_, published = (size for _, size in _points(found))
-        key = curve.fit.table.keys[0]
-        names = {name: _cell(part) for name, part in zip(report.table.by, key, strict=True)}
-        answers = {
-            "verdict": verdict_text(found.verdict),
-            "strength": "" if found.verdict == "inconclusive" else found.strength,
-            f"gain at {found.factor:g}x": interval_text(gain.estimate, gain.lower, gain.upper),
-            "whichever law is true": interval_text(robust.estimate, robust.lower, robust.upper),
-            "margin": number(found.margin),
-            "95 % of observed gain at": observed,
-            "95 % of attainable gain at": attainable,
-            "published rule": published,
-            "exponent": exponent_text(curve),
-            "law": curve.fit.law.name,
-        }
-        rows.append([i + 1, *names.values(), *answers.values()])
-    # As a list, since a column of the table may be called "law" or "margin" as well.
-    return pd.DataFrame(rows, columns=["#", *names, *answers])
-
-
-def _cell(part: object) -> str:
-    """Return a part of a curve's key as short text."""
-    if part is None:
-        return "-"
-    return plain(f"{part:g}" if isinstance(part, float) else part, _LABEL // 2)
-
-
-def exponent_text(curve: CurveReport) -> str:
-    """Return the exponent with its interval, "none" where the law has none."""
-    found = curve.exponent
-    if found is None:
-        return "none"
-    return interval_text(found.estimate, found.lower, found.upper)
-
-
-def _points(found: Saturation) -> list[tuple[str, str]]:
-    """Return each definition of the saturation point with its size in words."""
-    rows = found.points.to_dict("records")
-    return [(r["definition"], interval_sizes(r["size"], r["lower"], r["upper"])) for r in rows]
-
-
-def _curve_view(curve: CurveReport, figures: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    fit, found = curve.fit, curve.found
-    sample = fit.candidates.sample
-    tests = found.tests[["test", "null", "alternative", "says"]].rename(
-        columns={"null": "null hypothesis", "says": "result"}
-    )
-    return {
-        "label": plain(curve.label, _LABEL),
-        "answer": curve.answer,
-        "figures": _pictures(figures),
-        "data": f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, "
-        f"{size_text(float(sample.x.min()))} to {size_text(float(sample.x.max()))} {fit.driver}",
-        "law": f"{fit.law.name}: {fit.formula}",
-        "curve": fit.curve,
-        "points": [f"{definition}: {size}" for definition, size in _points(found)],
-        "parameters": pipe_table(parameters_text(fit.params)),
-        "laws": pipe_table(laws_text(fit.laws)),
-        "tests": pipe_table(tests),
-        "findings": findings(curve.diagnostics),
-    }
-
-
-def findings(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return severity and text of each finding that is not all clear."""
-    told = rows[rows["severity"] != "ok"].to_dict("records")
-    return [(str(row["severity"]), _finding_text(row)) for row in told]
-
-
-def _finding_text(row: Mapping[Any, str]) -> str:
-    evidence = f" ({row['evidence']})" if row["evidence"] else ""
-    mend = f": {row['mend'].rstrip('.')}" if row["mend"] else ""
-    return f"{row['message'].rstrip('.')}{evidence}{mend}."
+def _curve(curve: CurveReport, figures: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    view = curve_view(curve)
+    tables = [(name, pipe_table(sheet.texts)) for name, sheet in view.tables]
+    return {"view": view, "figures": _pictures(figures), "tables": tables}
 
 
 def _pictures(figures: Sequence[tuple[str, str]]) -> list[Markdown]:

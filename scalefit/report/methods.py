@@ -9,12 +9,13 @@ from .._format import number
 from ..fit import Fit, FitSet, Settings
 from ..inference import Bootstrap
 from ..laws import AUTO
+from ..noise import NOISES, Noise, restored
 from ..refusals import MIN_DECADES, MIN_DF
 from ..saturation import ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
 
-__all__ = ["REFERENCES", "code", "methods"]
+__all__ = ["cited", "code", "methods"]
 
 #: Cited in :func:`methods` by their place in this list.
 REFERENCES = (
@@ -42,20 +43,32 @@ _INFERENCE = {
 
 def methods(fits: Sequence[Fit]) -> tuple[str, ...]:
     """Return paragraphs for the methods section of a paper, with every setting that was used."""
-    return _fitting(fits), _uncertainty(fits[0]), _verdicts(fits), _software(fits)
+    judged = [_verdicts(fits)] if len(fits[0].table.drivers) == 1 else []
+    return _fitting(fits), _uncertainty(fits[0]), *judged, _software(fits)
+
+
+def cited(fits: Sequence[Fit]) -> tuple[str, ...]:
+    """Return the references of the methods; only verdicts cite the last."""
+    return REFERENCES if len(fits[0].table.drivers) == 1 else REFERENCES[:-1]
 
 
 def _fitting(fits: Sequence[Fit]) -> str:
     fit = fits[0]
     laws = [estimate.law for estimate in fit.candidates.estimates]
     own = [law.name for law in laws if law.guesses]
+    exact = fit.candidates.sample.kernel is None
     metrics = dict.fromkeys(each.table.metrics[0] for each in fits)
     scores = "; ".join(f"{m.name}: {m.better} is better, by {m.origin}" for m in metrics)
+    how = (
+        "eliminated by variable projection [1]" if exact
+        else "found by Newton steps, as in variable projection [1]"
+    )  # fmt: skip
     return (
         f"Scaling laws ({', '.join(law.name for law in laws)}) were fitted to {fit.table.score} "
-        f"({scores}) as a function of {fit.driver} by weighted least squares. Linear coefficients "
-        "were eliminated by variable projection [1]; the remaining shape parameters were scanned "
-        "over their whole range and every minimum was polished by Newton steps, so that no result "
+        f"({scores}) as a function of {' and '.join(fit.table.drivers)} by "
+        f"{'weighted least squares' if exact else 'maximum likelihood'}. Given the shape "
+        f"parameters, linear coefficients were {how}; the shape parameters were scanned over "
+        "their whole range and every minimum was polished by Newton steps, so that no result "
         "depends on starting values. "
         + (f"{', '.join(own)}, given as functions, were fitted from given starts. " if own else "")
         + f"Errors were taken as {fit.settings.noise.words}."
@@ -132,7 +145,7 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
         options["better"] = table.metrics[0].better
     if given.get("bounds") is not None:
         options["bounds"] = tuple(given["bounds"])
-    options |= {"noise": settings.noise.name, "variance": settings.noise.variance}
+    options |= _noise_options(settings.noise)
     if table.by:
         options["by"] = list(table.by)
     options |= {"inference": settings.inference, "level": settings.level}
@@ -141,6 +154,9 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     if settings.force:
         options["force"] = True
     options["rng"] = settings.seed
+    imports = ["import scalefit as sf"]
+    if isinstance(options["noise"], _Code):
+        imports.append(f"from scalefit.noise import {type(settings.noise).__name__}")
     lines = ["sf.fit(", "    table,", *(f"    {k}={_python(v)}," for k, v in options.items()), ")"]
     call = "\n".join(lines)
     if isinstance(fits, FitSet):
@@ -148,9 +164,26 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     else:
         key = f"[{table.keys[0]!r}]" if table.by else ""
         last = ["fit = " + call + key, "print(fit)"]
-    return "\n".join(["import scalefit as sf", "", *preparation, *last])
+    return "\n".join([*imports, "", *preparation, *last])
+
+
+class _Code(str):
+    """Text that is Python already."""
+
+    __slots__ = ()
+
+
+def _noise_options(noise: Noise) -> dict[str, Any]:
+    """Return an error model by name, or as a call where a name would not say all."""
+    if noise.name in NOISES:
+        asked = {} if noise.variance == "auto" else {"variance": noise.variance}
+        if restored(noise.name, **asked) == noise:
+            return {"noise": noise.name, "variance": noise.variance}
+    return {"noise": _Code(repr(noise))}
 
 
 def _python(value: Any) -> str:
     """Return an option as it is written in code."""
+    if isinstance(value, _Code):
+        return str(value)
     return f"sf.{value!r}" if isinstance(value, Bootstrap) else repr(value)

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from .._drawing import size_grid
+from ..backtest import Backtest, backtest
+from ..errors import FitError
+from ..findings import findings_frame
 from ..fit import Fit, FitSet
 from ..inference import Interval
+from ..results import mean_curve
 from ..saturation import VERDICTS
 from ..storage import versions
 from ..table import Table
 from ..verdict import Saturation
 from ..words import answer
-from .methods import REFERENCES, code, methods
+from .checklist import Item, checklist
+from .methods import cited, code, methods
 
-__all__ = ["CurveReport", "Progress", "Report", "build"]
+__all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build", "hide_and_forecast"]
 
 #: Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
+#: How far forecasts go, as a multiple of the largest size.
+BEYOND = 10.0
+_POINTS = 33
+_LADDER = (2.0, 10.0, 100.0)
+
+
+class Rung(NamedTuple):
+    """The gain from ``factor`` times the largest size: given the law, and whichever is true."""
+
+    factor: float
+    size: float
+    given: Interval
+    whichever: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +52,35 @@ class CurveReport:
         The curve in words, as long as it is; empty if it is the only one.
     fit : Fit
         Where everything below comes from.
-    found : Saturation
-        The verdict with its tests and saturation points.
+    found : Saturation or None
+        The verdict with its tests and saturation points; None for a law of two drivers.
     answer : str
         Two sentences, without the label.
     exponent : Interval or None
         None where the law has no exponent.
     diagnostics : DataFrame
         Findings about this curve, without those about the whole table.
+    forecast : DataFrame
+        Columns size, estimate, lower, upper (of the mean), run_lower, run_upper (of one new run),
+        from the smallest size to ten times the largest. Empty for two drivers.
+    gains : tuple of Rung
+        Gains from 2, 10 and 100 times the largest size; empty for two drivers.
+    laws : DataFrame
+        The candidate laws, best AICc first.
+    law_curves : DataFrame
+        A column a law that could be fitted: its mean at the sizes of ``forecast``.
     """
 
     label: str
     fit: Fit
-    found: Saturation
+    found: Saturation | None
     answer: str
     exponent: Interval | None
     diagnostics: pd.DataFrame
+    forecast: pd.DataFrame
+    gains: tuple[Rung, ...]
+    laws: pd.DataFrame
+    law_curves: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +94,14 @@ class Report:
     table : Table
         The checked table.
     counts : dict
-        How many curves got each verdict; "inconclusive" is always among them.
+        How many curves got each verdict; "inconclusive" is always among them. Empty where there
+        are no verdicts.
     findings : DataFrame
         What a reader should know about the table.
+    tested : Backtest or str
+        How forecasts of hidden sizes did, or why there are none.
+    checklist : tuple of Item
+        What a reader needs to fit the law again.
     methods : tuple of str
         Paragraphs that can be pasted into a paper.
     references : tuple of str
@@ -79,6 +116,8 @@ class Report:
     table: Table
     counts: dict[str, int]
     findings: pd.DataFrame
+    tested: Backtest | str
+    checklist: tuple[Item, ...]
     methods: tuple[str, ...]
     references: tuple[str, ...]
     code: str
@@ -91,14 +130,20 @@ class Report:
 
     @property
     def driver(self) -> str:
-        """Column of sizes."""
-        return self.table.drivers[0]
+        """Column of sizes; of two, both."""
+        return " and ".join(self.table.drivers)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the curves have verdicts."""
+        return len(self.table.drivers) == 1
 
 
 def build(
     fits: Fit | FitSet,
     given: Mapping[str, Any],
     preparation: Sequence[str],
+    tested: Backtest | str,
     progress: Progress | None = None,
 ) -> Report:
     """Gather a report.
@@ -111,6 +156,8 @@ def build(
         Options that the results do not remember, such as bounds.
     preparation : sequence of str
         Lines of Python that make ``table``.
+    tested : Backtest or str
+        How forecasts of hidden sizes did, or why there are none; see :func:`hide_and_forecast`.
     progress : callable, optional
         Told after each curve.
     """
@@ -119,28 +166,77 @@ def build(
     table = fits.all_rows if isinstance(fits, FitSet) else fits.table
     curves = []
     for i, fit in enumerate(several):
-        curves.append(_curve(fit))
+        curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
         if progress is not None:
             progress("asking the curves", i + 1, len(several))
-    verdicts = [curve.found.verdict for curve in curves]
-    told = [v for v in VERDICTS if v in verdicts or v == "inconclusive"]
-    counts = {verdict: verdicts.count(verdict) for verdict in told}
-    findings = several[0].diagnostics
-    about_table = findings[findings["code"].isin([finding.code for finding in table.findings])]
+    verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
+    told = [v for v in VERDICTS if v in verdicts or (v == "inconclusive" and verdicts)]
     return Report(
-        tuple(curves), table, counts, about_table, methods(several), REFERENCES,
-        code(fits, given, preparation), versions(),
+        tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
+        findings_frame(table.findings), tested, checklist(several, tested), methods(several),
+        cited(several), code(fits, given, preparation), versions(),
     )  # fmt: skip
 
 
-def _curve(fit: Fit) -> CurveReport:
+def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> Backtest | str:
+    """Return how forecasts of hidden sizes did, or why none can be hidden."""
+    try:
+        return backtest(fits, progress=progress)
+    except FitError as error:
+        return str(error)
+
+
+def _judged(fit: Fit) -> CurveReport:
     own = fit.diagnostics
     own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
-    exponent = None
-    if "exponent" in fit.params.index:
-        row = fit.params.loc["exponent"].to_dict()
-        exponent = Interval(
-            row["estimate"], row["lower"], row["upper"], fit.settings.level, row["caution"]
-        )
+    found = fit.saturation()
     said = answer(fit).removeprefix(f"{fit.label}: ")
-    return CurveReport(fit.label, fit, fit.saturation(), said[:1].upper() + said[1:], exponent, own)
+    sizes = size_grid(fit, BEYOND, _POINTS)
+    mean, run = (fit.predict(sizes, kind) for kind in ("mean", "run"))
+    forecast = pd.DataFrame({
+        "size": sizes, "estimate": mean["estimate"], "lower": mean["lower"],
+        "upper": mean["upper"], "run_lower": run["lower"], "run_upper": run["upper"],
+    })  # fmt: skip
+    forecast.attrs["label"] = str(mean.attrs["label"]).split(",")[0]
+    curves = {
+        estimate.law.name: mean_curve(estimate, sizes)
+        for estimate in fit.candidates.estimates
+        if estimate.applicable[0]
+    }
+    return CurveReport(
+        fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
+        tuple(_rungs(fit, found)), fit.laws, pd.DataFrame(curves, index=sizes),
+    )  # fmt: skip
+
+
+def _described(fit: Fit) -> CurveReport:
+    """Return what there is to say about a law of two drivers, of which there is no verdict."""
+    drivers = " and ".join(fit.table.drivers)
+    said = (
+        f"{fit.law.name} of {drivers}: {fit.formula}. A verdict on saturation needs one driver; "
+        "the parameters and their intervals are below."
+    )
+    return CurveReport(
+        fit.label, fit, None, said, None, findings_frame(fit.table.group_findings[0]),
+        pd.DataFrame(), (), fit.laws, pd.DataFrame(),
+    )  # fmt: skip
+
+
+def _rungs(fit: Fit, found: Saturation) -> Iterator[Rung]:
+    top = float(fit.candidates.sample.x.max())
+    within = "profile" if fit.settings.inference == "union" else None
+    for factor in _LADDER:
+        if factor == found.factor:
+            given, whichever = found.gain, found.robust_gain
+        else:
+            given = fit.gain(factor, inference=within)
+            whichever = fit.gain(factor, inference="union")
+        yield Rung(factor, factor * top, given, whichever)
+
+
+def _exponent(fit: Fit) -> Interval | None:
+    if "exponent" not in fit.params.index:
+        return None
+    row = fit.params.loc["exponent"].to_dict()
+    lower, upper = float(row["lower"]), float(row["upper"])
+    return Interval(float(row["estimate"]), lower, upper, fit.settings.level, row["caution"])
