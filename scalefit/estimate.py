@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from .draws import Draws
 from .errors import FitError
 from .kernel import best_scale, free_levels
 from .laws import Law, Terms
@@ -48,6 +49,8 @@ class Estimate:
         it runs (a wrong-way curve is no lack of fit).
     inflation : array (G,)
         By how much the variance exceeds what a likelihood says that is not taken for the truth.
+    draws : Draws or None
+        The posterior of the same law, where there is one.
     """
 
     law: Law
@@ -57,6 +60,7 @@ class Estimate:
     coefficients: Floats
     lack_of_fit_ss: Floats
     inflation: Floats
+    draws: Draws | None = None
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -71,6 +75,7 @@ class Estimate:
             self.coefficients[rows],
             self.lack_of_fit_ss[rows],
             self.inflation[rows],
+            None if self.draws is None else self.draws.take(rows),
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
+from .bayes import Bayes, as_bayes
 from .certificate import Certificate, certify
 from .claims import Adjust, claims
 from .diagnostics import diagnose
@@ -54,17 +55,27 @@ class Settings:
         Level used where none is named.
     seed : int
         Seed of every Monte-Carlo step.
+    bayes : Bayes or None
+        How posteriors are drawn, where there are any.
     """
 
     noise: Noise
     inference: str | Bootstrap
     level: float
     seed: int
+    bayes: Bayes | None = None
 
     @property
     def within_law(self) -> Inference:
         """The inference used within a law; a union is made of profile intervals."""
-        return get_inference("profile" if self.inference == "union" else self.inference, self.seed)
+        usual = "profile" if self.bayes is None else "posterior"
+        return self.named(usual if self.inference == "union" else self.inference)
+
+    def named(self, inference: str | Bootstrap) -> Inference:
+        """Return the inference called by a name."""
+        if self.bayes is not None and inference == "posterior":
+            return self.bayes.inference(self.seed)
+        return get_inference(inference, self.seed)
 
 
 def fit(
@@ -84,8 +95,8 @@ def fit(
     variance: Variance = "auto",
     by: str | Sequence[str] | None = None,
     pool: str = "none",
-    method: str = "least_squares",
-    inference: str | Bootstrap = "profile",
+    method: str | Bayes = "least_squares",
+    inference: str | Bootstrap | None = None,
     level: float = 0.95,
     on_bad: Literal["raise", "drop"] = "raise",
     rng: int | np.random.Generator = 0,
@@ -114,10 +125,11 @@ def fit(
         Columns that tell curves apart. All curves are fitted in one batch.
     pool : {"none"}
         Curves are fitted separately.
-    method : {"least_squares"}
-        School of estimation.
-    inference : {"profile", "wald", "bootstrap", "union"} or Bootstrap
-        What turns estimates into intervals where a call does not say. A union is taken in ``gain``
+    method : {"least_squares", "bayes"} or Bayes
+        School of estimation; see :class:`scalefit.Bayes`.
+    inference : {"profile", "wald", "bootstrap", "posterior", "union"} or Bootstrap
+        What turns estimates into intervals where a call does not say: by default the profile, or
+        the posterior of a Bayesian fit. A union is taken in ``gain``
         and ``ask``; predictions and parameters belong to one law, and a verdict has both.
     level : float
         Coverage of intervals where a call does not say.
@@ -147,9 +159,11 @@ def fit(
     >>> print(fit.gain(10))
     0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
-    _allowed("method", method, ["least_squares"])
+    bayes = as_bayes(method)
     _allowed("pool", pool, ["none"])
     level = _one_level(level)
+    if inference is None:
+        inference = "profile" if bayes is None else "posterior"
     if inference != "union":
         get_inference(inference)
     table = make_table(
@@ -159,9 +173,22 @@ def fit(
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
     error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
-    settings = Settings(error_model, inference, level, seed_of(rng))
-    found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
+    settings = Settings(error_model, inference, level, seed_of(rng), bayes)
+    fitted = candidates(laws, error_model.weigh(sample))
+    if bayes is not None:
+        fitted = drawn(fitted, bayes, settings.seed)
+    found = FitSet(table, fitted, settings)
     return found if table.by else found.only()
+
+
+def drawn(fitted: Candidates, bayes: Bayes, seed: int) -> Candidates:
+    """Return the candidates with the posterior of each law that a curve may be told by."""
+    span = fitted.spanning()
+    named = {e.law.name for e in span.estimates}
+    parts = [
+        replace(e, draws=bayes.draw(e, seed)) if e.law.name in named else e for e in fitted.estimates
+    ]
+    return replace(fitted, estimates=tuple(parts))
 
 
 def _allowed(option: str, given: str, names: Sequence[str]) -> None:
@@ -302,7 +329,7 @@ class Fit:
             span = self.candidates.spanning()
             method = self.settings.within_law
             return union(span.estimates, span.surviving, estimand, level, method)[0]
-        method = get_inference(inference, self.settings.seed)
+        method = self.settings.named(inference)
         return ask(self.candidates, [(estimand, level)], method)[0][0]
 
     def gain(

@@ -14,7 +14,14 @@ from scipy.special import stdtr, stdtrit
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
-from .inference import Inference, Intervals, ask_together, standard_error, within
+from .inference import (
+    Inference,
+    Intervals,
+    Posterior,
+    ask_together,
+    standard_error,
+    within,
+)
 from .metrics import Metric
 
 __all__ = [
@@ -163,6 +170,8 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     The arms of the interval for the mean are joined in quadrature with a multiple of the standard
     deviation of a run: the quantile of t, with the error of the variance function averaged over.
     """
+    if isinstance(inference, Posterior):  # which draws the run
+        return inference.run(estimate, x, level)
     found = inference(estimate, Value(x), level)
     kernel = estimate.sample.kernel
     df = estimate.scale[1]

@@ -108,6 +108,8 @@ class Sample:
         What the kernel makes of the pure error; see :func:`~scalefit.kernel.free_levels`.
     kernel : Kernel or None
         How unlikely each run is, where the error model is not least squares.
+    score_range : array (G, 2) or None
+        Least and greatest value that the metric can take, infinite where there is none.
     """
 
     x: Floats
@@ -127,6 +129,7 @@ class Sample:
     errors: Errors
     pure: Floats
     kernel: Kernel | None = None
+    score_range: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -260,7 +263,7 @@ def of_table(table: Table) -> Sample:
     unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
-    return by_size(
+    sample = by_size(
         first,
         table.rows[table.score].to_numpy(dtype=float),
         table.group,
@@ -273,6 +276,8 @@ def of_table(table: Table) -> Sample:
         items=known.get("items"),
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
     )
+    limits = [(metric.lower, metric.upper) for metric in table.metrics]
+    return replace(sample, score_range=np.array(limits, dtype=float))
 
 
 def by_size(

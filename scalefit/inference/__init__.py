@@ -17,6 +17,7 @@ from .bootstrap import Agreement, Bootstrap, agreement
 from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
 from .inversion import invert
+from .posterior import Posterior, posterior_sd
 from .profile import profile
 from .resampling import resample
 from .together import Question, ask_together
@@ -31,6 +32,7 @@ __all__ = [
     "Inference",
     "Interval",
     "Intervals",
+    "Posterior",
     "Question",
     "agreement",
     "ask_together",
@@ -39,6 +41,7 @@ __all__ = [
     "get_inference",
     "invert",
     "join",
+    "posterior_sd",
     "profile",
     "resample",
     "standard_error",
@@ -55,6 +58,7 @@ INFERENCES: dict[str, Inference] = {
     "profile": profile,
     "wald": wald,
     "bootstrap": Bootstrap(),
+    "posterior": Posterior(),
 }
 
 
