@@ -464,7 +464,8 @@ def resampled(log_ratio: Floats, rng: np.random.Generator) -> tuple[NDArray[np.i
         if np.ptp(ratio) < 1e-9:
             kept[g], khat[g] = order, -np.inf
             continue
-        log_weight, k = array_stats.psislw(ratio[order])
+        # The library asks for log likelihoods, whose weights are their reciprocals.
+        log_weight, k = array_stats.psislw(-ratio[order])
         total = np.cumsum(np.exp(log_weight - log_weight.max()))
         picked = np.minimum(np.searchsorted(total, comb * total[-1]), draws - 1)
         kept[g], khat[g] = order[picked[order]], float(k)

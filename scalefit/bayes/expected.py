@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..laws import Frame, Law
 
-__all__ = ["at_sizes", "n_gains", "to_coefficients", "values_of"]
+__all__ = ["at_sizes", "corners", "n_gains", "to_coefficients", "values_of"]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ def n_gains(law: Law) -> int:
     return law.n_columns - 1
 
 
-def _corners(frame: Frame, n_gains: int) -> Array:
+def corners(frame: Frame, n_gains: int) -> Array:
     """Return log sizes: the largest of all drivers, and that with each driver at its smallest.
 
     Shape ``(G, 1 + n_gains)``, with a last axis over the drivers if there are several.
@@ -59,7 +59,7 @@ def values_of(law: Law, theta: Floats, frame: Frame) -> tuple[Floats, Floats]:
         Both in benefit, "higher is better".
     """
     p = law.n_columns
-    there, offsets = at_sizes(law, _corners(frame, n_gains(law)), theta, frame)
+    there, offsets = at_sizes(law, corners(frame, n_gains(law)), theta, frame)
     matrix = there[:, :, :1] - there
     matrix[:, :, 0] = there[:, :, 0]
     offset = offsets[:, :, :1] - offsets

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import betaln, gammainc, gammaincinv, gammaln, ndtr, ndtri, stdtr, stdtrit
 
 from ..errors import FitError, nearest
 from ..laws import Law
@@ -21,37 +21,57 @@ __all__ = ["Prior", "Priors", "priors_for"]
 
 Floats = NDArray[np.float64]
 Array = Any
-_LOG_2PI = float(np.log(2.0 * np.pi))
+_HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class _Family(NamedTuple):
-    """A standard distribution: log density, distribution function and quantile, of x and df."""
+    """A standard distribution.
 
-    log_density: Callable[[Array, Array], Array]
-    cdf: Callable[[Array, Array], Array]
-    quantile: Callable[[Array, Array], Array]
-    positive: bool
+    Its log density is ``kernel(x, df, xp) + constant(df)``, written for numpy and PyTensor alike.
+    """
 
-
-def _student_log(x: Array, df: Array) -> Array:
-    constant = gammaln(0.5 * df + 0.5) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
-    return constant - 0.5 * (df + 1.0) * np.log1p(x * x / df)
+    kernel: Callable[[Array, Array, Any], Array]
+    constant: Callable[[float], float]
+    cdf: Callable[[Array, float], Array]
+    quantile: Callable[[Array, float], Array]
+    positive: bool = False
 
 
 _FAMILIES = {
     "normal": _Family(
-        lambda x, df: -0.5 * (x * x + _LOG_2PI), lambda x, df: ndtr(x), lambda p, df: ndtri(p),
-        False,
+        lambda x, df, xp: -0.5 * x * x,
+        lambda df: -_HALF_LOG_2PI,
+        lambda x, df: ndtr(x),
+        lambda p, df: ndtri(p),
     ),
-    "student": _Family(_student_log, lambda x, df: stdtr(df, x), lambda p, df: stdtrit(df, p), False),
+    "student": _Family(
+        lambda x, df, xp: -0.5 * (df + 1.0) * xp.log(1.0 + x * x / df),
+        lambda df: float(-0.5 * np.log(df) - betaln(0.5 * df, 0.5)),
+        lambda x, df: stdtr(df, x),
+        lambda p, df: stdtrit(df, p),
+    ),
     "half_normal": _Family(
-        lambda x, df: -0.5 * (x * x + _LOG_2PI) + np.log(2.0), lambda x, df: 2.0 * ndtr(x) - 1.0,
-        lambda p, df: ndtri(0.5 + 0.5 * p), True,
+        lambda x, df, xp: -0.5 * x * x,
+        lambda df: float(np.log(2.0)) - _HALF_LOG_2PI,
+        lambda x, df: 2.0 * ndtr(x) - 1.0,
+        lambda p, df: ndtri(0.5 + 0.5 * p),
+        True,
     ),
     "exponential": _Family(
-        lambda x, df: -x, lambda x, df: -np.expm1(-x), lambda p, df: -np.log1p(-p), True
+        lambda x, df, xp: -x,
+        lambda df: 0.0,
+        lambda x, df: -np.expm1(-x),
+        lambda p, df: -np.log1p(-p),
+        True,
     ),
-}  # fmt: skip
+    "gamma": _Family(
+        lambda x, df, xp: (df - 1.0) * xp.log(x) - x,
+        lambda df: float(-gammaln(df)),
+        lambda x, df: gammainc(df, x),
+        lambda p, df: gammaincinv(df, p),
+        True,
+    ),
+}
 #: Nothing is known of the degrees of freedom of families that have none.
 _NO_DF = 3.0
 
@@ -62,13 +82,13 @@ class Prior:
 
     Parameters
     ----------
-    family : {"normal", "student", "half_normal", "exponential", "lognormal"}
+    family : {"normal", "student", "lognormal", "half_normal", "exponential", "gamma"}
         A log-normal prior is normal for the log.
     location, scale : float or array (G,)
-        Of the distribution before it is cut; of the log for a log-normal one. The families that
-        live above 0 have location 0.
+        Of the distribution before it is cut; of the log for a log-normal one. The last three
+        families begin at their location, which is 0 unless it is said.
     df : float
-        Degrees of freedom of Student's t.
+        Degrees of freedom of Student's t, and shape of a gamma distribution.
     lower, upper : float or array (G,)
         The range.
 
@@ -113,14 +133,15 @@ class Prior:
         except (AssertionError, ValueError):
             raise FitError(
                 f"prior {given!r}; write it as normal(location, scale), student(location, scale, "
-                "df), lognormal(location, scale) of the log, half_normal(scale) or "
-                "exponential(mean)"
+                "df), lognormal(location, scale) of the log, half_normal(scale), exponential(mean) "
+                "or gamma(scale, shape)"
             ) from None
         family = match[1]
-        one = family in _FAMILIES and _FAMILIES[family].positive
-        if len(numbers) != (1 if one else 3 if family == "student" else 2):
-            raise FitError(f"prior {given!r} has {len(numbers)} numbers; see scalefit.Prior")
-        return Prior(family, *([0.0, *numbers] if one else numbers))
+        from_zero = family in _FAMILIES and _FAMILIES[family].positive
+        wanted = {"student": 3, "half_normal": 1, "exponential": 1}.get(family, 2)
+        if len(numbers) != wanted:
+            raise FitError(f"prior {given!r} has {len(numbers)} numbers, and needs {wanted}")
+        return Prior(family, *([0.0, *numbers] if from_zero else numbers))
 
     @property
     def _standard(self) -> _Family:
@@ -132,25 +153,39 @@ class Prior:
 
     def _ends(self) -> tuple[Array, Array]:
         """Return the distribution function at the ends of the range."""
-        positive = self.family == "lognormal" or self._standard.positive
-        lower = np.maximum(self.lower, 0.0) if positive else np.asarray(self.lower, dtype=float)
+        start = self.start
+        lower = np.asarray(self.lower, dtype=float)
+        lower = lower if start is None else np.maximum(lower, start)
         with np.errstate(divide="ignore"):
             low = self._to_standard(lower, 0)
             high = self._to_standard(np.maximum(self.upper, lower), 0)
         return self._standard.cdf(low, self.df), self._standard.cdf(high, self.df)
 
+    @property
+    def start(self) -> Array:
+        """Where the family begins; None if it has no beginning."""
+        if self.family == "lognormal":
+            return 0.0
+        return self.location if self._standard.positive else None
+
+    def kernel(self, x: Array, location: Array, scale: Array, xp: Any) -> Array:
+        """Return the log density but for a constant, for numpy or PyTensor."""
+        if self.family == "lognormal":
+            log = xp.log(x)
+            return self._standard.kernel((log - location) / scale, self.df, xp) - log
+        return self._standard.kernel((x - location) / scale, self.df, xp)
+
     def log_density(self, x: Floats) -> Floats:
         """Return the log density at ``x`` of shape ``(G, ...)`` or scalar; -inf out of range."""
         axes = max(np.ndim(x) - 1, 0)
         low, high = self._ends()
+        location, scale = _wide(self.location, axes), _wide(self.scale, axes)
         inside = (x >= _wide(self.lower, axes)) & (x <= _wide(self.upper, axes))
-        if self.family == "lognormal" or self._standard.positive:
-            inside &= x > 0
-        safe = np.where(inside, x, 1.0)
-        value = self._standard.log_density(self._to_standard(safe, axes), self.df)
+        if self.start is not None:
+            inside &= x > _wide(self.start, axes)
+        safe = np.where(inside, x, 1.0 + (0.0 if self.start is None else _wide(self.start, axes)))
+        value = self.kernel(safe, location, scale, np) + self._standard.constant(self.df)
         value = value - _wide(np.log(self.scale) + np.log(high - low), axes)
-        if self.family == "lognormal":
-            value = value - np.log(safe)
         found: Floats = np.where(inside, value, -np.inf)
         return found
 
@@ -187,10 +222,11 @@ class Prior:
         return replace(self, **parts)
 
     def __str__(self) -> str:
-        numbers = [] if self._standard.positive else [_text(self.location)]
+        from_zero = self._standard.positive and np.all(np.asarray(self.location) == 0)
+        numbers = [] if from_zero else [_text(self.location)]
         numbers.append(_text(self.scale))
-        if self.family == "student":
-            numbers.append(f"df {self.df:g}")
+        if self.family in ("student", "gamma"):
+            numbers.append(f"{'df' if self.family == 'student' else 'shape'} {self.df:g}")
         said = f"{self.family}({', '.join(numbers)})"
         if np.all(np.isinf(self.lower)) and np.all(np.isinf(self.upper)):
             return said
@@ -284,7 +320,7 @@ def priors_for(law: Law, sample: Sample, given: Mapping[str, str | Prior] | None
         "gain": Prior("normal", 0.0, 0.5 * span),
         "noise": Prior("lognormal", np.log(_NOISE * (np.ones_like(span) if log else span)), 1.0),
         "noise_slope": Prior("normal", 0.0, 0.7),
-        "df": Prior("exponential", 0.0, 10.0, lower=2.0),
+        "df": Prior("gamma", 2.0, 10.0, df=2.0),
     }
     if n_gains(law) == 0:
         own.pop("gain")

@@ -1,0 +1,223 @@
+"""Chains: one compiled model for all curves of a kind, its diagnostics, and one more try."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..draws import Draws
+from ..errors import FitError, ScalefitWarning
+from ..estimate import Estimate
+from ..laws import Law
+from .collapsed import varies
+from .expected import to_coefficients, values_of
+from .models import ModelKey, Pool, build, data_of, key_of, pymc
+from .priors import Priors
+
+if TYPE_CHECKING:
+    from .method import Bayes
+
+__all__ = ["Chains", "chains_of", "sampled"]
+
+Floats = NDArray[np.float64]
+
+#: Where divergences appear, the chains are run once more with this acceptance.
+_RETRY = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Draws of every parameter, arrays ``(chains, draws, ...)``, with what the sampler saw."""
+
+    values: dict[str, Floats]
+    divergences: int
+    energy: Floats
+    engine: str
+
+
+#: Compiled models of this process: data of any size can be put in.
+_COMPILED: dict[ModelKey, Any] = {}
+
+
+def _compiled(key: ModelKey, data: dict[str, Any]) -> Any:
+    """Return the compiled model of a key with these data in it."""
+    import nutpie
+
+    if key not in _COMPILED:
+        _COMPILED[key] = nutpie.compile_pymc_model(
+            build(key, data), backend="numba", freeze_model=False
+        )
+    compiled = _COMPILED[key]
+    # What a law or an error model does not use is no part of the compiled model.
+    return compiled.with_data(**{k: v for k, v in data.items() if k in compiled.shared_data})
+
+
+def chains_of(
+    law: Law, estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int,
+    pool: Pool | None = None,
+) -> Chains:  # fmt: skip
+    """Run the chains of one model, again with smaller steps if there were divergences."""
+    sample = estimate.sample
+    key = key_of(law, sample, priors, pool)
+    data = data_of(sample, priors, law, pool)
+    found = _run(key, data, options, engine, seed, options.target_accept)
+    if found.divergences and options.target_accept < _RETRY:
+        found = _run(key, data, options, engine, seed + 1, _RETRY)
+    return found
+
+
+def _run(
+    key: ModelKey, data: dict[str, Any], options: Bayes, engine: str, seed: int, accept: float
+) -> Chains:
+    if engine == "nutpie":
+        try:
+            import nutpie
+        except ImportError as error:
+            warnings.warn(
+                f"nutpie cannot be imported ({error}); PyMC's own sampler is used, which is slower",
+                ScalefitWarning,
+                stacklevel=2,
+            )
+            engine = "pymc"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if engine == "nutpie":
+            pymc()
+            trace = nutpie.sample(
+                _compiled(key, data), draws=options.draws, tune=options.tune, chains=options.chains,
+                cores=min(options.cores, options.chains), seed=seed, save_warmup=False,
+                progress_bar=options.progress, target_accept=accept,
+            )  # fmt: skip
+        else:
+            pm = pymc()
+            with build(key, data):
+                trace = pm.sample(
+                    options.draws, tune=options.tune, chains=options.chains, cores=options.cores,
+                    random_seed=seed, progressbar=options.progress, target_accept=accept,
+                    compute_convergence_checks=False, nuts_sampler="pymc",
+                )  # fmt: skip
+    posterior = trace["posterior"]
+    stats = trace["sample_stats"]
+    values = {str(name): np.asarray(posterior[name]) for name in posterior.data_vars}
+    return Chains(
+        values, int(np.asarray(stats["diverging"]).sum()), np.asarray(stats["energy"]), engine
+    )
+
+
+def sampled(
+    estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int
+) -> Draws:
+    """Return the draws of every curve of an estimate, each by chains of its own.
+
+    The model is compiled for the first curve only.
+    """
+    refuse_unknown(estimate)
+    parts = []
+    for g in range(len(estimate)):
+        row = slice(g, g + 1)
+        one, own = estimate.take(row), priors.take(row)
+        found = chains_of(estimate.law, one, own, options, engine, seed + 7919 * g)
+        parts.append(draws_of(one, own, found, options, "posterior"))
+    return joined(parts)
+
+
+def refuse_unknown(estimate: Estimate) -> None:
+    """Raise FitError where the law or the errors of an estimate have no model."""
+    law, sample = estimate.law, estimate.sample
+    if law.guesses or law.n_columns > 1 + law.n_drivers:
+        raise FitError(
+            f"law {law.name!r} has no Bayesian model, which needs one gain a driver; use "
+            "method='least_squares'"
+        )
+    kernel = sample.kernel
+    if kernel is not None and type(kernel).__name__ not in ("NormalKernel", "StudentKernel"):
+        raise FitError(
+            "this noise is an objective and no distribution, so it has no posterior; use "
+            "noise='student', 'lognormal' or 'gaussian'"
+        )
+
+
+def joined(parts: list[Draws]) -> Draws:
+    """Return the draws of several sets of curves as one."""
+    from dataclasses import fields, replace
+
+    values = {
+        f.name: np.concatenate([getattr(part, f.name) for part in parts])
+        for f in fields(Draws)
+        if isinstance(getattr(parts[0], f.name), np.ndarray) and f.name != "row"
+    }
+    n = len(values["theta"])
+    return replace(parts[0], **values, row=np.arange(n))
+
+
+def draws_of(
+    estimate: Estimate, priors: Priors, chains: Chains, options: Bayes, label: str
+) -> Draws:
+    """Return the draws of chains as parameters of the law, with the diagnostics of each curve."""
+    law, sample = estimate.law, estimate.sample
+    n_curves, frame = len(estimate), sample.frame
+
+    def flat(name: str, default: float) -> Floats:
+        values = chains.values.get(name)
+        if values is None:
+            return np.full((n_curves, options.draws * options.chains), default)
+        return np.moveaxis(values, 2, 0).reshape(n_curves, -1)
+
+    theta = [flat(f"shape_{j}", 0.0) for j in range(len(law.shapes))]
+    n_draws = options.draws * options.chains
+    shapes = np.stack(theta, axis=-1) if theta else np.zeros((n_curves, n_draws, 0))
+    names = ["top", *(f"gain_{j}" for j in range(law.n_columns - 1))]
+    expected = np.stack([flat(name, 0.0) for name in names], axis=-1)
+    matrix, offset = values_of(law, shapes, frame)
+    coefficients = to_coefficients(matrix, offset, expected)
+    free = varies(sample)[:, None]
+    slope = np.where(free, flat("noise_slope", 0.0), 0.0)
+    kernel = sample.kernel
+    df = getattr(kernel, "df", np.full(n_curves, np.inf))
+    dfs = flat("df", np.nan) if "df" in chains.values else np.repeat(df[:, None], n_draws, axis=1)
+    from .method import prior_sds
+
+    rhat, bulk, tail = _diagnosed(chains, n_curves)
+    none = np.full(n_curves, np.nan)
+    return Draws(
+        shapes, coefficients, flat("log_scale", 0.0), slope, dfs, prior_sds(priors, n_curves),
+        none, none, rhat, bulk, tail, np.full(n_curves, float(chains.divergences)),
+        np.full(n_curves, _energy(chains)), np.arange(n_curves), options.chains, label,
+        chains.engine,
+    )  # fmt: skip
+
+
+def _energy(chains: Chains) -> float:
+    from arviz_stats.base import array_stats
+
+    return float(np.min(array_stats.bfmi(chains.energy)))
+
+
+def _diagnosed(chains: Chains, n_curves: int) -> tuple[Floats, Floats, Floats]:
+    """Return the worst R-hat, bulk and tail effective draws of each curve's parameters.
+
+    Parameters that all curves share count for each of them.
+    """
+    from arviz_stats.base import array_stats
+
+    worst = np.array([[0.0, np.inf, np.inf]] * n_curves)
+    for name, values in chains.values.items():
+        if values.ndim == 2:
+            columns = [(values, slice(None))]
+        elif name.startswith(("effect_", "cluster_effect")):
+            continue
+        else:
+            columns = [(values[:, :, k], slice(k, k + 1)) for k in range(values.shape[2])]
+        for draws, rows in columns:
+            if np.ptp(draws) == 0:
+                continue
+            worst[rows, 0] = np.maximum(worst[rows, 0], float(array_stats.rhat(draws)))
+            bulk = float(array_stats.ess(draws, method="bulk"))
+            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95)))
+            worst[rows, 1] = np.minimum(worst[rows, 1], bulk)
+            worst[rows, 2] = np.minimum(worst[rows, 2], tail)
+    return worst[:, 0], worst[:, 1], worst[:, 2]
