@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class Draws:
         What the draws are, in words: "posterior", "partially pooled posterior".
     engine : str
         What made them: "collapsed", "nutpie", "pymc".
+    population : mapping of str to array (S,)
+        Draws of what pooled curves share, such as mean and spread of their exponents.
     """
 
     theta: Floats
@@ -70,6 +73,7 @@ class Draws:
     chains: int
     label: str
     engine: str
+    population: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)

@@ -19,6 +19,7 @@ up to terms in the noise slope alone: a sum of squares, which loses no digits to
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,7 +32,20 @@ from ..sample import Sample
 from .expected import at_sizes, to_coefficients, values_of
 from .priors import Priors
 
-__all__ = ["Grid", "collapsed_draws", "density", "quadrature"]
+__all__ = [
+    "Collapsed",
+    "Grid",
+    "Target",
+    "collapsed_draws",
+    "drawn_coefficients",
+    "from_grid",
+    "inside",
+    "legendre_grid",
+    "narrowed",
+    "quadrature",
+    "resampled",
+    "varies",
+]
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +107,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """Prior times likelihood of curves, the linear part integrated out."""
 
     law: Law
@@ -191,13 +205,6 @@ def varies(sample: Sample) -> NDArray[np.bool_]:
     return known
 
 
-def density(estimate: Estimate, priors: Priors, u: Floats, log_scale: Floats, slope: Floats) -> Floats:
-    """Return the log of prior times likelihood, expected values integrated out; ``(G, M)`` each."""
-    target = _Target(estimate.law, estimate.sample, priors)
-    linear = target.linear(u, slope)
-    return target.log_density(linear, log_scale, slope, target.prior_of_shapes(u))
-
-
 def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> Grid:
     """Return the grid on the posterior of every curve.
 
@@ -210,7 +217,7 @@ def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> Grid:
     refine : float
         Multiplies the nodes of each axis.
     """
-    target = _Target(estimate.law, estimate.sample, priors)
+    target = Target(estimate.law, estimate.sample, priors)
     q = len(estimate.law.shapes)
     low, high = target.bounds()
     scale = _first_scale(estimate)
@@ -220,15 +227,25 @@ def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> Grid:
     half = np.where(free, 8.0 * np.asarray(priors.noise_slope.scale), 0.0)
     w_low, w_high = centre - half, centre + half
     boxes = [*((low[:, j], high[:, j]) for j in range(q)), (s_low, s_high), (w_low, w_high)]
-    limits = list(boxes)
+    limits = [*boxes[:q], None, boxes[-1]]
     for _ in range(_ROUNDS):
         nodes = [
             _even(*box, count) for box, count in zip(boxes, _counts(q, _SCAN, 1.0), strict=True)
         ]
         log_p = _on_grid(target, nodes, free)
-        boxes = _narrowed(nodes, log_p, boxes, limits)
-    parts = [_legendre(*box, n) for box, n in zip(boxes, _counts(q, _NODES, refine), strict=True)]
-    log_p = _on_grid(target, [part[0] for part in parts], free)
+        boxes = narrowed(nodes, log_p, boxes, limits)
+    return legendre_grid(
+        boxes, _counts(q, _NODES, refine), lambda nodes: _on_grid(target, nodes, free)
+    )
+
+
+def legendre_grid(
+    boxes: list[tuple[Floats, Floats]], counts: list[int],
+    log_density: Callable[[list[Floats]], Floats],
+) -> Grid:  # fmt: skip
+    """Return the grid of Gauss-Legendre nodes on boxes, one an axis, of ends ``(G,)``."""
+    parts = [_legendre(*box, n) for box, n in zip(boxes, counts, strict=True)]
+    log_p = log_density([part[0] for part in parts])
     edges = tuple(_cells(*box, weight) for box, (_, weight) in zip(boxes, parts, strict=True))
     grid = Grid(tuple(part[0] for part in parts), edges, log_p, np.zeros(len(log_p)))
     mass = grid.log_mass.reshape(len(log_p), -1)
@@ -280,7 +297,7 @@ def _product(axes: Floats) -> Floats:
     return np.stack([part.reshape(len(first), -1) for part in parts])
 
 
-def _on_grid(target: _Target, nodes: list[Floats], free: NDArray[np.bool_]) -> Floats:
+def _on_grid(target: Target, nodes: list[Floats], free: NDArray[np.bool_]) -> Floats:
     """Return the log density on the product of nodes, ``(G, [U...], V, W)``."""
     *shapes, scale, slope = nodes
     q, n_curves = len(shapes), len(scale)
@@ -303,9 +320,9 @@ def _on_grid(target: _Target, nodes: list[Floats], free: NDArray[np.bool_]) -> F
     return found
 
 
-def _narrowed(
+def narrowed(
     nodes: list[Floats], log_p: Floats, boxes: list[tuple[Floats, Floats]],
-    limits: list[tuple[Floats, Floats]],
+    limits: Sequence[tuple[Floats, Floats] | None],
 ) -> list[tuple[Floats, Floats]]:  # fmt: skip
     """Return the boxes about the nodes that hold the mass, one step wider on either side."""
     n_axes = len(nodes)
@@ -317,7 +334,7 @@ def _narrowed(
         rows = np.arange(len(place))
         low = place[rows, np.maximum(first - 1, 0)]
         high = place[rows, np.minimum(last + 1, place.shape[1] - 1)]
-        if axis == n_axes - 2:  # the scale has no natural end: where mass is cut the box moves out
+        if limit is None:  # the scale has no natural end: where mass is cut the box moves out
             width = box[1] - box[0]
             low = np.where(first == 0, low - 0.5 * width, low)
             high = np.where(last == place.shape[1] - 1, high + 0.5 * width, high)
@@ -405,13 +422,13 @@ def from_grid(
     log_q = np.take_along_axis(mass, places, axis=1)
     coordinates = []
     for axis, index in enumerate(at):
-        x, log_inside = _inside(grid, axis, index, places, rng)
+        x, log_inside = inside(grid, axis, index, places, rng)
         coordinates.append(x)
         log_q = log_q + log_inside
     q = n_axes - 2
     u = np.stack(coordinates[:q], axis=-1) if q else np.zeros((n_curves, draws, 0))
     log_scale, slope = coordinates[q], coordinates[q + 1]
-    target = _Target(estimate.law, estimate.sample, priors)
+    target = Target(estimate.law, estimate.sample, priors)
     linear = target.linear(u, slope)
     log_p = target.log_density(linear, log_scale, slope, target.prior_of_shapes(u))
     kept, khat = resampled(log_p - log_q, rng)
@@ -422,11 +439,11 @@ def from_grid(
         for v in linear
     ))  # fmt: skip
     theta = target.theta(u)
-    coefficients = _drawn_coefficients(target, theta, linear, log_scale, rng)
+    coefficients = drawn_coefficients(target, theta, linear, log_scale, rng)
     return Collapsed(theta, coefficients, log_scale, slope, grid.evidence, khat)
 
 
-def _inside(
+def inside(
     grid: Grid, axis: int, index: NDArray[np.intp], places: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:  # fmt: skip
@@ -472,8 +489,8 @@ def resampled(log_ratio: Floats, rng: np.random.Generator) -> tuple[NDArray[np.i
     return kept, khat
 
 
-def _drawn_coefficients(
-    target: _Target, theta: Floats, linear: _Linear, log_scale: Floats, rng: np.random.Generator
+def drawn_coefficients(
+    target: Target, theta: Floats, linear: _Linear, log_scale: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw the expected values from their normal distribution, and return the coefficients."""
     variance = np.exp(2.0 * log_scale)[..., None]
