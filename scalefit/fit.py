@@ -123,8 +123,9 @@ def fit(
         :mod:`scalefit.noise`.
     by : str or list of str
         Columns that tell curves apart. All curves are fitted in one batch.
-    pool : {"none"}
-        Curves are fitted separately.
+    pool : {"none", "partial", "complete"}
+        Curves are fitted separately, or, by ``method="bayes"``, as one population of exponents, or
+        with one exponent.
     method : {"least_squares", "bayes"} or Bayes
         School of estimation; see :class:`scalefit.Bayes`.
     inference : {"profile", "wald", "bootstrap", "posterior", "union"} or Bootstrap
@@ -160,7 +161,7 @@ def fit(
     0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
     bayes = as_bayes(method)
-    _allowed("pool", pool, ["none"])
+    _allowed("pool", pool, ["none"] if bayes is None else ["none", "partial", "complete"])
     level = _one_level(level)
     if inference is None:
         inference = "profile" if bayes is None else "posterior"
@@ -176,19 +177,10 @@ def fit(
     settings = Settings(error_model, inference, level, seed_of(rng), bayes)
     fitted = candidates(laws, error_model.weigh(sample))
     if bayes is not None:
-        fitted = drawn(fitted, bayes, settings.seed)
+        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        fitted = replace(fitted, **draws)
     found = FitSet(table, fitted, settings)
     return found if table.by else found.only()
-
-
-def drawn(fitted: Candidates, bayes: Bayes, seed: int) -> Candidates:
-    """Return the candidates with the posterior of each law that a curve may be told by."""
-    span = fitted.spanning()
-    named = {e.law.name for e in span.estimates}
-    parts = [
-        replace(e, draws=bayes.draw(e, seed)) if e.law.name in named else e for e in fitted.estimates
-    ]
-    return replace(fitted, estimates=tuple(parts))
 
 
 def _allowed(option: str, given: str, names: Sequence[str]) -> None:

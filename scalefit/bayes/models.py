@@ -15,14 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import FitError
+from ..estimate import Estimate
 from ..laws import Frame, Law
-from ..noise.residual import StudentKernel
+from ..noise.residual import NormalKernel, StudentKernel
 from ..sample import Sample
 from .collapsed import varies
 from .expected import corners, n_gains
 from .priors import Prior, Priors
 
-__all__ = ["ModelKey", "Pool", "build", "data_of", "key_of", "pymc"]
+__all__ = [
+    "POOL_SPREAD",
+    "ModelKey",
+    "Pool",
+    "build",
+    "data_of",
+    "has_model",
+    "key_of",
+    "pymc",
+    "refuse_unknown",
+]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -95,6 +107,7 @@ class ModelKey:
     runs: bool
     levels: tuple[int, ...] = ()
     pooled: bool = False
+    own: bool = False
     clusters: int = 0
 
 
@@ -118,6 +131,7 @@ def key_of(law: Law, sample: Sample, priors: Priors, pool: Pool | None = None) -
         kernel is not None or clustered,
         () if pool is None else tuple(int(f.max()) + 1 for f in pool.factors),
         pool is not None,
+        pool is not None and pool.own,
         int(pool.cluster.max()) + 1 if pool is not None and pool.cluster is not None else 0,
     )
 
@@ -238,8 +252,10 @@ def _pooled_shape(pm: Any, pt: Any, key: ModelKey, held: dict[str, Any]) -> Any:
     for f, levels in enumerate(key.levels):
         spread = pm.HalfNormal(f"spread_{f}", POOL_SPREAD)
         total = total + spread * pm.Normal(f"effect_{f}", 0.0, 1.0, shape=levels)[held[f"level_{f}"]]
-    spread = pm.HalfNormal("spread_own", POOL_SPREAD)
-    total = total + spread * pm.Normal("effect_own", 0.0, 1.0, shape=len(key.signs))
+    if key.own:
+        spread = pm.HalfNormal("spread_own", POOL_SPREAD)
+        total = total + spread * pm.Normal("effect_own", 0.0, 1.0, shape=len(key.signs))
+    total = total + pt.zeros(len(key.signs))
     return pm.Deterministic("shape_0", total)
 
 
@@ -324,3 +340,25 @@ def _log_likelihood(
         return -count * log_scale - 0.5 * (count * gap * gap + spread) * precision
     constant = pt.gammaln(0.5 * df + 0.5) - pt.gammaln(0.5 * df) - 0.5 * pt.log(df)
     return constant - log_scale - 0.5 * (df + 1.0) * pt.log1p(gap * gap * precision / df)
+
+
+def has_model(estimate: Estimate) -> str:
+    """Return why the curves of an estimate have no Bayesian model; empty if they have one."""
+    law, sample = estimate.law, estimate.sample
+    if law.guesses or law.n_columns > 1 + law.n_drivers:
+        return f"law {law.name!r} has no Bayesian model, which needs one gain a driver"
+    if not isinstance(sample.kernel, (NormalKernel, StudentKernel, type(None))):
+        return "this noise is an objective and no distribution; use noise='student' or 'gaussian'"
+    errors = sample.errors
+    if np.isfinite(errors.variance).any() or np.isfinite(errors.correlation).any():
+        return "known errors and checkpoints of runs have no Bayesian model yet"
+    if (errors.unit_variance > 0).any() or (errors.unit_df > 0).any():
+        return "crossed seeds have no Bayesian model yet"
+    return ""
+
+
+def refuse_unknown(estimate: Estimate) -> None:
+    """Raise FitError where the law or the errors of an estimate have no model."""
+    reason = has_model(estimate)
+    if reason:
+        raise FitError(f"{reason}; or use method='least_squares'")

@@ -17,7 +17,7 @@ from ..laws import Law
 from ..sample import Sample
 from .expected import n_gains
 
-__all__ = ["Prior", "Priors", "priors_for"]
+__all__ = ["Prior", "Priors", "prior_sds", "priors_for"]
 
 Floats = NDArray[np.float64]
 Array = Any
@@ -392,3 +392,9 @@ def _range(sample: Sample) -> tuple[Floats, Floats]:
             np.where(bounded, 0.5 * (lower + upper), typical),
             np.where(bounded, upper - lower, width),
         )
+
+
+def prior_sds(priors: Priors, n_curves: int) -> Floats:
+    """Return the standard deviation of the prior of each shape, ``(G, q)``."""
+    parts = [prior.sd(n_curves) for prior in priors.shapes]
+    return np.stack(parts, axis=-1) if parts else np.zeros((n_curves, 0))

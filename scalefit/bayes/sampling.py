@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..draws import Draws
-from ..errors import FitError, ScalefitWarning
+from ..errors import ScalefitWarning
 from ..estimate import Estimate
-from ..laws import Law
 from .collapsed import varies
 from .expected import to_coefficients, values_of
 from .models import ModelKey, Pool, build, data_of, key_of, pymc
-from .priors import Priors
+from .priors import Priors, prior_sds
 
 if TYPE_CHECKING:
     from .method import Bayes
@@ -57,11 +57,11 @@ def _compiled(key: ModelKey, data: dict[str, Any]) -> Any:
 
 
 def chains_of(
-    law: Law, estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int,
+    estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int,
     pool: Pool | None = None,
 ) -> Chains:  # fmt: skip
     """Run the chains of one model, again with smaller steps if there were divergences."""
-    sample = estimate.sample
+    law, sample = estimate.law, estimate.sample
     key = key_of(law, sample, priors, pool)
     data = data_of(sample, priors, law, pool)
     found = _run(key, data, options, engine, seed, options.target_accept)
@@ -115,30 +115,13 @@ def sampled(
 
     The model is compiled for the first curve only.
     """
-    refuse_unknown(estimate)
     parts = []
     for g in range(len(estimate)):
         row = slice(g, g + 1)
         one, own = estimate.take(row), priors.take(row)
-        found = chains_of(estimate.law, one, own, options, engine, seed + 7919 * g)
+        found = chains_of(one, own, options, engine, seed + 7919 * g)
         parts.append(draws_of(one, own, found, options, "posterior"))
     return joined(parts)
-
-
-def refuse_unknown(estimate: Estimate) -> None:
-    """Raise FitError where the law or the errors of an estimate have no model."""
-    law, sample = estimate.law, estimate.sample
-    if law.guesses or law.n_columns > 1 + law.n_drivers:
-        raise FitError(
-            f"law {law.name!r} has no Bayesian model, which needs one gain a driver; use "
-            "method='least_squares'"
-        )
-    kernel = sample.kernel
-    if kernel is not None and type(kernel).__name__ not in ("NormalKernel", "StudentKernel"):
-        raise FitError(
-            "this noise is an objective and no distribution, so it has no posterior; use "
-            "noise='student', 'lognormal' or 'gaussian'"
-        )
 
 
 def joined(parts: list[Draws]) -> Draws:
@@ -155,9 +138,13 @@ def joined(parts: list[Draws]) -> Draws:
 
 
 def draws_of(
-    estimate: Estimate, priors: Priors, chains: Chains, options: Bayes, label: str
-) -> Draws:
-    """Return the draws of chains as parameters of the law, with the diagnostics of each curve."""
+    estimate: Estimate, priors: Priors, chains: Chains, options: Bayes, label: str,
+    renamed: Mapping[str, str] | None = None,
+) -> Draws:  # fmt: skip
+    """Return the draws of chains as parameters of the law, with the diagnostics of each curve.
+
+    What all curves share goes by its own name, or that in ``renamed``.
+    """
     law, sample = estimate.law, estimate.sample
     n_curves, frame = len(estimate), sample.frame
 
@@ -179,8 +166,6 @@ def draws_of(
     kernel = sample.kernel
     df = getattr(kernel, "df", np.full(n_curves, np.inf))
     dfs = flat("df", np.nan) if "df" in chains.values else np.repeat(df[:, None], n_draws, axis=1)
-    from .method import prior_sds
-
     rhat, bulk, tail = _diagnosed(chains, n_curves)
     none = np.full(n_curves, np.nan)
     return Draws(
@@ -188,6 +173,7 @@ def draws_of(
         none, none, rhat, bulk, tail, np.full(n_curves, float(chains.divergences)),
         np.full(n_curves, _energy(chains)), np.arange(n_curves), options.chains, label,
         chains.engine,
+        {(renamed or {}).get(k, k): v.ravel() for k, v in chains.values.items() if v.ndim == 2},
     )  # fmt: skip
 
 
