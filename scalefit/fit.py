@@ -12,7 +12,7 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
-from .bayes import Bayes, as_bayes
+from .bayes import Bayes, PosteriorView, as_bayes
 from .certificate import Certificate, certify
 from .claims import Adjust, claims
 from .diagnostics import diagnose
@@ -227,6 +227,18 @@ def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarr
     return np.array([metric.margin(top) for metric, top in zip(table.metrics, tops, strict=True)])
 
 
+def _posterior(
+    candidates: Candidates, settings: Settings, labels: Sequence[str]
+) -> PosteriorView:
+    found = candidates.estimates[int(candidates.chosen[0])]
+    if settings.bayes is None or found.draws is None:
+        raise FitError("a fit by least squares has no posterior; fit with method='bayes'")
+    if len(set(candidates.chosen.tolist())) > 1:
+        raise FitError("these curves have several laws; take one curve, or name one law")
+    parts = candidates.estimates
+    return PosteriorView(found, parts, tuple(labels), settings.bayes, settings.seed)
+
+
 @dataclass(frozen=True)
 class Fit:
     """One curve, fitted by one or several laws; made by :func:`fit`.
@@ -285,6 +297,27 @@ class Fit:
         settings = self.settings
         metric = self.table.metrics[0]
         return parameter_table(self.estimate, metric, settings.level, settings.within_law)
+
+    @property
+    def posterior(self) -> PosteriorView:
+        """Priors, ArviZ object, checks and comparisons of a Bayesian fit."""
+        return _posterior(self.candidates, self.settings, [self.label])
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """The priors of a Bayesian fit, in words and as ranges."""
+        return self.posterior.priors
+
+    @property
+    def idata(self) -> Any:
+        """The draws of a Bayesian fit, as the ArviZ object of the installed version."""
+        return self.posterior.idata
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether the draws passed every check; a fit without draws has none to fail."""
+        draws = self.estimate.draws
+        return draws is None or bool(draws.trusted[0])
 
     @property
     def laws(self) -> pd.DataFrame:
@@ -462,6 +495,17 @@ class FitSet(Mapping[Any, Fit]):
         found = self._assessment if default else self._assess(factor, margin)
         family = claims(found, self.candidates, self.settings.within_law, adjust)
         return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
+
+    @property
+    def posterior(self) -> PosteriorView:
+        """Priors, ArviZ object, population and shrinkage of Bayesian fits of one law."""
+        labels = [self.all_rows.label(i) if self.all_rows.by else "" for i in range(len(self))]
+        return _posterior(self.candidates, self.settings, labels)
+
+    @property
+    def idata(self) -> Any:
+        """The joint draws of all curves, as the ArviZ object of the installed version."""
+        return self.posterior.idata
 
     @cached_property
     def _assessment(self) -> Assessment:
