@@ -102,7 +102,7 @@ class Draws:
 
     def compact(self) -> Draws:
         """Return the draws with the curves in order and no others."""
-        arrays = {f.name: self.one(f.name) for f in fields(self)[: _N_ARRAYS]}
+        arrays: dict[str, Any] = {f.name: self.one(f.name) for f in fields(self)[:_N_ARRAYS]}
         return replace(self, **arrays, row=np.arange(len(self)))
 
 
@@ -113,7 +113,9 @@ _N_ARRAYS = 13
 MAX_RHAT, MIN_ESS, MIN_ENERGY, MAX_KHAT = 1.01, 400.0, 0.3, 0.7
 
 
-def drawn_values(law: Any, estimand: Any, theta: Floats, coefficients: Floats, frame: Any) -> Floats:
+def drawn_values(
+    law: Any, estimand: Any, theta: Floats, coefficients: Floats, frame: Any
+) -> Floats:
     """Return a target for drawn parameters ``(G, S, q)`` and ``(G, S, p)``; shape ``(G, S)``."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         shapes = tuple(np.moveaxis(theta, 2, 0))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
-from .bayes import Bayes, PosteriorView, as_bayes
+from .bayes import Bayes, as_bayes
 from .certificate import Certificate, certify
 from .claims import Adjust, claims
 from .diagnostics import diagnose
@@ -21,14 +21,15 @@ from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .findings import findings_frame
 from .hypotheses import Evidence
-from .inference import Bootstrap, Inference, Interval, check_level, get_inference, union
+from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
 from .noise import Noise, Variance, get_noise, usual_noise
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from
 from .sample import of_table
-from .saturation import Assessment, assess
+from .saturation import Assessment
 from .selection import Candidates, ask, candidates
+from .settings import Settings, WithPosterior, judged, one_level
 from .table import Table, make_table
 from .verdict import Saturation, several, single
 
@@ -39,43 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Fit", "FitSet", "Settings", "fit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a table was fitted.
-
-    Parameters
-    ----------
-    noise : Noise
-        Error model.
-    inference : str or Bootstrap
-        The inference used where none is named.
-    level : float
-        Level used where none is named.
-    seed : int
-        Seed of every Monte-Carlo step.
-    bayes : Bayes or None
-        How posteriors are drawn, where there are any.
-    """
-
-    noise: Noise
-    inference: str | Bootstrap
-    level: float
-    seed: int
-    bayes: Bayes | None = None
-
-    @property
-    def within_law(self) -> Inference:
-        """The inference used within a law; a union is made of profile intervals."""
-        usual = "profile" if self.bayes is None else "posterior"
-        return self.named(usual if self.inference == "union" else self.inference)
-
-    def named(self, inference: str | Bootstrap) -> Inference:
-        """Return the inference called by a name."""
-        if self.bayes is not None and inference == "posterior":
-            return self.bayes.inference(self.seed)
-        return get_inference(inference, self.seed)
 
 
 def fit(
@@ -162,7 +126,7 @@ def fit(
     """
     bayes = as_bayes(method)
     _allowed("pool", pool, ["none"] if bayes is None else ["none", "partial", "complete"])
-    level = _one_level(level)
+    level = one_level(level)
     if inference is None:
         inference = "profile" if bayes is None else "posterior"
     if inference != "union":
@@ -191,56 +155,8 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
         )
 
 
-def _one_level(level: float) -> float:
-    if np.ndim(level):
-        raise FitError(f"level={level!r}; give one number, such as 0.95")
-    return float(check_level(level))
-
-
-def _assess(
-    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
-) -> Assessment:
-    table.need_one_driver("a verdict, with its tests and diagnostics,")
-    return assess(
-        fitted,
-        _margins(table, fitted, margin),
-        factor=factor,
-        span=np.array([metric.span for metric in table.metrics]),
-        level=settings.level,
-        inference=settings.within_law,
-        rng=settings.seed,
-    )
-
-
-def _margins(table: Table, chosen: Candidates, margin: float | None) -> np.ndarray[Any, Any]:
-    """Return the smallest gain of interest per curve: as given, or what the metric implies."""
-    if margin is not None:
-        if not (isinstance(margin, (int, float)) and np.isfinite(margin) and margin > 0):
-            raise FitError(
-                f"margin={margin!r}; give the smallest gain of interest, a number such as 0.01"
-            )
-        return np.full(len(chosen), float(margin))
-    tops = np.empty(len(chosen))
-    for i in np.unique(chosen.chosen):
-        rows = np.flatnonzero(chosen.chosen == i)
-        tops[rows] = chosen.estimates[i].take(rows).fitted()[:, -1]
-    return np.array([metric.margin(top) for metric, top in zip(table.metrics, tops, strict=True)])
-
-
-def _posterior(
-    candidates: Candidates, settings: Settings, labels: Sequence[str]
-) -> PosteriorView:
-    found = candidates.estimates[int(candidates.chosen[0])]
-    if settings.bayes is None or found.draws is None:
-        raise FitError("a fit by least squares has no posterior; fit with method='bayes'")
-    if len(set(candidates.chosen.tolist())) > 1:
-        raise FitError("these curves have several laws; take one curve, or name one law")
-    parts = candidates.estimates
-    return PosteriorView(found, parts, tuple(labels), settings.bayes, settings.seed)
-
-
 @dataclass(frozen=True)
-class Fit:
+class Fit(WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -278,6 +194,11 @@ class Fit:
         return self.table.label(0) if self.table.by else ""
 
     @property
+    def labels(self) -> list[str]:
+        """The label as a list, as a set of fits has them."""
+        return [self.label]
+
+    @property
     def formula(self) -> str:
         """The law's formula, for a score or for a loss."""
         return self.law.written(self.table.metrics[0].sign)
@@ -297,27 +218,6 @@ class Fit:
         settings = self.settings
         metric = self.table.metrics[0]
         return parameter_table(self.estimate, metric, settings.level, settings.within_law)
-
-    @property
-    def posterior(self) -> PosteriorView:
-        """Priors, ArviZ object, checks and comparisons of a Bayesian fit."""
-        return _posterior(self.candidates, self.settings, [self.label])
-
-    @property
-    def priors(self) -> pd.DataFrame:
-        """The priors of a Bayesian fit, in words and as ranges."""
-        return self.posterior.priors
-
-    @property
-    def idata(self) -> Any:
-        """The draws of a Bayesian fit, as the ArviZ object of the installed version."""
-        return self.posterior.idata
-
-    @property
-    def trustworthy(self) -> bool:
-        """Whether the draws passed every check; a fit without draws has none to fail."""
-        draws = self.estimate.draws
-        return draws is None or bool(draws.trusted[0])
 
     @property
     def laws(self) -> pd.DataFrame:
@@ -348,7 +248,7 @@ class Fit:
         """
         if not isinstance(estimand, Parameter):
             self.table.need_one_driver("this question")
-        level = _one_level(self.settings.level if level is None else level)
+        level = one_level(self.settings.level if level is None else level)
         inference = self.settings.inference if inference is None else inference
         if inference == "union":
             span = self.candidates.spanning()
@@ -391,7 +291,7 @@ class Fit:
         self.table.need_one_driver("a prediction")
         return prediction_table(
             self.estimate, sizes_from(sizes, self.driver), self.driver, self.table.metrics[0],
-            _one_level(self.settings.level if level is None else level),
+            one_level(self.settings.level if level is None else level),
             self.settings.within_law, interval,
         )  # fmt: skip
 
@@ -420,7 +320,7 @@ class Fit:
         return single(evidence, float(published_sizes(self.table)[0]))
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return _assess(self.table, self.candidates, self.settings, factor, margin)
+        return judged(self.table, self.candidates, self.settings, factor, margin)
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
@@ -444,7 +344,7 @@ class Fit:
         return words.html(self)
 
 
-class FitSet(Mapping[Any, Fit]):
+class FitSet(WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
@@ -477,6 +377,11 @@ class FitSet(Mapping[Any, Fit]):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._index)
 
+    @property
+    def labels(self) -> list[str]:
+        """The curves in words, in order."""
+        return [self.all_rows.label(i) if self.all_rows.by else "" for i in range(len(self))]
+
     def __len__(self) -> int:
         return len(self._index)
 
@@ -496,23 +401,12 @@ class FitSet(Mapping[Any, Fit]):
         family = claims(found, self.candidates, self.settings.within_law, adjust)
         return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
 
-    @property
-    def posterior(self) -> PosteriorView:
-        """Priors, ArviZ object, population and shrinkage of Bayesian fits of one law."""
-        labels = [self.all_rows.label(i) if self.all_rows.by else "" for i in range(len(self))]
-        return _posterior(self.candidates, self.settings, labels)
-
-    @property
-    def idata(self) -> Any:
-        """The joint draws of all curves, as the ArviZ object of the installed version."""
-        return self.posterior.idata
-
     @cached_property
     def _assessment(self) -> Assessment:
         return self._assess(10.0, None)
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return _assess(self.all_rows, self.candidates, self.settings, factor, margin)
+        return judged(self.all_rows, self.candidates, self.settings, factor, margin)
 
     def table(self) -> pd.DataFrame:
         """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""

@@ -28,15 +28,16 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle"),
+    "estimate": (3, "estimate settle draws"),
     "inference": (4, "inference"),
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement",
     ),
+    "bayes": (5, "bayes"),
     "telling": (6, "words storage _drawing plots backtest_plot"),
-    "face": (7, "fit"),
+    "face": (7, "fit settings"),
     "report": (8, "report"),
     "studies": (8, "backtest holdout"),
     "package": (9, ""),

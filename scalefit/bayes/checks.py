@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..draws import Draws, drawn_values
 from ..errors import FitError
-from ..estimands import Estimand, Gain, ObservedGain, Parameter, Value
+from ..estimands import Estimand, Gain, ObservedGain, Parameter
 from ..estimate import Estimate, estimate
 from ..sample import Sample
 from .likelihood import log_density_of_sizes, means_at_sizes, scores_of_runs
@@ -32,7 +32,9 @@ RIVAL_PRIORS = {
 _MOVED = 0.5
 
 
-def prior_sensitivity(fitted: Estimate, bayes: Bayes, seed: int, factor: float = 10.0) -> pd.DataFrame:
+def prior_sensitivity(
+    fitted: Estimate, bayes: Bayes, seed: int, factor: float = 10.0
+) -> pd.DataFrame:
     """Refit a single curve with other priors of its exponent, and say what moves.
 
     Returns
@@ -43,11 +45,12 @@ def prior_sensitivity(fitted: Estimate, bayes: Bayes, seed: int, factor: float =
         spread of draws that may be infinite is that between their quartiles.
     """
     law = fitted.law
-    names = bayes.priors_of(fitted).names
+    priors = bayes.priors_of(fitted)
     exponents = [
-        name for name, shape, prior in zip(names, law.shapes, bayes.priors_of(fitted).shapes, strict=True)
-        if prior.family != "lognormal" and "middle" not in shape.name and "scale" not in shape.name
-    ]  # fmt: skip
+        name
+        for name, prior in zip(priors.names, priors.shapes, strict=True)
+        if law.parameter(name).role == "exponent" and prior.family != "lognormal"
+    ]
     questions: dict[str, Estimand] = {
         f"gain at {factor:g}x": Gain(factor), "gain observed": ObservedGain(),
         **{p.name: Parameter(p.name) for p in law.parameters},
@@ -66,7 +69,8 @@ def prior_sensitivity(fitted: Estimate, bayes: Bayes, seed: int, factor: float =
             values = usual if said == "usual" else _values(fitted, draws, question)
             low, middle, high = np.quantile(values, [0.025, 0.5, 0.975], method="lower")
             with np.errstate(invalid="ignore", divide="ignore"):
-                shift = float(np.abs(middle - centre) / spread) if middle != centre else 0.0
+                moved = said != "usual" and middle != centre
+            shift = float(np.abs(middle - centre) / spread) if moved else 0.0
             rows.append((said, name, middle, low, high, shift, bool(shift > _MOVED)))
     columns = ["prior", "question", "estimate", "lower", "upper", "shift", "sensitive"]
     return pd.DataFrame(rows, columns=columns)
@@ -106,8 +110,7 @@ def predictive_check(fitted: Estimate, seed: int) -> pd.DataFrame:
         raise FitError("a predictive check needs the single runs; this table has their means only")
     rng = np.random.default_rng(seed)
     mean = means_at_sizes(law, sample, draws)[0][:, :, None]
-    unit = replace(draws, coefficients=draws.coefficients)
-    new = scores_of_runs(law, sample, unit, rng)[0]
+    new = scores_of_runs(law, sample, draws, rng)[0]
     z = sample.z if sample.z.ndim == 2 else 0.0 * sample.x
     scale = np.exp(
         draws.one("log_scale")[0][:, None] + 0.5 * draws.one("noise_slope")[0][:, None] * z[0]
@@ -118,15 +121,15 @@ def predictive_check(fitted: Estimate, seed: int) -> pd.DataFrame:
     def residual(scores: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
             gap = np.log(scores) - np.log(mean) if log else scores - mean
-        found: Floats = np.where(np.isnan(scores), np.nan, gap / scale)[:, there]
-        return found
+        found: Floats = np.where(np.isnan(scores), np.nan, gap / scale)
+        return found[:, there]
 
     width = new.shape[2]
     real = np.full((sample.x.shape[1], width), np.nan)
     real[:, : sample.runs.shape[2]] = sample.runs[0][:, :width]
     pair = residual(np.broadcast_to(real, new.shape)), residual(new)
     slot = np.arange(int(there.sum()))
-    checks = {
+    checks: dict[str, Callable[[Floats], Floats]] = {
         "misfit of the size means": lambda u: (np.nansum(u, axis=2) ** 2 / sample.count[0][there])
         .sum(axis=1),
         "farthest run": lambda u: np.nanmax(np.abs(u), axis=(1, 2)),
@@ -260,6 +263,3 @@ def stacked(log_scores: Floats) -> Floats:
             break
     found: Floats = weight
     return found
-
-
-_ = Value

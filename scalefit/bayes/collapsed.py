@@ -1,9 +1,9 @@
 """The posterior of one curve with normal errors by quadrature: no chains, no compiler, evidence.
 
-Given the shapes, the scale of the noise and its slope, a law is linear in its expected values, whose
-priors are normal: they integrate out in closed form. What is left has two to four dimensions and
-is integrated by Gauss-Legendre nodes on a box that holds all but exp(-26) of the mass. Draws come
-from the cells of that grid, and are weighted to the exact density (Pareto-smoothed importance
+Given the shapes, the scale of the noise and its slope, a law is linear in its expected values,
+whose priors are normal: they integrate out in closed form. What is left has two to four dimensions
+and is integrated by Gauss-Legendre nodes on a box that holds all but exp(-26) of the mass. Draws
+come from the cells of that grid, and are weighted to the exact density (Pareto-smoothed importance
 sampling, Vehtari et al. 2024, arXiv:1507.02646, tells whether that can be trusted); the expected
 values are then drawn from their exact normal distribution.
 
@@ -19,8 +19,7 @@ up to terms in the noise slope alone: a sum of squares, which loses no digits to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -30,27 +29,21 @@ from ..estimate import Estimate
 from ..laws import Law
 from ..sample import Sample
 from .expected import at_sizes, to_coefficients, values_of
+from .grid import Grid, even, inside, legendre_grid, narrowed, resampled
 from .priors import Priors
 
 __all__ = [
     "Collapsed",
-    "Grid",
     "Target",
     "collapsed_draws",
     "drawn_coefficients",
     "from_grid",
-    "inside",
-    "legendre_grid",
-    "narrowed",
     "quadrature",
-    "resampled",
     "varies",
 ]
 
 Floats = NDArray[np.float64]
 
-#: Log density, relative to the greatest, below which a node is outside the box.
-_DEPTH = 26.0
 #: Nodes of the scan that finds the box, and of the quadrature: of each shape (by their number), of
 #: the log scale and of the noise slope. Doubling the latter moves the evidence by less than 1e-8.
 _SCAN = {0: (1, 33, 13), 1: (41, 25, 13), 2: (25, 17, 9)}
@@ -69,41 +62,6 @@ class _Linear(NamedTuple):
     pull: Floats
     turn: Floats
     log_weight: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A grid on the posterior of G curves.
-
-    Parameters
-    ----------
-    nodes : tuple of arrays (G, N)
-        Nodes of each axis: one a shape in its search coordinate, the log scale, the noise slope.
-    edges : tuple of pairs of arrays (G, N)
-        Edges of the cells about them, whose widths are the weights of the nodes.
-    log_density : array (G, N, ..., V, W)
-        Log of prior times likelihood.
-    evidence : array (G,)
-        Log marginal likelihood.
-    """
-
-    nodes: tuple[Floats, ...]
-    edges: tuple[tuple[Floats, Floats], ...]
-    log_density: Floats
-    evidence: Floats
-
-    @property
-    def log_mass(self) -> Floats:
-        """Log of the mass of each cell."""
-        total = self.log_density
-        for axis, (left, right) in enumerate(self.edges):
-            width = right - left
-            shape = [1] * total.ndim
-            shape[0], shape[1 + axis] = width.shape
-            # An axis without width has one place, however many nodes.
-            share = np.where(width > 0, width, 1.0 / width.shape[1])
-            total = total + np.log(share).reshape(shape)
-        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +144,8 @@ class Target:
             total = total - 0.5 * np.log1p(value / variance)
             total = total - 0.5 * pull * pull * value / (value + variance)
         total = total + linear.log_weight + prior_of_shapes
-        total = total + self._log_prior_of_noise(log_scale, slope)
-        return total
+        found: Floats = total + self._log_prior_of_noise(log_scale, slope)
+        return found
 
     def _log_prior_of_noise(self, log_scale: Floats, slope: Floats) -> Floats:
         axes = log_scale.ndim - 1
@@ -195,7 +153,7 @@ class Target:
         location, scale = (_wide(np.asarray(v), axes) for v in (noise.location, noise.scale))
         found: Floats = -0.5 * ((log_scale - location) / scale) ** 2
         found = found - np.log(scale) - 0.5 * np.log(2.0 * np.pi)
-        free = _wide(varies(self.sample), axes)
+        free = _wide(varies(self.sample).astype(float), axes) > 0
         return found + np.where(free, along.log_density(np.broadcast_to(slope, found.shape)), 0.0)
 
 
@@ -230,27 +188,11 @@ def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> Grid:
     limits = [*boxes[:q], None, boxes[-1]]
     for _ in range(_ROUNDS):
         nodes = [
-            _even(*box, count) for box, count in zip(boxes, _counts(q, _SCAN, 1.0), strict=True)
+            even(*box, count) for box, count in zip(boxes, _counts(q, _SCAN, 1.0), strict=True)
         ]
-        log_p = _on_grid(target, nodes, free)
+        log_p = _on_grid(target, nodes)
         boxes = narrowed(nodes, log_p, boxes, limits)
-    return legendre_grid(
-        boxes, _counts(q, _NODES, refine), lambda nodes: _on_grid(target, nodes, free)
-    )
-
-
-def legendre_grid(
-    boxes: list[tuple[Floats, Floats]], counts: list[int],
-    log_density: Callable[[list[Floats]], Floats],
-) -> Grid:  # fmt: skip
-    """Return the grid of Gauss-Legendre nodes on boxes, one an axis, of ends ``(G,)``."""
-    parts = [_legendre(*box, n) for box, n in zip(boxes, counts, strict=True)]
-    log_p = log_density([part[0] for part in parts])
-    edges = tuple(_cells(*box, weight) for box, (_, weight) in zip(boxes, parts, strict=True))
-    grid = Grid(tuple(part[0] for part in parts), edges, log_p, np.zeros(len(log_p)))
-    mass = grid.log_mass.reshape(len(log_p), -1)
-    top = mass.max(axis=1)
-    return replace(grid, evidence=top + np.log(np.exp(mass - top[:, None]).sum(axis=1)))
+    return legendre_grid(boxes, _counts(q, _NODES, refine), lambda nodes: _on_grid(target, nodes))
 
 
 def _counts(q: int, table: dict[int, tuple[int, int, int]], refine: float) -> list[int]:
@@ -266,27 +208,6 @@ def _first_scale(estimate: Estimate) -> Floats:
     return found
 
 
-def _even(low: Floats, high: Floats, count: int) -> Floats:
-    steps = np.linspace(0.0, 1.0, count) if count > 1 else np.array([0.5])
-    nodes: Floats = low[:, None] + (high - low)[:, None] * steps
-    return nodes
-
-
-def _legendre(low: Floats, high: Floats, count: int) -> tuple[Floats, Floats]:
-    x, weight = np.polynomial.legendre.leggauss(count)
-    half = 0.5 * (high - low)[:, None]
-    return 0.5 * (high + low)[:, None] + half * x, half * weight
-
-
-def _cells(low: Floats, high: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Return the edges of the cells, one about each node, whose widths are the weights."""
-    steps = np.cumsum(weight, axis=1)
-    left = low[:, None] + np.concatenate([np.zeros((len(low), 1)), steps[:, :-1]], axis=1)
-    right = left + weight
-    right[:, -1] = high
-    return left, right
-
-
 def _product(axes: Floats) -> Floats:
     """Return all combinations ``(q, G, N^q)`` of nodes ``(q, G, N)``."""
     if len(axes) < 2:
@@ -297,7 +218,7 @@ def _product(axes: Floats) -> Floats:
     return np.stack([part.reshape(len(first), -1) for part in parts])
 
 
-def _on_grid(target: Target, nodes: list[Floats], free: NDArray[np.bool_]) -> Floats:
+def _on_grid(target: Target, nodes: list[Floats]) -> Floats:
     """Return the log density on the product of nodes, ``(G, [U...], V, W)``."""
     *shapes, scale, slope = nodes
     q, n_curves = len(shapes), len(scale)
@@ -317,30 +238,6 @@ def _on_grid(target: Target, nodes: list[Floats], free: NDArray[np.bool_]) -> Fl
     sizes = [part.shape[1] for part in nodes]
     shape = (n_curves, *(sizes if q else sizes[-2:]))
     found: Floats = np.where(np.isnan(log_p), -np.inf, log_p).reshape(shape)
-    return found
-
-
-def narrowed(
-    nodes: list[Floats], log_p: Floats, boxes: list[tuple[Floats, Floats]],
-    limits: Sequence[tuple[Floats, Floats] | None],
-) -> list[tuple[Floats, Floats]]:  # fmt: skip
-    """Return the boxes about the nodes that hold the mass, one step wider on either side."""
-    n_axes = len(nodes)
-    deep = log_p > log_p.reshape(len(log_p), -1).max(axis=1).reshape(-1, *(1,) * n_axes) - _DEPTH
-    found = []
-    for axis, (place, box, limit) in enumerate(zip(nodes, boxes, limits, strict=True)):
-        along = deep.any(axis=tuple(k + 1 for k in range(n_axes) if k != axis))
-        first, last = along.argmax(axis=1), along.shape[1] - 1 - along[:, ::-1].argmax(axis=1)
-        rows = np.arange(len(place))
-        low = place[rows, np.maximum(first - 1, 0)]
-        high = place[rows, np.minimum(last + 1, place.shape[1] - 1)]
-        if limit is None:  # the scale has no natural end: where mass is cut the box moves out
-            width = box[1] - box[0]
-            low = np.where(first == 0, low - 0.5 * width, low)
-            high = np.where(last == place.shape[1] - 1, high + 0.5 * width, high)
-        else:
-            low, high = np.maximum(low, limit[0]), np.minimum(high, limit[1])
-        found.append((low, high))
     return found
 
 
@@ -405,9 +302,7 @@ def collapsed_draws(estimate: Estimate, priors: Priors, draws: int, seed: int) -
     return Collapsed(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def from_grid(
-    estimate: Estimate, priors: Priors, grid: Grid, draws: int, seed: int
-) -> Collapsed:
+def from_grid(estimate: Estimate, priors: Priors, grid: Grid, draws: int, seed: int) -> Collapsed:
     """Return draws from the cells of a grid, resampled to the exact posterior."""
     rng = np.random.default_rng(seed)
     n_curves, n_axes = len(estimate), len(grid.edges)
@@ -443,52 +338,6 @@ def from_grid(
     return Collapsed(theta, coefficients, log_scale, slope, grid.evidence, khat)
 
 
-def inside(
-    grid: Grid, axis: int, index: NDArray[np.intp], places: NDArray[np.intp],
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:  # fmt: skip
-    """Draw a coordinate inside of cells, with the slope of the log density; and its log density."""
-    nodes, (left, right) = grid.nodes[axis], grid.edges[axis]
-    count, draws = nodes.shape[1], index.shape[1]
-    low = np.take_along_axis(left, index, axis=1)
-    width = np.take_along_axis(right, index, axis=1) - low
-    stride = int(np.prod(grid.log_density.shape[2 + axis :]))
-    flat = grid.log_density.reshape(len(nodes), -1)
-    before, after = np.maximum(index - 1, 0), np.minimum(index + 1, count - 1)
-    rise = np.take_along_axis(flat, places + (after - index) * stride, axis=1)
-    rise = rise - np.take_along_axis(flat, places + (before - index) * stride, axis=1)
-    run = np.take_along_axis(nodes, after, axis=1) - np.take_along_axis(nodes, before, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        steep = np.clip(np.nan_to_num(rise / run * width, posinf=20.0, neginf=-20.0), -20.0, 20.0)
-    steep = np.where(np.abs(steep) < 1e-6, 1e-6, steep)
-    share = np.log1p(rng.random(draws) * np.expm1(steep)) / steep
-    log_inside = steep * share - np.log(np.expm1(steep) / steep)
-    return low + width * share, log_inside - np.log(np.where(width > 0, width, 1.0))
-
-
-def resampled(log_ratio: Floats, rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
-    """Return which draws ``(G, S)`` stand for the target, in random order, and k-hat ``(G,)``.
-
-    Weights are Pareto-smoothed; resampling is systematic (Kitagawa 1996).
-    """
-    from arviz_stats.base import array_stats
-
-    n_curves, draws = log_ratio.shape
-    kept, khat = np.empty((n_curves, draws), dtype=np.intp), np.empty(n_curves)
-    order = rng.permutation(draws)
-    comb = (np.arange(draws) + rng.random()) / draws
-    for g, ratio in enumerate(log_ratio):
-        if np.ptp(ratio) < 1e-9:
-            kept[g], khat[g] = order, -np.inf
-            continue
-        # The library asks for log likelihoods, whose weights are their reciprocals.
-        log_weight, k = array_stats.psislw(-ratio[order])
-        total = np.cumsum(np.exp(log_weight - log_weight.max()))
-        picked = np.minimum(np.searchsorted(total, comb * total[-1]), draws - 1)
-        kept[g], khat[g] = order[picked[order]], float(k)
-    return kept, khat
-
-
 def drawn_coefficients(
     target: Target, theta: Floats, linear: _Linear, log_scale: Floats, rng: np.random.Generator
 ) -> Floats:
@@ -499,8 +348,6 @@ def drawn_coefficients(
     sd = np.sqrt(variance / (variance + values))
     white = mean + sd * rng.standard_normal(mean.shape[1:])
     centre, spread = _linear_prior(target.law, target.sample, target.priors)
-    drawn = centre[:, None, :] + spread[:, None, :] * np.einsum(
-        "gmpq,gmq->gmp", linear.turn, white
-    )
+    drawn = centre[:, None, :] + spread[:, None, :] * np.einsum("gmpq,gmq->gmp", linear.turn, white)
     matrix, shift = values_of(target.law, theta, target.sample.frame)
     return to_coefficients(matrix, shift, drawn)

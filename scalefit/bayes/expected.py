@@ -78,7 +78,8 @@ def at_sizes(law: Law, z: Floats, theta: Floats, frame: Frame) -> tuple[Floats, 
     columns = np.empty((*theta.shape[:2], z.shape[1], law.n_columns))
     for j, column in enumerate(law.columns(wide, shapes, inner, np)):
         columns[..., j] = column
-    offset = np.zeros(columns.shape[:3]) + law.offset(wide, shapes, inner, np)
+    offset = np.empty(columns.shape[:3])
+    offset[...] = law.offset(wide, shapes, inner, np)
     return columns, offset
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln
@@ -11,7 +13,7 @@ from ..estimate import Estimate
 from ..laws import Law
 from ..sample import Sample
 from .expected import at_sizes, to_coefficients, values_of
-from .priors import Priors
+from .priors import Prior, Priors
 
 __all__ = ["log_density_of_sizes", "means_at_sizes", "prior_draws", "scores_of_runs"]
 
@@ -69,9 +71,7 @@ def log_density_of_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
     return result
 
 
-def scores_of_runs(
-    law: Law, sample: Sample, draws: Draws, rng: np.random.Generator
-) -> Floats:
+def scores_of_runs(law: Law, sample: Sample, draws: Draws, rng: np.random.Generator) -> Floats:
     """Return new scores of as many runs as each size has, ``(G, S, K, R)``; nan where none is."""
     mean, scale = means_at_sizes(law, sample, draws), _scales(sample, draws)
     width = int(sample.count.max())
@@ -95,16 +95,12 @@ def scores_of_runs(
 
 def prior_draws(estimate: Estimate, priors: Priors, like: Draws, seed: int) -> Draws:
     """Return draws from the prior, in the form of other draws of the same curves."""
-    from dataclasses import replace
-
     law, sample = estimate.law, estimate.sample
     rng = np.random.default_rng(seed)
     n_curves, n_draws = len(estimate), like.n_draws
 
-    def of(prior: object) -> Floats:
-        uniform = np.broadcast_to(rng.random(n_draws), (n_curves, n_draws))
-        found: Floats = prior.quantile(uniform)  # type: ignore[attr-defined]
-        return found
+    def of(prior: Prior) -> Floats:
+        return prior.quantile(np.broadcast_to(rng.random(n_draws), (n_curves, n_draws)))
 
     shapes = [of(prior) for prior in priors.shapes]
     theta = np.stack(shapes, axis=-1) if shapes else np.zeros((n_curves, n_draws, 0))

@@ -214,7 +214,8 @@ class Bayes:
         nothing = np.full((1, total), np.nan)
         one = np.full(1, np.nan)
         empty = Draws(
-            np.full((1, total, len(law.shapes)), np.nan), np.full((1, total, law.n_columns), np.nan),
+            np.full((1, total, len(law.shapes)), np.nan),
+            np.full((1, total, law.n_columns), np.nan),
             nothing, nothing, nothing, np.full((1, len(law.shapes)), np.nan), one,
             np.full(1, np.inf), one, one, one, one, one, np.zeros(1, dtype=np.intp), self.chains,
             "posterior", "none",

@@ -7,9 +7,7 @@ is compiled once and used for any table.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from ..noise.residual import NormalKernel, StudentKernel
 from ..sample import Sample
 from .collapsed import varies
 from .expected import corners, n_gains
+from .library import pymc
 from .priors import Prior, Priors
 
 __all__ = [
@@ -32,23 +31,12 @@ __all__ = [
     "data_of",
     "has_model",
     "key_of",
-    "pymc",
     "refuse_unknown",
 ]
 
 Array = Any
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-
-
-def pymc() -> ModuleType:
-    """Return PyMC, without the notice that its plots will change."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pymc as module
-
-        import pymc.sampling  # noqa: F401
-    return module
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +197,11 @@ def build(key: ModelKey, data: dict[str, Any]) -> Any:
         )
         mean = _mean(pt, key, held, top, gains, shapes, sign, limit)
         if key.clusters:
-            kappa = pm.HalfNormal("cluster_spread", pt.mean(held["top_prior"][1]) * 0.04)
-            mean = mean + kappa * pm.Normal("cluster_effect", 0.0, 1.0, shape=key.clusters)[
-                held["cluster"]
-            ]
+            kappa = pm.HalfNormal("cluster_spread", held["top_prior"][1].mean() * 0.04)
+            mean = (
+                mean
+                + kappa * pm.Normal("cluster_effect", 0.0, 1.0, shape=key.clusters)[held["cluster"]]
+            )
         one = log_scale[curve]
         if key.slope:
             slope = pm.Normal(
@@ -230,9 +219,8 @@ def _free(pm: Any, pt: Any, name: str, prior: Prior, numbers: Any, n_curves: int
     """Return a parameter with a prior that is cut to a range."""
     location, scale, lower, upper = (numbers[k] for k in range(4))
     if name == "df":
-        value = pm.HalfFlat(f"{name}_above", shape=n_curves)
-        value, start = value + location, pm.Deterministic
-        value = start(name, value)
+        above = pm.HalfFlat(f"{name}_above", shape=n_curves)
+        value = pm.Deterministic(name, above + location)
     else:
         value = pm.Uniform(name, lower, upper, shape=n_curves)
     pm.Potential(f"{name}_prior", prior.kernel(value, location, scale, pt).sum())
@@ -251,7 +239,9 @@ def _pooled_shape(pm: Any, pt: Any, key: ModelKey, held: dict[str, Any]) -> Any:
     total = centre
     for f, levels in enumerate(key.levels):
         spread = pm.HalfNormal(f"spread_{f}", POOL_SPREAD)
-        total = total + spread * pm.Normal(f"effect_{f}", 0.0, 1.0, shape=levels)[held[f"level_{f}"]]
+        total = (
+            total + spread * pm.Normal(f"effect_{f}", 0.0, 1.0, shape=levels)[held[f"level_{f}"]]
+        )
     if key.own:
         spread = pm.HalfNormal("spread_own", POOL_SPREAD)
         total = total + spread * pm.Normal("effect_own", 0.0, 1.0, shape=len(key.signs))
@@ -270,7 +260,6 @@ def _mean(
     """Return the mean of each row in benefit, from the law's own columns."""
     law, curve = key.law, held["curve"]
     n_curves = len(sign)
-    several = law.n_drivers > 1
 
     def at(z: Any, index: Any) -> tuple[list[Any], Any]:
         fixed = sign.size == 1 or np.ptp(sign) == 0
@@ -285,9 +274,7 @@ def _mean(
     places = [corner[:, i] for i in range(law.n_columns)]
     there = [at(place, None) for place in places]
     high, offset = there[0]
-    values = [top - offset] + [
-        gain - (offset - there[1 + j][1]) for j, gain in enumerate(gains)
-    ]
+    values = [top - offset] + [gain - (offset - there[1 + j][1]) for j, gain in enumerate(gains)]
     matrix = [high] + [
         [a - b for a, b in zip(high, there[1 + j][0], strict=True)] for j in range(len(gains))
     ]
@@ -296,7 +283,6 @@ def _mean(
     total = base
     for column, coefficient in zip(columns, coefficients, strict=True):
         total = total + column * (coefficient + pt.zeros(n_curves))[curve]
-    assert several or law.n_drivers == 1
     return total
 
 

@@ -18,20 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
 
-from ..draws import Draws
 from ..estimate import Estimate
-from .collapsed import (
-    Grid,
-    Target,
-    drawn_coefficients,
-    inside,
-    legendre_grid,
-    narrowed,
-    quadrature,
-    resampled,
-)
+from .collapsed import Target, drawn_coefficients, quadrature
+from .grid import Grid, inside, legendre_grid, narrowed, resampled
 from .models import POOL_SPREAD
 from .priors import Prior, Priors
 
@@ -117,9 +108,9 @@ def _curves(estimate: Estimate, priors: Priors) -> list[_Curve]:
             grid.log_density[0], np.zeros(len(u)),
         )  # fmt: skip
         log_density = _log_sum(many.log_mass.reshape(len(u), -1))
-        log_likelihood = log_density - Target(part.law, part.sample, own).prior_of_shapes(
-            u[None, :, None]
-        )[0]
+        log_likelihood = (
+            log_density - Target(part.law, part.sample, own).prior_of_shapes(u[None, :, None])[0]
+        )
         left, right = grid.edges[0]
         width = np.log((right - left)[0]) + np.log(shape.coordinate.slope(u))
         low, high = (
@@ -241,9 +232,7 @@ def completely_pooled(estimate: Estimate, priors: Priors, draws: int, seed: int)
     )
 
 
-def _exponents(
-    curve: _Curve, mean: Floats, spread: Floats, rng: np.random.Generator
-) -> Floats:
+def _exponents(curve: _Curve, mean: Floats, spread: Floats, rng: np.random.Generator) -> Floats:
     """Draw the exponent of a curve given each draw of its population, ``(S,)``."""
     low = np.maximum(curve.low, mean - 7.0 * spread)
     high = np.minimum(curve.high, mean + 7.0 * spread)
@@ -268,7 +257,7 @@ def _exponents(
 def _from_table(a: Floats, log: Floats, uniform: Floats) -> Floats:
     """Return draws ``(R, S)`` from densities tabled at even points ``(R, N)``, linear between."""
     density = np.exp(log - log.max(axis=1, keepdims=True))
-    step = (a[:, 1:2] - a[:, :1])
+    step = a[:, 1:2] - a[:, :1]
     area = 0.5 * (density[:, 1:] + density[:, :-1])
     total = np.cumsum(area, axis=1)
     goal = uniform * total[:, -1:]
@@ -343,9 +332,7 @@ def _noise_given(
         scale, inside_scale = inside(grid, 1, index[0][None], places, rng)
         along, inside_slope = inside(grid, 2, index[1][None], places, rng)
         log_q = log_q + inside_scale + inside_slope
-        log_p = target.log_density(
-            target.linear(u, along), scale, along, np.zeros_like(scale)
-        )
+        log_p = target.log_density(target.linear(u, along), scale, along, np.zeros_like(scale))
         ratio = log_p - log_q
         if here is None:
             here = scale, along, ratio
@@ -355,6 +342,3 @@ def _noise_given(
                      for new, old in zip((scale, along, ratio), here, strict=True))  # fmt: skip
     assert here is not None
     return here[0], here[1]
-
-
-_ = Draws, log_ndtr

@@ -288,7 +288,11 @@ class Priors:
             ("gain", self.gain, "gain over the observed sizes, positive for the better"),
             *((n, p, "shape of the law") for n, p in zip(self.names, self.shapes, strict=True)),
             ("noise", self.noise, "scale of one run at the centre of the sizes"),
-            ("noise_slope", self.noise_slope, "change of the log variance per e-fold of the driver"),
+            (
+                "noise_slope",
+                self.noise_slope,
+                "slope of the log variance on log size",
+            ),
             ("df", self.df, "degrees of freedom of the errors"),
         ):
             if used.get(name, True):

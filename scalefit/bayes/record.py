@@ -16,6 +16,7 @@ from ..draws import Draws, drawn_values
 from ..errors import FitError
 from ..estimands import Gain, ObservedGain, Parameter
 from ..estimate import Estimate
+from .library import arviz
 from .likelihood import log_density_of_sizes, prior_draws, scores_of_runs
 from .method import Bayes
 
@@ -57,7 +58,7 @@ def idata_of(fitted: Estimate, labels: Sequence[str], bayes: Bayes, seed: int) -
         shaped["posterior"][name] = value.reshape(chains, -1)
     shaped["observed_data"] = {"score": runs, "size": sample.x}
     curve = ["curve"]
-    dims = {name: curve for name in groups["posterior"]}
+    dims = dict.fromkeys(groups["posterior"], curve)
     dims |= {"size": ["curve", "place"], "score": ["curve", "place", "run"]}
     per_size = {"score": ["curve", "place"]}
     return _arviz(shaped, dims, {"curve": list(labels)}, per_size)
@@ -90,11 +91,10 @@ def _arviz(
     groups: Mapping[str, Any], dims: dict[str, list[str]], coords: dict[str, list[str]],
     per_size: dict[str, list[str]],
 ) -> Any:  # fmt: skip
+    library = arviz()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import arviz
-
-        if not hasattr(arviz, "InferenceData"):
+        if not hasattr(library, "InferenceData"):
             from arviz_base import from_dict
 
             own = {**dims}
@@ -103,11 +103,11 @@ def _arviz(
             tree = from_dict(rest, dims=own, coords=coords)
             tree.update(from_dict({"log_likelihood": likelihood}, dims=per_size, coords=coords))
             return tree
-        likelihood = arviz.from_dict(
+        likelihood = library.from_dict(
             log_likelihood=groups["log_likelihood"], dims=per_size, coords=coords
         )
         rest = {name: part for name, part in groups.items() if name != "log_likelihood"}
-        tree = arviz.from_dict(**rest, dims=dims, coords=coords)
+        tree = library.from_dict(**rest, dims=dims, coords=coords)
         tree.extend(likelihood)
         return tree
 

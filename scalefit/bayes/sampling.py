@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from ..errors import ScalefitWarning
 from ..estimate import Estimate
 from .collapsed import varies
 from .expected import to_coefficients, values_of
-from .models import ModelKey, Pool, build, data_of, key_of, pymc
+from .library import array_stats, pymc
+from .models import ModelKey, Pool, build, data_of, key_of
 from .priors import Priors, prior_sds
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def _run(
     )
 
 
-def sampled(
-    estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int
-) -> Draws:
+def sampled(estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int) -> Draws:
     """Return the draws of every curve of an estimate, each by chains of its own.
 
     The model is compiled for the first curve only.
@@ -126,9 +125,7 @@ def sampled(
 
 def joined(parts: list[Draws]) -> Draws:
     """Return the draws of several sets of curves as one."""
-    from dataclasses import fields, replace
-
-    values = {
+    values: dict[str, Any] = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
         for f in fields(Draws)
         if isinstance(getattr(parts[0], f.name), np.ndarray) and f.name != "row"
@@ -178,9 +175,7 @@ def draws_of(
 
 
 def _energy(chains: Chains) -> float:
-    from arviz_stats.base import array_stats
-
-    return float(np.min(array_stats.bfmi(chains.energy)))
+    return float(np.min(array_stats().bfmi(chains.energy)))
 
 
 def _diagnosed(chains: Chains, n_curves: int) -> tuple[Floats, Floats, Floats]:
@@ -188,8 +183,7 @@ def _diagnosed(chains: Chains, n_curves: int) -> tuple[Floats, Floats, Floats]:
 
     Parameters that all curves share count for each of them.
     """
-    from arviz_stats.base import array_stats
-
+    stats = array_stats()
     worst = np.array([[0.0, np.inf, np.inf]] * n_curves)
     for name, values in chains.values.items():
         if values.ndim == 2:
@@ -201,9 +195,9 @@ def _diagnosed(chains: Chains, n_curves: int) -> tuple[Floats, Floats, Floats]:
         for draws, rows in columns:
             if np.ptp(draws) == 0:
                 continue
-            worst[rows, 0] = np.maximum(worst[rows, 0], float(array_stats.rhat(draws)))
-            bulk = float(array_stats.ess(draws, method="bulk"))
-            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95)))
+            worst[rows, 0] = np.maximum(worst[rows, 0], float(stats.rhat(draws)))
+            bulk = float(stats.ess(draws, method="bulk"))
+            tail = float(stats.ess(draws, method="tail", prob=(0.05, 0.95)))
             worst[rows, 1] = np.minimum(worst[rows, 1], bulk)
             worst[rows, 2] = np.minimum(worst[rows, 2], tail)
     return worst[:, 0], worst[:, 1], worst[:, 2]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
+from ..estimands import Parameter
 from ..estimate import Estimate
 from ..inference import Posterior
 from .checks import law_comparison, predictive_check, prior_sensitivity
@@ -82,7 +82,9 @@ class PosteriorView:
             name: (v.mean(), v.std(), *np.quantile(v, [0.025, 0.975]))
             for name, v in draws.population.items()
         }
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "sd", "lower", "upper"])
+        table = pd.DataFrame.from_dict(
+            rows, orient="index", columns=["mean", "sd", "lower", "upper"]
+        )
         table.index.name = "parameter"
         return table
 
@@ -97,10 +99,6 @@ class PosteriorView:
 
         ``width`` is that of the pooled 95 % interval over that of the curve alone.
         """
-        from dataclasses import replace
-
-        from ..estimands import Parameter
-
         names = [p.name for p in self.fitted.law.parameters if p.shape == 0]
         if not names:
             raise FitError(f"law {self.fitted.law.name!r} has no exponent that is pooled")
@@ -139,6 +137,3 @@ class PosteriorView:
         if len(self.fitted) != 1:
             raise FitError(f"{len(self.fitted)} curves here; take one, as in fits[key].posterior")
         return self.fitted
-
-
-_ = Sequence

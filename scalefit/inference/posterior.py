@@ -7,7 +7,7 @@ out, is drawn first, if the inference brings the means to do so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,9 @@ class Posterior:
             found[:, rows] = _central(values, levels[rows], _draws_of(part).trusted)
             label = _draws_of(part).label
         return refuse(
-            Intervals(*found, level, f"{label}, given {estimate.law.name}"), estimate, estimand
+            Intervals(found[0], found[1], found[2], level, f"{label}, given {estimate.law.name}"),
+            estimate,
+            estimand,
         )
 
     def run(self, estimate: Estimate, x: Floats, level: float) -> Intervals:
@@ -78,7 +80,8 @@ class Posterior:
             found[:, rows] = _central(scores, levels[rows], draws.trusted)
             found[0, rows] = np.where(draws.trusted, np.median(mean, axis=1), np.nan)
             label = draws.label
-        return Intervals(*found, level, f"{label} predictive, given {estimate.law.name}")
+        said = f"{label} predictive, given {estimate.law.name}"
+        return Intervals(found[0], found[1], found[2], level, said)
 
     def t(self, estimate: Estimate, estimand: Estimand, value: Floats) -> Floats:
         """Return the quantile of t, with the d.f. of the estimate's scale, of the tail at a value.
@@ -112,8 +115,6 @@ class Posterior:
             yield rows, self._drawn(estimate.take(rows))
 
     def _drawn(self, part: Estimate) -> Estimate:
-        from dataclasses import replace
-
         if part.draws is not None:
             return part
         if self.draw is None:
@@ -135,7 +136,7 @@ def mean_to_run(
     z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
     scale = np.exp(draws.one("log_scale") + 0.5 * draws.one("noise_slope") * z[:, None])
     df = draws.one("df")
-    error = rng.standard_normal(mean.shape[1])
+    error: Floats = np.broadcast_to(rng.standard_normal(mean.shape[1]), mean.shape)
     heavy = np.isfinite(df)
     if heavy.any():
         safe = np.where(heavy, df, 1.0)
