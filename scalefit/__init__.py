@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from . import datasets
 from .backtest import Backtest, backtest
+from .bayes import Bayes, PosteriorView, Prior
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import (
     Gain,
@@ -32,6 +33,7 @@ from .verdict import Saturation
 
 __all__ = [
     "Backtest",
+    "Bayes",
     "Bootstrap",
     "Crossing",
     "Fit",
@@ -45,6 +47,8 @@ __all__ = [
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "PosteriorView",
+    "Prior",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",

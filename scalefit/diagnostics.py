@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._format import number, size_text
+from .convergence import draw_findings
 from .estimands import Parameter
 from .estimate import Estimate
 from .findings import Finding
@@ -267,10 +268,15 @@ def _measurement(case: _Case) -> Iterator[Finding]:
     yield from error_findings(_chosen(case))
 
 
+def _draws(case: _Case) -> Iterator[Finding]:
+    yield from draw_findings(_chosen(case))
+
+
 _CHECKS = (
     _design,
     _noise,
     _measurement,
+    _draws,
     _outliers,
     _law,
     _identification,

@@ -199,6 +199,23 @@ class Estimate:
         """Return the shape parameters as a tuple of arrays ``(G,)``."""
         return tuple(self.theta.T)
 
+    def central(self) -> Estimate:
+        """Return the estimate at the draw in the midst of each curve; as it is without draws.
+
+        It is the draw whose means at the sizes are nearest to their medians.
+        """
+        if self.draws is None or not len(self):
+            return self
+        theta, coefficients = self.draws.one("theta"), self.draws.one("coefficients")
+        shapes = tuple(np.moveaxis(theta, 2, 0)[..., None])
+        z, frame = self.sample.z[:, None], self.sample.frame.expand(2)
+        mean = np.zeros((*theta.shape[:2], self.sample.x.shape[1]))
+        for j, column in enumerate(self.law.columns(z, shapes, frame, np)):
+            mean = mean + column * coefficients[:, :, j, None]
+        far = ((mean - np.median(mean, axis=1, keepdims=True)) ** 2).sum(axis=2)
+        place = np.arange(len(self)), far.argmin(axis=1)
+        return replace(self, theta=theta[place], coefficients=coefficients[place], draws=None)
+
     def tangent(self) -> Floats:
         """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
 

@@ -31,9 +31,13 @@ __all__ = [
     "prediction_table",
     "residuals",
     "sizes_from",
+    "unmoved",
 ]
 
 Floats = NDArray[np.float64]
+
+#: Posterior over prior standard deviation from which the data are said to tell nothing.
+_UNMOVED = 0.9
 
 
 def parameter_table(
@@ -53,6 +57,8 @@ def parameter_table(
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
         error = standard_error(estimate, question)[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
+        if not caution and unmoved(estimate)[parameter.shape] and parameter.shape >= 0:
+            caution = "not identified: the data leave the prior as it was"
         if caution.startswith("not identified"):
             value = error = np.nan
         rows[parameter.name] = {
@@ -65,6 +71,18 @@ def parameter_table(
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "parameter"
     return table
+
+
+def unmoved(estimate: Estimate) -> list[bool]:
+    """Return, per shape of a single curve, whether its draws scatter like its prior; then False.
+
+    The last entry stands for parameters that are no shape.
+    """
+    shapes = [False] * len(estimate.law.shapes)
+    if estimate.draws is not None:
+        ratio = estimate.draws.one("theta")[0].std(axis=0) / estimate.draws.one("prior_sd")[0]
+        shapes = [bool(r > _UNMOVED) for r in ratio]
+    return [*shapes, False]
 
 
 def gate_text(estimate: Estimate) -> str:
@@ -101,6 +119,8 @@ def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: f
         if role in ("exponent", "slope"):
             return f"open {side}"
         return f"not identified: open {side}"
+    if estimate.draws is not None:
+        return ""
     if estimate.solution.at_bound[0].any():
         return "the fit lies on a bound of the law's shape"
     return ""
@@ -232,7 +252,7 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
 
 def residuals(estimate: Estimate, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Return fitted value and standardised residual of each run of a single curve."""
-    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    many = estimate.central().take(np.zeros(x.size, dtype=np.intp))
     terms = Value(x).terms(many.law, many.shapes(), many.sample.frame, np)
     fitted = many.evaluate(terms)
     sd = run_sd(many, x)
@@ -248,6 +268,7 @@ def curve_text(estimate: Estimate, score: str, driver: str) -> str:
     The working form is printed because its numbers are identified and lose nothing to rounding:
     the field's parameters may be huge, strongly correlated, or infinite.
     """
+    estimate = estimate.central()
     frame = estimate.sample.frame
     sign = float(frame.sign[0])
     names = {

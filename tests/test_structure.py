@@ -33,7 +33,7 @@ ROOMS = {
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses measurement",
+        "breakpoint secant claims hypotheses measurement convergence",
     ),
     "bayes": (5, "bayes"),
     "telling": (6, "words storage _drawing plots backtest_plot"),

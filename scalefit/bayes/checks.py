@@ -84,9 +84,9 @@ def _spread(values: Floats) -> float:
 
 
 def _values(fitted: Estimate, draws: Draws, question: Estimand) -> Floats:
-    return drawn_values(
-        fitted.law, question, draws.one("theta"), draws.one("coefficients"), fitted.sample.frame
-    )[0]
+    theta, coefficients = draws.one("theta"), draws.one("coefficients")
+    found = drawn_values(fitted.law, question, theta, coefficients, fitted.sample.frame)
+    return np.asarray(found[0])
 
 
 def _own(fitted: Estimate) -> Draws:

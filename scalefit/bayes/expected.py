@@ -85,5 +85,5 @@ def at_sizes(law: Law, z: Floats, theta: Floats, frame: Frame) -> tuple[Floats, 
 
 def to_coefficients(matrix: Floats, offset: Floats, values: Floats) -> Floats:
     """Return the coefficients that have the expected ``values``, ``(..., p)`` each."""
-    found: Floats = np.linalg.solve(matrix, (values - offset)[..., None])[..., 0]
-    return found
+    found = np.linalg.solve(matrix, (values - offset)[..., None])[..., 0]
+    return np.asarray(found, dtype=np.float64)

@@ -107,6 +107,7 @@ class Bayes:
             ``estimates`` and ``chosen``, fields of :class:`~scalefit.selection.Candidates`.
         """
         names = [e.law.name for e in estimates]
+        self._check_names(estimates)
         if pool != "none":
             main = names.index("saturating_power") if "saturating_power" in names else 0
             chosen = np.full_like(chosen, main)
@@ -120,6 +121,25 @@ class Bayes:
             else:
                 found.append(item)
         return {"estimates": tuple(found), "chosen": chosen}
+
+    def _check_names(self, estimates: Sequence[Estimate]) -> None:
+        """Refuse a prior for a parameter that no law has."""
+        known = dict.fromkeys(
+            name for e in estimates if not has_model(e) for name in self._names(e)
+        )
+        for name in self.priors:
+            if known and name not in known:
+                raise FitError(
+                    f"no law has a parameter {name!r} for a prior; there are {', '.join(known)}"
+                    + nearest(name, list(known))
+                )
+
+    @staticmethod
+    def _names(estimate: Estimate) -> list[str]:
+        law = estimate.law
+        gain = ["gain"] if law.n_columns > 1 else []
+        own = priors_for(law, estimate.sample).names
+        return ["top", *gain, *own, "noise", "noise_slope", "df"]
 
     def draw(self, estimate: Estimate, seed: int) -> Draws:
         """Return the posterior draws of every curve of an estimate, each on its own."""
@@ -185,10 +205,7 @@ class Bayes:
 
     def priors_of(self, estimate: Estimate) -> Priors:
         """Return the priors of an estimate's law; those given for other laws do not concern it."""
-        usual = priors_for(estimate.law, estimate.sample)
-        names = {"top", "noise", "noise_slope", "df", *usual.names}
-        if estimate.law.n_columns > 1:
-            names.add("gain")
+        names = self._names(estimate)
         mine = {name: prior for name, prior in self.priors.items() if name in names}
         return priors_for(estimate.law, estimate.sample, mine)
 

@@ -223,7 +223,7 @@ def _free(pm: Any, pt: Any, name: str, prior: Prior, numbers: Any, n_curves: int
         value = pm.Deterministic(name, above + location)
     else:
         value = pm.Uniform(name, lower, upper, shape=n_curves)
-    pm.Potential(f"{name}_prior", prior.kernel(value, location, scale, pt).sum())
+    pm.Potential(f"{name}_belief", prior.kernel(value, location, scale, pt).sum())
     return value
 
 

@@ -35,6 +35,7 @@ _PROFILE = (
 _INFERENCE = {
     "profile": f"{_PROFILE}, conditional on the named law",
     "wald": "Wald intervals from the curvature at the optimum, conditional on the named law",
+    "posterior": "central posterior intervals, conditional on the named law",
     "union": f"the union, over the laws that were not rejected, of {_PROFILE}",
 }
 

@@ -129,7 +129,9 @@ def test_intervals_cover_fixed_truths(exponent, replicates):
     truth = Truth(exponent, gap=gap)
     design = SMALL
     sample = bounded(
-        sample_of(truth.mean(design.sizes, design), design, 0.02, replicates, 100 + int(100 * exponent))
+        sample_of(
+            truth.mean(design.sizes, design), design, 0.02, replicates, 100 + int(100 * exponent)
+        )
     )
     fitted = estimate(LAW, sample)
     draws = Bayes(draws=250).draw(fitted, 1)
