@@ -58,7 +58,7 @@ def parameter_table(
         error = standard_error(estimate, question)[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
         if not caution and unmoved(estimate)[parameter.shape] and parameter.shape >= 0:
-            caution = "not identified: the data leave the prior as it was"
+            caution = "the prior decides: the data leave it as it was"
         if caution.startswith("not identified"):
             value = error = np.nan
         rows[parameter.name] = {

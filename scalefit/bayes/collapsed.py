@@ -19,8 +19,9 @@ up to terms in the noise slope alone: a sum of squares, which loses no digits to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from ..estimate import Estimate
 from ..laws import Law
 from ..sample import Sample
 from .expected import at_sizes, to_coefficients, values_of
-from .grid import Grid, even, inside, legendre_grid, narrowed, resampled
+from .grid import Box, Boxes, Grid, cores_of, even, inside, legendre_grid, narrowed, resampled
 from .priors import Priors
 
 __all__ = [
@@ -48,10 +49,10 @@ Floats = NDArray[np.float64]
 #: Nodes of the scan that finds the box, and of the quadrature: of each shape (by their number), of
 #: the log scale and of the noise slope. Doubling the latter moves the evidence by less than 1e-8.
 _SCAN = {0: (1, 33, 13), 1: (41, 25, 13), 2: (25, 17, 9)}
-_NODES = {0: (1, 48, 32), 1: (56, 40, 28), 2: (44, 26, 20)}
-_ROUNDS = 6
+_NODES = {0: (1, 48, 32), 1: (56, 40, 28), 2: (60, 20, 14)}
+_ROUNDS = 5
 #: How many times the nodes of each axis where the cells proved too coarse.
-_FINER = {0: 3.0, 1: 2.0, 2: 1.5}
+_FINER = {0: 3.0, 1: 2.0, 2: 1.4}
 #: Half width of the scan of the log scale about what the residuals suggest, in e-folds.
 _REACH = 6.0
 _BLOCK = 3_000_000
@@ -76,10 +77,11 @@ class Target:
     priors: Priors
 
     def theta(self, u: Floats) -> Floats:
-        """Return shapes for search coordinates ``(G, M, q)``."""
+        """Return shapes for search coordinates ``(G, M, q)``, within their range."""
         found = np.empty_like(u)
-        for j, shape in enumerate(self.law.shapes):
-            found[..., j] = shape.coordinate.to_theta(u[..., j])
+        for j, (shape, prior) in enumerate(zip(self.law.shapes, self.priors.shapes, strict=True)):
+            low, high = (_wide(np.asarray(end, dtype=float)) for end in (prior.lower, prior.upper))
+            found[..., j] = np.clip(shape.coordinate.to_theta(u[..., j]), low, high)
         return found
 
     def bounds(self) -> tuple[Floats, Floats]:
@@ -98,9 +100,13 @@ class Target:
         total = np.zeros(u.shape[:2])
         for j, (shape, prior) in enumerate(zip(self.law.shapes, self.priors.shapes, strict=True)):
             low, high = (_wide(np.asarray(end, dtype=float)) for end in (prior.lower, prior.upper))
+            theta = shape.coordinate.to_theta(u[..., j])
             # Rounding of the coordinate must not push a bound out of its own range.
-            theta = np.clip(shape.coordinate.to_theta(u[..., j]), low, high)
-            total = total + prior.log_density(theta) + np.log(shape.coordinate.slope(u[..., j]))
+            slip = 1e-9 * (high - low)
+            outside = (theta < low - slip) | (theta > high + slip)
+            one = prior.log_density(np.clip(theta, low, high))
+            one = one + np.log(shape.coordinate.slope(u[..., j]))
+            total = total + np.where(outside, -np.inf, one)
         return total
 
     def linear(self, u: Floats, slope: Floats) -> _Linear:
@@ -187,15 +193,67 @@ def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> Grid:
     centre = np.asarray(priors.noise_slope.location)
     half = np.where(free, 8.0 * np.asarray(priors.noise_slope.scale), 0.0)
     w_low, w_high = centre - half, centre + half
-    boxes = [*((low[:, j], high[:, j]) for j in range(q)), (s_low, s_high), (w_low, w_high)]
-    limits = [*boxes[:q], None, boxes[-1]]
-    for _ in range(_ROUNDS):
-        nodes = [
-            even(*box, count) for box, count in zip(boxes, _counts(q, _SCAN, 1.0), strict=True)
-        ]
-        log_p = _on_grid(target, nodes)
-        boxes = narrowed(nodes, log_p, boxes, limits)
-    return legendre_grid(boxes, _counts(q, _NODES, refine), lambda nodes: _on_grid(target, nodes))
+    boxes: Boxes = [*((low[:, j], high[:, j]) for j in range(q)), (s_low, s_high), (w_low, w_high)]
+    limits: list[Box | None] = [*boxes[:q], None, boxes[-1]]
+    boxes, log_p, nodes = _fitted_boxes(target, None, boxes, limits)
+    shear = None
+    if q == 2:  # the mass may lie along a slanted valley: turn the axes into it
+        shear = _shear(nodes, log_p)
+        whole = (np.full(len(scale), -14.0), np.full(len(scale), 14.0))
+        turned: Boxes = [whole, whole, *boxes[2:]]
+        boxes, log_p, nodes = _fitted_boxes(target, shear, turned, [None, None, *limits[2:]])
+    grid = legendre_grid(
+        boxes, cores_of(nodes, log_p, boxes), _counts(q, _NODES, refine),
+        lambda places: _on_grid(target, shear, places),
+    )  # fmt: skip
+    return grid if shear is None else replace(grid, shear=shear)
+
+
+#: Centre ``(G, q)`` and matrix ``(G, q, q)`` of axes that are turned.
+Shear = tuple[Floats, Floats]
+
+
+def _fitted_boxes(
+    target: Target, shear: Shear | None, boxes: Boxes, limits: Sequence[Box | None]
+) -> tuple[Boxes, Floats, list[Floats]]:
+    """Return boxes that hold the mass, with the last scan and its nodes."""
+    q = len(boxes) - 2
+    for rounds in range(_ROUNDS + 1):
+        nodes = [even(*box, n) for box, n in zip(boxes, _counts(q, _SCAN, 1.0), strict=True)]
+        log_p = _on_grid(target, shear, nodes)
+        if rounds < _ROUNDS:
+            boxes = narrowed(nodes, log_p, boxes, limits)
+    return boxes, log_p, nodes
+
+
+def _shear(nodes: list[Floats], log_p: Floats) -> Shear:
+    """Return the axes along which two shapes do not vary together, with unit variance."""
+    mass = np.exp(log_p - log_p.reshape(len(log_p), -1).max(axis=1).reshape(-1, 1, 1, 1, 1))
+    share = mass.sum(axis=(3, 4))
+    share = share / share.sum(axis=(1, 2), keepdims=True)
+    u = np.stack(np.broadcast_arrays(nodes[0][:, :, None], nodes[1][:, None, :]), axis=-1)
+    centre = np.einsum("gab,gabq->gq", share, u)
+    gap = u - centre[:, None, None, :]
+    covariance = np.einsum("gab,gabp,gabq->gpq", share, gap, gap)
+    # A mass that one node holds has the width of its cell.
+    step = np.stack([node[:, 1] - node[:, 0] for node in nodes[:2]], axis=-1)
+    covariance = covariance + 0.05 * np.einsum("gp,pq->gpq", step**2, np.eye(2))
+    return centre, np.linalg.cholesky(covariance)
+
+
+def placed(shear: Shear | None, w: Floats) -> Floats:
+    """Return search coordinates for places ``(G, M, q)`` on axes that may be turned."""
+    if shear is None:
+        return w
+    found: Floats = shear[0][:, None, :] + np.einsum("gpq,gmq->gmp", shear[1], w)
+    return found
+
+
+def _log_volume(shear: Shear | None) -> Any:
+    """Return the log of the volume of a unit of turned axes, ``(G, 1)``; 0 if they are not."""
+    if shear is None:
+        return 0.0
+    return np.log(np.diagonal(shear[1], axis1=1, axis2=2)).sum(axis=1)[:, None]
 
 
 def _counts(q: int, table: dict[int, tuple[int, int, int]], refine: float) -> list[int]:
@@ -221,16 +279,17 @@ def _product(axes: Floats) -> Floats:
     return np.stack([part.reshape(len(first), -1) for part in parts])
 
 
-def _on_grid(target: Target, nodes: list[Floats]) -> Floats:
+def _on_grid(target: Target, shear: Shear | None, nodes: list[Floats]) -> Floats:
     """Return the log density on the product of nodes, ``(G, [U...], V, W)``."""
     *shapes, scale, slope = nodes
     q, n_curves = len(shapes), len(scale)
-    u = np.moveaxis(_product(np.stack(shapes)), 0, -1) if q else np.zeros((n_curves, 1, 0))
+    w = np.moveaxis(_product(np.stack(shapes)), 0, -1) if q else np.zeros((n_curves, 1, 0))
+    u = placed(shear, w)
     n_u, n_w = u.shape[1], slope.shape[1]
     many = np.repeat(u, n_w, axis=1)
     slopes = np.tile(slope, (1, n_u))
     linear = target.linear(many, slopes)
-    prior = np.repeat(target.prior_of_shapes(u), n_w, axis=1)
+    prior = np.repeat(target.prior_of_shapes(u) + _log_volume(shear), n_w, axis=1)
     wide = _Linear(*(part[:, :, None] for part in linear))
     log_p = target.log_density(
         wide, np.broadcast_to(scale[:, None, :], (n_curves, n_u * n_w, scale.shape[1])),
@@ -335,10 +394,12 @@ def from_grid(estimate: Estimate, priors: Priors, grid: Grid, draws: int, seed: 
         log_q = log_q + log_inside
     q = n_axes - 2
     u = np.stack(coordinates[:q], axis=-1) if q else np.zeros((n_curves, draws, 0))
+    u = placed(grid.shear, u)
     log_scale, slope = coordinates[q], coordinates[q + 1]
     target = Target(estimate.law, estimate.sample, priors)
     linear = target.linear(u, slope)
-    log_p = target.log_density(linear, log_scale, slope, target.prior_of_shapes(u))
+    prior = target.prior_of_shapes(u) + _log_volume(grid.shear)
+    log_p = target.log_density(linear, log_scale, slope, prior)
     kept, khat = resampled(log_p - log_q, rng)
     u, log_scale, slope = (np.take_along_axis(v, k, axis=1) for v, k in (
         (u, kept[:, :, None]), (log_scale, kept), (slope, kept)))  # fmt: skip

@@ -13,12 +13,27 @@ from numpy.typing import NDArray
 
 from .library import array_stats
 
-__all__ = ["Grid", "even", "inside", "legendre_grid", "narrowed", "resampled"]
+__all__ = [
+    "Box",
+    "Boxes",
+    "Grid",
+    "cores_of",
+    "even",
+    "inside",
+    "legendre_grid",
+    "narrowed",
+    "resampled",
+]
 
 Floats = NDArray[np.float64]
+#: Ends ``(G,)`` of one axis, and of all.
+Box = tuple[Floats, Floats]
+Boxes = list[Box]
 
 #: Log density, relative to the greatest, below which a node is outside the box.
 _DEPTH = 26.0
+#: The same for the core of a box: about four standard deviations.
+_CORE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +50,15 @@ class Grid:
         Log of prior times likelihood.
     evidence : array (G,)
         Log marginal likelihood.
+    shear : tuple of arrays or None
+        Centre and matrix of the first axes, where they are turned.
     """
 
     nodes: tuple[Floats, ...]
     edges: tuple[tuple[Floats, Floats], ...]
     log_density: Floats
     evidence: Floats
+    shear: tuple[Floats, Floats] | None = None
 
     @property
     def log_mass(self) -> Floats:
@@ -51,23 +69,64 @@ class Grid:
             shape = [1] * total.ndim
             shape[0], shape[1 + axis] = width.shape
             # An axis without width has one place, however many nodes.
-            share = np.where(width > 0, width, 1.0 / width.shape[1])
-            total = total + np.log(share).reshape(shape)
+            point = width.sum(axis=1, keepdims=True) <= 0
+            with np.errstate(divide="ignore"):
+                share = np.log(np.where(point, 1.0 / width.shape[1], np.maximum(width, 0.0)))
+            total = total + share.reshape(shape)
         return total
 
 
 def legendre_grid(
-    boxes: list[tuple[Floats, Floats]], counts: list[int],
-    log_density: Callable[[list[Floats]], Floats],
-) -> Grid:  # fmt: skip
-    """Return the grid of Gauss-Legendre nodes on boxes, one an axis, of ends ``(G,)``."""
-    parts = [_legendre(*box, n) for box, n in zip(boxes, counts, strict=True)]
+    boxes: Boxes, cores: Boxes, counts: list[int], log_density: Callable[[list[Floats]], Floats]
+) -> Grid:
+    """Return the grid of Gauss-Legendre nodes on boxes, one an axis, of ends ``(G,)``.
+
+    Half of the nodes of an axis are in its core, where most of the mass is, and a quarter on either
+    side of it, so that a long tail does not coarsen the rest.
+    """
+    parts = [_panels(box, core, n) for box, core, n in zip(boxes, cores, counts, strict=True)]
     log_p = log_density([part[0] for part in parts])
     edges = tuple(_cells(*box, weight) for box, (_, weight) in zip(boxes, parts, strict=True))
     grid = Grid(tuple(part[0] for part in parts), edges, log_p, np.zeros(len(log_p)))
     mass = grid.log_mass.reshape(len(log_p), -1)
     top = mass.max(axis=1)
     return replace(grid, evidence=top + np.log(np.exp(mass - top[:, None]).sum(axis=1)))
+
+
+def _panels(box: Box, core: Box, count: int) -> tuple[Floats, Floats]:
+    if count < 8:
+        return _legendre(*box, count)
+    tail = max(count // 4, 2)
+    parts = [
+        _legendre(box[0], core[0], tail),
+        _legendre(*core, count - 2 * tail),
+        _legendre(core[1], box[1], tail),
+    ]
+    nodes, weights = (np.concatenate([part[k] for part in parts], axis=1) for k in (0, 1))
+    return nodes, weights
+
+
+def cores_of(nodes: list[Floats], log_p: Floats, boxes: Boxes) -> Boxes:
+    """Return the part of each box with the bulk of the mass, from a scan ``(G, N, ...)`` of it."""
+    found = []
+    for (low, high), box in zip(_deep(nodes, log_p, _CORE), boxes, strict=True):
+        found.append((np.clip(low, *box), np.clip(high, *box)))
+    return found
+
+
+def _deep(nodes: list[Floats], log_p: Floats, depth: float) -> Boxes:
+    """Return the hull of the nodes within a depth of the greatest density, one step wider."""
+    n_axes = len(nodes)
+    deep = log_p > log_p.reshape(len(log_p), -1).max(axis=1).reshape(-1, *(1,) * n_axes) - depth
+    found = []
+    for axis, place in enumerate(nodes):
+        along = deep.any(axis=tuple(k + 1 for k in range(n_axes) if k != axis))
+        first, last = along.argmax(axis=1), along.shape[1] - 1 - along[:, ::-1].argmax(axis=1)
+        rows = np.arange(len(place))
+        low = place[rows, np.maximum(first - 1, 0)]
+        high = place[rows, np.minimum(last + 1, place.shape[1] - 1)]
+        found.append((low, high))
+    return found
 
 
 def even(low: Floats, high: Floats, count: int) -> Floats:
@@ -93,23 +152,20 @@ def _cells(low: Floats, high: Floats, weight: Floats) -> tuple[Floats, Floats]:
 
 
 def narrowed(
-    nodes: list[Floats], log_p: Floats, boxes: list[tuple[Floats, Floats]],
-    limits: Sequence[tuple[Floats, Floats] | None],
-) -> list[tuple[Floats, Floats]]:  # fmt: skip
-    """Return the boxes about the nodes that hold the mass, one step wider on either side."""
-    n_axes = len(nodes)
-    deep = log_p > log_p.reshape(len(log_p), -1).max(axis=1).reshape(-1, *(1,) * n_axes) - _DEPTH
+    nodes: list[Floats], log_p: Floats, boxes: Boxes, limits: Sequence[Box | None]
+) -> Boxes:
+    """Return the boxes about the nodes that hold the mass, one step wider on either side.
+
+    An axis without limits is widened where its mass is cut.
+    """
     found = []
-    for axis, (place, box, limit) in enumerate(zip(nodes, boxes, limits, strict=True)):
-        along = deep.any(axis=tuple(k + 1 for k in range(n_axes) if k != axis))
-        first, last = along.argmax(axis=1), along.shape[1] - 1 - along[:, ::-1].argmax(axis=1)
-        rows = np.arange(len(place))
-        low = place[rows, np.maximum(first - 1, 0)]
-        high = place[rows, np.minimum(last + 1, place.shape[1] - 1)]
-        if limit is None:  # the scale has no natural end: where mass is cut the box moves out
+    for place, box, limit, (low, high) in zip(
+        nodes, boxes, limits, _deep(nodes, log_p, _DEPTH), strict=True
+    ):
+        if limit is None:
             width = box[1] - box[0]
-            low = np.where(first == 0, low - 0.5 * width, low)
-            high = np.where(last == place.shape[1] - 1, high + 0.5 * width, high)
+            low = np.where(low <= place[:, 0], low - 0.5 * width, low)
+            high = np.where(high >= place[:, -1], high + 0.5 * width, high)
         else:
             low, high = np.maximum(low, limit[0]), np.minimum(high, limit[1])
         found.append((low, high))

@@ -22,7 +22,7 @@ from scipy.special import ndtr
 
 from ..estimate import Estimate
 from .collapsed import Target, drawn_coefficients, quadrature
-from .grid import Grid, inside, legendre_grid, narrowed, resampled
+from .grid import Grid, cores_of, even, inside, legendre_grid, narrowed, resampled
 from .models import POOL_SPREAD
 from .priors import Prior, Priors
 
@@ -173,11 +173,12 @@ def partially_pooled(estimate: Estimate, priors: Priors, draws: int, seed: int) 
 
     boxes = [(np.array([low]), np.array([high])), (np.array([1e-4]), np.array([_MOST]))]
     limits = list(boxes)
-    for _ in range(_ROUNDS):
-        nodes = [low_[:, None] + (high_ - low_)[:, None] * np.linspace(0, 1, _SCAN)
-                 for low_, high_ in boxes]  # fmt: skip
-        boxes = narrowed(nodes, on_grid(nodes), boxes, limits)
-    grid = legendre_grid(boxes, [_NODES, _NODES], on_grid)
+    for rounds in range(_ROUNDS + 1):
+        nodes = [even(*box, _SCAN) for box in boxes]
+        log_p = on_grid(nodes)
+        if rounds < _ROUNDS:
+            boxes = narrowed(nodes, log_p, boxes, limits)
+    grid = legendre_grid(boxes, cores_of(nodes, log_p, boxes), [_NODES, _NODES], on_grid)
     share = np.exp(grid.log_mass.reshape(-1) - grid.evidence[0])
     total = np.cumsum(share)
     places = np.searchsorted(total, (np.arange(draws) + rng.random()) / draws * total[-1])

@@ -104,7 +104,7 @@ def test_ranks_of_the_truth_are_uniform_under_the_prior(replicates):
     p = {name: kstest(np.clip(r, 0, 1), "uniform").pvalue for name, r in ranks.items()}
     print({k: round(float(v), 3) for k, v in p.items()}, "k-hat above 0.7:", (khat > 0.7).mean())
     assert min(p.values()) > 0.05 / len(p)
-    assert (khat > 0.7).mean() <= 0.005
+    assert (khat > 0.7).mean() <= 0.005  # these would go to chains
 
 
 def test_ranks_betray_a_wrong_prior():
@@ -259,7 +259,8 @@ def random_tables(count, seed):
         yield bounded(sample_of(truth.mean(SMALL.sizes, SMALL), SMALL, sigma, 1, seed))
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [50])
 def test_chains_agree_with_quadrature(count):
     """Means and spreads of chains and quadrature, in Monte-Carlo standard errors of the chains."""
     pytest.importorskip("nutpie")
@@ -280,9 +281,10 @@ def test_chains_agree_with_quadrature(count):
             share = np.mean((b > low) & (b < high))
             spreads.append((share - 0.9) / np.sqrt(0.09 * (1 / n + 1 / a.size)))
     d, s = np.array(distance), np.array(spreads)
+    rms_mean, rms_share = (float(np.sqrt((v**2).mean())) for v in (d, s))
     print(
-        f"{count} tables: trusted {np.mean(good):.3f}; z of means: rms {np.sqrt((d**2).mean()):.2f},"
-        f" largest {np.abs(d).max():.2f}; z of 90 % shares: rms {np.sqrt((s**2).mean()):.2f}"
+        f"{count} tables: trusted {np.mean(good):.3f}; z of means: rms {rms_mean:.2f}, largest "
+        f"{np.abs(d).max():.2f}; z of 90 % shares: rms {rms_share:.2f}"
     )
     assert np.abs(d).max() < 4.5
     assert np.abs(s).max() < 4.5
