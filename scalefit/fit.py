@@ -138,7 +138,7 @@ def fit(
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
     error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
-    settings = Settings(error_model, inference, level, seed_of(rng), bayes)
+    settings = Settings(error_model, inference, level, seed_of(rng), bayes, pool)
     fitted = candidates(laws, error_model.weigh(sample))
     if bayes is not None:
         draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)

@@ -36,6 +36,8 @@ class Settings:
         Seed of every Monte-Carlo step.
     bayes : Bayes or None
         How posteriors are drawn, where there are any.
+    pool : {"none", "partial", "complete"}
+        What curves tell each other.
     """
 
     noise: Noise
@@ -43,6 +45,7 @@ class Settings:
     level: float
     seed: int
     bayes: Bayes | None = None
+    pool: str = "none"
 
     @property
     def within_law(self) -> Inference:

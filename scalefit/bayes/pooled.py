@@ -38,10 +38,9 @@ _SCAN, _NODES, _ROUNDS = 33, 48, 5
 #: Largest spread: five scales of its prior.
 _MOST = 5.0 * POOL_SPREAD
 #: Points of the distribution of one exponent, given its population.
-_POINTS = 81
+_POINTS = 65
 #: Steps of the independence sampler for the noise of a curve, given its exponent.
 _STEPS = 4
-_HERMITE = np.polynomial.hermite_e.hermegauss(21)
 
 
 @dataclass(frozen=True)
@@ -52,30 +51,18 @@ class _Curve:
     log_likelihood: CubicSpline
     low: float
     high: float
-    nodes: Floats
-    log_mass: Floats
-    step: float
-
-    def at(self, a: Floats) -> Floats:
-        """Return the log marginal likelihood of exponents, -inf where there is none to speak of."""
-        known = (a >= self.low) & (a <= self.high)
-        value = self.log_likelihood(np.clip(a, self.low, self.high))
-        found: Floats = np.where(known, value, -np.inf)
-        return found
 
     def given(self, mean: Floats, spread: Floats) -> Floats:
         """Return the log likelihood of populations, arrays of one shape."""
-        wide = spread > 1.5 * self.step
-        found = np.empty(mean.shape)
-        for rows, points in ((wide, False), (~wide, True)):
-            m, s = mean[rows][:, None], spread[rows][:, None]
-            if points:  # the population is narrow: nodes on it
-                x, weight = _HERMITE
-                log = self.at(m + s * x) + np.log(weight / weight.sum())
-            else:  # nodes on the likelihood
-                log = self.log_mass - 0.5 * ((self.nodes - m) / s) ** 2
-                log = log - np.log(s) - 0.5 * np.log(2.0 * np.pi)
-            found[rows] = _log_sum(log)
+        low = np.maximum(self.low, np.minimum(mean - 7.0 * spread, self.high))
+        high = np.minimum(self.high, np.maximum(mean + 7.0 * spread, self.low))
+        # A population that the curve contradicts is judged by the curve's nearest end.
+        low, high = np.where(low < high, low, self.low), np.where(low < high, high, self.high)
+        step = (high - low)[..., None] / (_POINTS - 1)
+        a = low[..., None] + step * np.arange(_POINTS)
+        log = self.log_likelihood(a) - 0.5 * ((a - mean[..., None]) / spread[..., None]) ** 2
+        log[..., [0, -1]] -= np.log(2.0)
+        found: Floats = _log_sum(log) + np.log(step[..., 0] / spread) - 0.5 * np.log(2.0 * np.pi)
         return found
 
 
@@ -112,16 +99,12 @@ def _curves(estimate: Estimate, priors: Priors) -> list[_Curve]:
             log_density - Target(part.law, part.sample, own).prior_of_shapes(u[None, :, None])[0]
         )
         left, right = grid.edges[0]
-        width = np.log((right - left)[0]) + np.log(shape.coordinate.slope(u))
         low, high = (
             float(np.asarray(shape.coordinate.to_theta(end))) for end in (left[0, 0], right[0, -1])
         )
-        found.append(
-            _Curve(
-                grid, CubicSpline(a, log_likelihood), low, high, a, log_likelihood + width,
-                float(np.diff(a).max()),
-            )
-        )  # fmt: skip
+        # Nodes of a panel without width are all the same.
+        kept = np.flatnonzero((right - left)[0] > 0)
+        found.append(_Curve(grid, CubicSpline(a[kept], log_likelihood[kept]), low, high))
     return found
 
 
@@ -316,7 +299,10 @@ def _noise_given(
     n_u, n_v, n_w = grid.log_density.shape[1:]
     nearest_node = np.clip(np.searchsorted(grid.edges[0][1][0], u[0, :, 0]), 0, n_u - 1)
     widths = [right - left for left, right in grid.edges]
-    log_mass = grid.log_mass.reshape(n_u, n_v * n_w) - np.log(widths[0]).reshape(n_u, 1)
+    wide = np.where(widths[0] > 0, widths[0], 1.0)
+    log_mass = grid.log_mass.reshape(n_u, n_v * n_w) - np.log(wide).reshape(n_u, 1)
+    highest = log_mass.max(axis=1, keepdims=True)
+    log_mass = np.where(np.isfinite(highest), log_mass, 0.0)
     share = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
     total = np.cumsum(share, axis=1)
     draws = u.shape[1]
