@@ -13,7 +13,7 @@ from .convergence import draw_findings
 from .estimands import Parameter
 from .estimate import Estimate
 from .findings import Finding
-from .inference import profile
+from .inference import Posterior, profile
 from .measurement import error_findings
 from .results import gate_text, residuals
 from .saturation import MIN_DECADES, MIN_DF, Assessment
@@ -191,10 +191,11 @@ def _identification(case: _Case) -> Iterator[Finding]:
     chosen = _chosen(case)
     if chosen.flat[0] or not chosen.applicable[0]:
         return
+    ask = profile if chosen.draws is None else Posterior()
     for parameter in chosen.law.parameters:
         if parameter.role not in ("exponent", "level", "size"):
             continue
-        found = profile(chosen, Parameter(parameter.name), case.level)[0]
+        found = ask(chosen, Parameter(parameter.name), case.level)[0]
         if found.identified:
             if parameter.name == "exponent" and found.upper < 0:
                 yield Finding(

@@ -331,3 +331,12 @@ def test_robust_errors_are_sampled():
     assert truth in fit.gain(10)
     assert fit.gain(10).upper - fit.gain(10).lower < plain.gain(10).upper - plain.gain(10).lower
     assert get_law("saturating_power") is fit.law
+
+
+def test_shared_test_items_widen_levels_and_not_gains():
+    rows = table() | {"n_items": np.full(18, 200)}
+    plain = sf.fit({k: v for k, v in rows.items() if k != "n_items"}, method=QUICK)
+    shared = sf.fit(rows, items="n_items", noise="binomial", method=QUICK)
+    a, b = (f.predict([1e7]).iloc[0] for f in (plain, shared))
+    assert b.upper - b.lower > 1.3 * (a.upper - a.lower)
+    assert shared.gain(10).upper == pytest.approx(plain.gain(10).upper, rel=0.05)

@@ -18,6 +18,7 @@ from ..draws import Draws, drawn_values
 from ..errors import FitError
 from ..estimands import Estimand, Value
 from ..estimate import Estimate
+from .common_mode import widened
 from .interval import Intervals, check_level
 from .support import refuse
 
@@ -51,7 +52,8 @@ class Posterior:
         """Return central posterior intervals, with the median as the estimate.
 
         A quantile is a draw, never a point between two; where draws are infinite it may be open.
-        A curve whose draws failed a check has no number, and is open on both sides.
+        A curve whose draws failed a check has no number, and is open on both sides. An error that
+        all scores share, of which they tell nothing, is added as in the other inferences.
 
         Parameters, returns and errors are those of :func:`~scalefit.inference.profile.profile`.
         """
@@ -62,11 +64,9 @@ class Posterior:
             values = self._values(part, estimand.take(rows))
             found[:, rows] = _central(values, levels[rows], _draws_of(part).trusted)
             label = _draws_of(part).label
-        return refuse(
-            Intervals(found[0], found[1], found[2], level, f"{label}, given {estimate.law.name}"),
-            estimate,
-            estimand,
-        )
+        said = f"{label}, given {estimate.law.name}"
+        answer = Intervals(found[0], found[1], found[2], level, said)
+        return refuse(widened(answer, estimate, estimand), estimate, estimand)
 
     def run(self, estimate: Estimate, x: Floats, level: float) -> Intervals:
         """Return posterior predictive intervals for the score of one new run at size ``x[g]``."""
@@ -81,7 +81,7 @@ class Posterior:
             found[0, rows] = np.where(draws.trusted, np.median(mean, axis=1), np.nan)
             label = draws.label
         said = f"{label} predictive, given {estimate.law.name}"
-        return Intervals(found[0], found[1], found[2], level, said)
+        return widened(Intervals(found[0], found[1], found[2], level, said), estimate, Value(x))
 
     def t(self, estimate: Estimate, estimand: Estimand, value: Floats) -> Floats:
         """Return the quantile of t, with the d.f. of the estimate's scale, of the tail at a value.
