@@ -30,6 +30,7 @@ from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, judged, one_level
+from .shrinkage_plot import plot_shrinkage
 from .table import Table, make_table
 from .verdict import Saturation, several, single
 
@@ -125,7 +126,9 @@ def fit(
     0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
     bayes = as_bayes(method)
-    _allowed("pool", pool, ["none"] if bayes is None else ["none", "partial", "complete"])
+    _allowed("pool", pool, ["none", "partial", "complete"])
+    if pool != "none" and bayes is None:
+        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
     level = one_level(level)
     if inference is None:
         inference = "profile" if bayes is None else "posterior"
@@ -434,6 +437,11 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     def plot(self, **options: Any) -> Figure:
         """Draw all curves as small multiples; see :func:`scalefit.plots.plot_fits`."""
         return plots.plot_fits(self, **options)
+
+    def plot_shrinkage(self, ax: Axes | None = None) -> Axes:
+        """Draw pooled exponents beside those of the curves alone."""
+        view = self.posterior
+        return plot_shrinkage(view.shrinkage, view.population, ax)
 
     def _keys_frame(self) -> pd.DataFrame:
         # As objects: a missing key stays None, and does not turn whole numbers into floats.

@@ -16,6 +16,7 @@ from scalefit.bayes.grid import resampled
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
 from scalefit.laws import AUTO, get_law
+from scalefit.plots import paper
 
 QUICK = sf.Bayes(draws=250)
 
@@ -235,6 +236,8 @@ def test_pooling_borrows_strength():
     )
     assert {"mean", "spread_own"} == set(pooled.posterior.population.index)
     assert pooled.posterior.shrinkage["width"].mean() < 1.0
+    labels = [text.get_text() for text in pooled.plot_shrinkage(paper()).get_yticklabels()]
+    assert labels == list(pooled.posterior.labels)
     widths = [
         np.mean([f.gain(10).upper - f.gain(10).lower for f in fits.values()])
         for fits in (alone, pooled)

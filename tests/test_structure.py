@@ -36,7 +36,7 @@ ROOMS = {
         "breakpoint secant claims hypotheses measurement convergence",
     ),
     "bayes": (5, "bayes"),
-    "telling": (6, "words storage _drawing plots backtest_plot"),
+    "telling": (6, "words storage _drawing plots backtest_plot shrinkage_plot"),
     "face": (7, "fit settings"),
     "report": (8, "report"),
     "studies": (8, "backtest holdout"),

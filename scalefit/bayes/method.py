@@ -301,7 +301,7 @@ def as_bayes(method: Any) -> Bayes | None:
     known = ["least_squares", "bayes"]
     if method not in known:
         raise FitError(
-            f"method={method!r}; use 'least_squares', 'bayes' or a Bayes record"
+            f"method={method!r} is not available; use 'least_squares', 'bayes' or a Bayes record"
             + nearest(str(method), known)
         )
     return Bayes() if method == "bayes" else None

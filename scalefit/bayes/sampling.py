@@ -99,7 +99,7 @@ def _run(
                 trace = pm.sample(
                     options.draws, tune=options.tune, chains=options.chains, cores=options.cores,
                     random_seed=seed, progressbar=options.progress, target_accept=accept,
-                    compute_convergence_checks=False, nuts_sampler="pymc",
+                    compute_convergence_checks=False, nuts_sampler="pymc", quiet=True,
                 )  # fmt: skip
     posterior = trace["posterior"]
     stats = trace["sample_stats"]
