@@ -90,7 +90,7 @@ class PosteriorView:
 
     @cached_property
     def idata(self) -> Any:
-        """The draws as the ArviZ object of the installed version; see :mod:`scalefit.bayes`."""
+        """The draws as the ArviZ object of the installed version; with all groups."""
         return idata_of(self.fitted, self.labels, self.bayes, self.seed)
 
     @cached_property
