@@ -98,6 +98,18 @@ def test_values_and_coefficients_are_each_others_inverse(law):
     assert values[0, 0, 0] == pytest.approx(top)
 
 
+@pytest.mark.parametrize("law", AUTO, ids=lambda law: law.name)
+def test_any_estimand_meets_the_posterior(law):
+    fit = sf.fit(table(), law=law.name, method=QUICK)
+    questions = [sf.Gain(10), sf.Value(1e9), sf.ObservedGain(), sf.SizeReaching(0.9)]
+    questions += [sf.SizeReaching(0.97, of="score"), sf.GainBetween(1e5, 1e6), sf.MarginalGain()]
+    questions += [sf.Parameter(p.name) for p in law.parameters]
+    for question in questions:
+        narrow, wide = (fit.ask(question, level) for level in (0.5, 0.9))
+        assert wide.lower <= narrow.lower or np.isnan(wide.lower)
+        assert narrow.upper <= wide.upper or np.isnan(wide.upper)
+
+
 def test_draws_have_the_moments_of_their_grid():
     """Weights of the wrong sign, as a library that asks for log likelihoods invites, fail here."""
     fitted = sf.fit(table(sigma=0.03), law="saturating_power").estimate

@@ -53,12 +53,11 @@ __all__ = [
 
 Inference = Callable[[Estimate, Estimand, Any], Intervals]
 
-#: Every inference, by name.
+#: Every inference that asks nothing of an estimate but to be one, by name.
 INFERENCES: dict[str, Inference] = {
     "profile": profile,
     "wald": wald,
     "bootstrap": Bootstrap(),
-    "posterior": Posterior(),
 }
 
 
@@ -71,9 +70,12 @@ def get_inference(name: str | Bootstrap, seed: int = 0) -> Inference:
         return name
     if name == "bootstrap":
         return Bootstrap(rng=seed)
+    if name == "posterior":
+        return Posterior()
     if name not in INFERENCES:
+        known = [*INFERENCES, "posterior", "union"]
         raise FitError(
-            f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}, union"
-            + nearest(str(name), [*INFERENCES, "union"])
+            f"no inference named {name!r}; the inferences are {', '.join(known)}"
+            + nearest(str(name), known)
         )
     return INFERENCES[name]
