@@ -42,7 +42,7 @@ class Bayes:
     sampler : {"auto", "collapsed", "nutpie", "pymc"}
         ``"auto"``: quadrature where the errors are normal and its check is passed; else nutpie.
     target_accept : float
-        Of the chains; after a divergence they are run once more at 0.99.
+        Of the chains; if a check fails they are run once more at 0.99, three times as long.
     cores : int
         Chains run at once.
     cluster : sequence of str

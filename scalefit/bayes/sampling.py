@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..draws import Draws
+from ..draws import MAX_RHAT, MIN_ESS, Draws
 from ..errors import ScalefitWarning
 from ..estimate import Estimate
 from .collapsed import varies
@@ -26,18 +26,23 @@ __all__ = ["Chains", "chains_of", "sampled"]
 
 Floats = NDArray[np.float64]
 
-#: Where divergences appear, the chains are run once more with this acceptance.
-_RETRY = 0.99
+#: Where a check fails, chains are run once more with this acceptance, this many times as long.
+_RETRY, _LONGER = 0.99, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Draws of every parameter, arrays ``(chains, draws, ...)``, with what the sampler saw."""
+    """Draws of every parameter, arrays ``(chains, draws, ...)``, with what the sampler saw.
+
+    ``judged`` has R-hat, bulk and tail effective draws of each curve where they are not those of
+    the draws that were kept.
+    """
 
     values: dict[str, Floats]
     divergences: int
     energy: Floats
     engine: str
+    judged: tuple[Floats, Floats, Floats] | None = None
 
 
 #: Compiled models of this process: data of any size can be put in.
@@ -61,19 +66,33 @@ def chains_of(
     estimate: Estimate, priors: Priors, options: Bayes, engine: str, seed: int,
     pool: Pool | None = None,
 ) -> Chains:  # fmt: skip
-    """Run the chains of one model, again with smaller steps if there were divergences."""
+    """Run the chains of one model, and once more if they fail a check."""
     law, sample = estimate.law, estimate.sample
     key = key_of(law, sample, priors, pool)
     data = data_of(sample, priors, law, pool)
-    found = _run(key, data, options, engine, seed, options.target_accept)
-    if found.divergences and options.target_accept < _RETRY:
-        found = _run(key, data, options, engine, seed + 1, _RETRY)
-    return found
+    found = _run(key, data, options, engine, seed)
+    if _passed(found, len(sample)):
+        return found
+    # Once more: smaller steps, and longer chains of which some draws are kept.
+    longer = replace(
+        options, target_accept=max(_RETRY, options.target_accept), tune=2 * options.tune,
+        draws=_LONGER * options.draws,
+    )  # fmt: skip
+    again = _run(key, data, longer, engine, seed + 1)
+    thinned = {name: draws[:, ::_LONGER] for name, draws in again.values.items()}
+    kept = replace(again, values=thinned)
+    # Long chains are judged whole: what is kept of them is nearer to independent.
+    worst = _diagnosed(again, len(sample))
+    return replace(kept, judged=worst)
 
 
-def _run(
-    key: ModelKey, data: dict[str, Any], options: Bayes, engine: str, seed: int, accept: float
-) -> Chains:
+def _passed(chains: Chains, n_curves: int) -> bool:
+    rhat, bulk, tail = _diagnosed(chains, n_curves)
+    few = min(float(bulk.min()), float(tail.min())) < MIN_ESS
+    return not (chains.divergences or few or rhat.max() > MAX_RHAT)
+
+
+def _run(key: ModelKey, data: dict[str, Any], options: Bayes, engine: str, seed: int) -> Chains:
     if engine == "nutpie":
         try:
             import nutpie
@@ -91,19 +110,21 @@ def _run(
             trace = nutpie.sample(
                 _compiled(key, data), draws=options.draws, tune=options.tune, chains=options.chains,
                 cores=min(options.cores, options.chains), seed=seed, save_warmup=False,
-                progress_bar=options.progress, target_accept=accept,
+                progress_bar=options.progress, target_accept=options.target_accept,
             )  # fmt: skip
         else:
             pm = pymc()
             with build(key, data):
                 trace = pm.sample(
                     options.draws, tune=options.tune, chains=options.chains, cores=options.cores,
-                    random_seed=seed, progressbar=options.progress, target_accept=accept,
+                    random_seed=seed, progressbar=options.progress, target_accept=options.target_accept,
                     compute_convergence_checks=False, nuts_sampler="pymc", quiet=True,
                 )  # fmt: skip
     posterior = trace["posterior"]
     stats = trace["sample_stats"]
-    values = {str(name): np.asarray(posterior[name]) for name in posterior.data_vars}
+    # Names that end in two underscores are the sampler's own coordinates.
+    names = [str(name) for name in posterior.data_vars if not str(name).endswith("__")]
+    values = {name: np.asarray(posterior[name]) for name in names}
     return Chains(
         values, int(np.asarray(stats["diverging"]).sum()), np.asarray(stats["energy"]), engine
     )
@@ -163,7 +184,7 @@ def draws_of(
     kernel = sample.kernel
     df = getattr(kernel, "df", np.full(n_curves, np.inf))
     dfs = flat("df", np.nan) if "df" in chains.values else np.repeat(df[:, None], n_draws, axis=1)
-    rhat, bulk, tail = _diagnosed(chains, n_curves)
+    rhat, bulk, tail = chains.judged or _diagnosed(chains, n_curves)
     none = np.full(n_curves, np.nan)
     return Draws(
         shapes, coefficients, flat("log_scale", 0.0), slope, dfs, prior_sds(priors, n_curves),
