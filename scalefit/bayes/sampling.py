@@ -32,17 +32,12 @@ _RETRY, _LONGER = 0.99, 3
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Draws of every parameter, arrays ``(chains, draws, ...)``, with what the sampler saw.
-
-    ``judged`` has R-hat, bulk and tail effective draws of each curve where they are not those of
-    the draws that were kept.
-    """
+    """Draws of every parameter, arrays ``(chains, draws, ...)``, with what the sampler saw."""
 
     values: dict[str, Floats]
     divergences: int
     energy: Floats
     engine: str
-    judged: tuple[Floats, Floats, Floats] | None = None
 
 
 #: Compiled models of this process: data of any size can be put in.
@@ -79,11 +74,7 @@ def chains_of(
         draws=_LONGER * options.draws,
     )  # fmt: skip
     again = _run(key, data, longer, engine, seed + 1)
-    thinned = {name: draws[:, ::_LONGER] for name, draws in again.values.items()}
-    kept = replace(again, values=thinned)
-    # Long chains are judged whole: what is kept of them is nearer to independent.
-    worst = _diagnosed(again, len(sample))
-    return replace(kept, judged=worst)
+    return replace(again, values={name: v[:, ::_LONGER] for name, v in again.values.items()})
 
 
 def _passed(chains: Chains, n_curves: int) -> bool:
@@ -117,7 +108,8 @@ def _run(key: ModelKey, data: dict[str, Any], options: Bayes, engine: str, seed:
             with build(key, data):
                 trace = pm.sample(
                     options.draws, tune=options.tune, chains=options.chains, cores=options.cores,
-                    random_seed=seed, progressbar=options.progress, target_accept=options.target_accept,
+                    random_seed=seed, progressbar=options.progress,
+                    target_accept=options.target_accept,
                     compute_convergence_checks=False, nuts_sampler="pymc", quiet=True,
                 )  # fmt: skip
     posterior = trace["posterior"]
@@ -184,7 +176,7 @@ def draws_of(
     kernel = sample.kernel
     df = getattr(kernel, "df", np.full(n_curves, np.inf))
     dfs = flat("df", np.nan) if "df" in chains.values else np.repeat(df[:, None], n_draws, axis=1)
-    rhat, bulk, tail = chains.judged or _diagnosed(chains, n_curves)
+    rhat, bulk, tail = _diagnosed(chains, n_curves)
     none = np.full(n_curves, np.nan)
     return Draws(
         shapes, coefficients, flat("log_scale", 0.0), slope, dfs, prior_sds(priors, n_curves),
