@@ -22,7 +22,7 @@ from .priors import Priors, prior_sds
 if TYPE_CHECKING:
     from .method import Bayes
 
-__all__ = ["Chains", "chains_of", "sampled"]
+__all__ = ["Chains", "chains_of", "draws_of", "joined", "sampled"]
 
 Floats = NDArray[np.float64]
 
