@@ -13,6 +13,8 @@ import scalefit as sf
 from scalefit.bayes.collapsed import from_grid, quadrature
 from scalefit.bayes.expected import at_sizes, to_coefficients, values_of
 from scalefit.bayes.grid import resampled
+from scalefit.bayes.method import clusters, crossed
+from scalefit.bayes.models import Pool, data_of
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
 from scalefit.laws import AUTO, get_law
@@ -355,3 +357,39 @@ def test_shared_test_items_widen_levels_and_not_gains():
     a, b = (f.predict([1e7]).iloc[0] for f in (plain, shared))
     assert b.upper - b.lower > 1.3 * (a.upper - a.lower)
     assert shared.gain(10).upper == pytest.approx(plain.gain(10).upper, rel=0.05)
+
+
+def test_runs_of_one_trained_model_are_told_by_the_columns_that_name_it():
+    """The scores encode size and seed, so that equal models must have equal scores."""
+    part = table(seeds=2)
+    part["f1"] = np.arange(part["cells"].size) / 100 + 0.1
+    rows = {name: np.concatenate([value, value[::-1]]) for name, value in part.items()}
+    rows["task"] = np.repeat(["a", "b"], part["cells"].size)
+    fits = sf.fit(rows, by="task", law="saturating_power")
+    model = clusters(fits.all_rows, ("cells", "seed"))
+    fitted = fits.candidates.estimates[0]
+    priors = priors_for(fitted.law, fitted.sample)
+    data = data_of(fitted.sample, priors, fitted.law, Pool((), True, model))
+    assert [len(set(data["y"][model == m])) for m in range(model.max() + 1)] == [1] * 12
+    with pytest.raises(sf.FitError, match="is no column"):
+        clusters(fits.all_rows, ("model",))
+
+
+def test_columns_that_curves_share_are_crossed():
+    parts = [table(k, by=f"task {k % 2}") | {"model": np.full(18, f"m{k // 2}")} for k in range(6)]
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    both = sf.fit(rows, by=["task", "model"], law="saturating_power").all_rows
+    assert {name: level.max() + 1 for name, level in crossed(both)} == {"task": 2, "model": 3}
+    one = sf.fit({k: v for k, v in rows.items() if k != "model"}, by="task", law="power").all_rows
+    assert crossed(one) == ()
+
+
+def test_most_prior_curves_are_of_this_world():
+    """Prior curves may leave the metric's range, though not by far, and bend either way."""
+    fit = sf.fit(table(), method=QUICK, law="saturating_power")
+    prior = fit.idata["prior"]
+    gain = np.asarray(prior["gain_10x"]).ravel()
+    assert 0.2 < np.mean(np.abs(gain) > 0.01) < 0.95
+    assert np.mean(np.asarray(prior["exponent"]) > 0) > 0.6
+    scores = np.asarray(fit.idata["prior_predictive"]["score"])
+    assert np.mean((scores > -1.0) & (scores < 2.0)) > 0.9
