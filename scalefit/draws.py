@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Draws", "drawn_values"]
+__all__ = ["ARRAYS", "Draws", "drawn_values"]
 
 Floats = NDArray[np.float64]
 
@@ -102,12 +102,12 @@ class Draws:
 
     def compact(self) -> Draws:
         """Return the draws with the curves in order and no others."""
-        arrays: dict[str, Any] = {f.name: self.one(f.name) for f in fields(self)[:_N_ARRAYS]}
+        arrays: dict[str, Any] = {name: self.one(name) for name in ARRAYS}
         return replace(self, **arrays, row=np.arange(len(self)))
 
 
-#: Number of fields that have a row a curve.
-_N_ARRAYS = 13
+#: Fields that have a row a curve.
+ARRAYS = tuple(f.name for f in fields(Draws))[:13]
 #: What draws must pass: Vehtari et al. 2021, doi:10.1214/20-BA1221; Betancourt 2016,
 #: arXiv:1604.00695; Vehtari et al. 2024, arXiv:1507.02646.
 MAX_RHAT, MIN_ESS, MIN_ENERGY, MAX_KHAT = 1.01, 400.0, 0.3, 0.7

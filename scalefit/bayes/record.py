@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..draws import Draws, drawn_values
+from ..draws import ARRAYS, Draws, drawn_values
 from ..errors import FitError
 from ..estimands import Gain, ObservedGain, Parameter
 from ..estimate import Estimate
@@ -112,9 +111,6 @@ def _arviz(
         return tree
 
 
-_ARRAYS = tuple(f.name for f in fields(Draws))[:13]
-
-
 def write_draws(path: str | os.PathLike[str], draws: Mapping[str, Draws]) -> None:
     """Write the draws of several laws to a netCDF file, one group a law."""
     import xarray
@@ -125,7 +121,7 @@ def write_draws(path: str | os.PathLike[str], draws: Mapping[str, Draws]) -> Non
         for k, (law, item) in enumerate(draws.items()):
             own = item.compact()
             data: dict[str, Any] = {}
-            for name in _ARRAYS:
+            for name in ARRAYS:
                 value = getattr(own, name)
                 axes = ("curve", "draw")[: value.ndim]
                 if name == "prior_sd":

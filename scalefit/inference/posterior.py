@@ -96,11 +96,6 @@ class Posterior:
         found: Floats = np.asarray(stdtrit(estimate.scale[1], np.clip(tail, least, 1.0 - least)))
         return found
 
-    def values(self, estimate: Estimate, estimand: Estimand) -> Floats:
-        """Return the estimand in every draw, ``(G, S)``."""
-        parts = [self._values(part, estimand.take(r)) for r, part in self._parts(estimate)]
-        return np.concatenate(parts)
-
     def _values(self, part: Estimate, estimand: Estimand) -> Floats:
         draws = _draws_of(part)
         return drawn_values(
