@@ -49,7 +49,7 @@ class Settings:
 
     @property
     def within_law(self) -> Inference:
-        """The inference used within a law; a union is made of profile intervals."""
+        """The inference used within a law; a union is made of those of profile or posterior."""
         usual = "profile" if self.bayes is None else "posterior"
         return self.named(usual if self.inference == "union" else self.inference)
 
