@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from . import datasets
 from .backtest import Backtest, backtest
+from .bayes import Bayes, PosteriorView, Prior
 from .compare import compare
 from .comparison import Comparison
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
@@ -36,6 +37,7 @@ from .verdict import Saturation
 
 __all__ = [
     "Backtest",
+    "Bayes",
     "Bootstrap",
     "Comparison",
     "Crossing",
@@ -52,6 +54,8 @@ __all__ = [
     "Parameter",
     "PublishedFit",
     "Reproduction",
+    "PosteriorView",
+    "Prior",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",

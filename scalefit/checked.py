@@ -19,7 +19,7 @@ from .table import Table
 from .verdict import Saturation, single
 
 if TYPE_CHECKING:
-    from .fit import Settings
+    from .settings import Settings
 
 __all__ = ["Backed", "Checked", "assess_table"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from .draws import Draws
 from .errors import FitError
 from .kernel import best_scale, free_levels
 from .laws import Law, Terms
@@ -48,6 +49,8 @@ class Estimate:
         it runs (a wrong-way curve is no lack of fit).
     inflation : array (G,)
         By how much the variance exceeds what a likelihood says that is not taken for the truth.
+    draws : Draws or None
+        The posterior of the same law, where there is one.
     """
 
     law: Law
@@ -57,6 +60,7 @@ class Estimate:
     coefficients: Floats
     lack_of_fit_ss: Floats
     inflation: Floats
+    draws: Draws | None = None
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -71,6 +75,7 @@ class Estimate:
             self.coefficients[rows],
             self.lack_of_fit_ss[rows],
             self.inflation[rows],
+            None if self.draws is None else self.draws.take(rows),
         )
 
     @property
@@ -210,6 +215,23 @@ class Estimate:
     def shapes(self) -> tuple[Floats, ...]:
         """Return the shape parameters as a tuple of arrays ``(G,)``."""
         return tuple(self.theta.T)
+
+    def central(self) -> Estimate:
+        """Return the estimate at the draw in the midst of each curve; as it is without draws.
+
+        It is the draw whose means at the sizes are nearest to their medians.
+        """
+        if self.draws is None or not len(self):
+            return self
+        theta, coefficients = self.draws.one("theta"), self.draws.one("coefficients")
+        shapes = tuple(np.moveaxis(theta, 2, 0)[..., None])
+        z, frame = self.sample.z[:, None], self.sample.frame.expand(2)
+        mean = np.zeros((*theta.shape[:2], self.sample.x.shape[1]))
+        for j, column in enumerate(self.law.columns(z, shapes, frame, np)):
+            mean = mean + column * coefficients[:, :, j, None]
+        far = ((mean - np.median(mean, axis=1, keepdims=True)) ** 2).sum(axis=2)
+        place = np.arange(len(self)), far.argmin(axis=1)
+        return replace(self, theta=theta[place], coefficients=coefficients[place], draws=None)
 
     def tangent(self) -> Floats:
         """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.

@@ -12,12 +12,13 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
+from .bayes import Bayes, as_bayes
 from .checked import Backed, Checked, assess_table
 from .claims import Adjust, claims
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
 from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
-from .inference import Bootstrap, Inference, Interval, check_level, get_inference, union
+from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
 from .noise import Noise, Variance, get_noise, usual_noise
 from .outliers import refit, rows_without
@@ -26,6 +27,8 @@ from .results import curve_text, parameter_table, prediction_table, sizes_from, 
 from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
+from .settings import Settings, WithPosterior, one_level
+from .shrinkage_plot import plot_shrinkage
 from .table import Table, make_table
 from .verdict import several
 
@@ -36,36 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Fit", "FitSet", "Settings", "fit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a table was fitted.
-
-    Parameters
-    ----------
-    noise : Noise
-        Error model.
-    inference : str or Bootstrap
-        The inference used where none is named.
-    level : float
-        Level used where none is named.
-    seed : int
-        Seed of every Monte-Carlo step.
-    force : bool
-        Whether to show forecasts that are refused but exist.
-    """
-
-    noise: Noise
-    inference: str | Bootstrap
-    level: float
-    seed: int
-    force: bool = False
-
-    @property
-    def within_law(self) -> Inference:
-        """The inference used within a law; a union is made of profile intervals."""
-        return get_inference("profile" if self.inference == "union" else self.inference, self.seed)
 
 
 def fit(
@@ -85,8 +58,8 @@ def fit(
     variance: Variance = "auto",
     by: str | Sequence[str] | None = None,
     pool: str = "none",
-    method: str = "least_squares",
-    inference: str | Bootstrap = "profile",
+    method: str | Bayes = "least_squares",
+    inference: str | Bootstrap | None = None,
     level: float = 0.95,
     on_bad: Literal["raise", "drop"] = "raise",
     force: bool = False,
@@ -114,12 +87,14 @@ def fit(
         :mod:`scalefit.noise`.
     by : str or list of str
         Columns that tell curves apart. All curves are fitted in one batch.
-    pool : {"none"}
-        Curves are fitted separately.
-    method : {"least_squares"}
-        School of estimation.
-    inference : {"profile", "wald", "bootstrap", "union"} or Bootstrap
-        What turns estimates into intervals where a call does not say. A union is taken in ``gain``
+    pool : {"none", "partial", "complete"}
+        Curves are fitted separately, or, by ``method="bayes"``, as one population of exponents, or
+        with one exponent.
+    method : {"least_squares", "bayes"} or Bayes
+        School of estimation; see :class:`scalefit.Bayes`.
+    inference : {"profile", "wald", "bootstrap", "posterior", "union"} or Bootstrap
+        What turns estimates into intervals where a call does not say: by default the profile, or
+        the posterior of a Bayesian fit. A union is taken in ``gain``
         and ``ask``; predictions and parameters belong to one law, and a verdict has both.
     level : float
         Coverage of intervals where a call does not say.
@@ -152,9 +127,13 @@ def fit(
     >>> print(fit.gain(10))
     0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
-    _allowed("method", method, ["least_squares"])
-    _allowed("pool", pool, ["none"])
-    level = _one_level(level)
+    bayes = as_bayes(method)
+    _allowed("pool", pool, ["none", "partial", "complete"])
+    if pool != "none" and bayes is None:
+        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+    level = one_level(level)
+    if inference is None:
+        inference = "profile" if bayes is None else "posterior"
     if inference != "union":
         get_inference(inference)
     table = make_table(
@@ -164,8 +143,14 @@ def fit(
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
     error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
-    settings = Settings(error_model, inference, level, seed_of(rng), force=bool(force))
-    found = FitSet(table, candidates(laws, error_model.weigh(sample)), settings)
+    settings = Settings(
+        error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
+    )
+    fitted = candidates(laws, error_model.weigh(sample))
+    if bayes is not None:
+        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        fitted = replace(fitted, **draws)
+    found = FitSet(table, fitted, settings)
     return found if table.by else found.only()
 
 
@@ -177,14 +162,8 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
         )
 
 
-def _one_level(level: float) -> float:
-    if np.ndim(level):
-        raise FitError(f"level={level!r}; give one number, such as 0.95")
-    return float(check_level(level))
-
-
 @dataclass(frozen=True)
-class Fit(Checked):
+class Fit(Checked, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -224,6 +203,11 @@ class Fit(Checked):
     def label(self) -> str:
         """Group of this curve in words; empty if there is only one."""
         return self.table.label(0) if self.table.by else ""
+
+    @property
+    def labels(self) -> list[str]:
+        """The label as a list, as a set of fits has them."""
+        return [self.label]
 
     @property
     def formula(self) -> str:
@@ -277,7 +261,7 @@ class Fit(Checked):
         """
         if not isinstance(estimand, Parameter):
             self.table.need_one_driver("this question")
-        level = _one_level(self.settings.level if level is None else level)
+        level = one_level(self.settings.level if level is None else level)
         reason = self._case.refused(estimand)
         if reason:
             return Interval(np.nan, -np.inf, np.inf, level, f"interval refused: {reason}")
@@ -286,7 +270,7 @@ class Fit(Checked):
             span = self.candidates.spanning()
             method = self.settings.within_law
             return union(span.estimates, span.surviving, estimand, level, method)[0]
-        method = get_inference(inference, self.settings.seed)
+        method = self.settings.named(inference)
         return ask(self.candidates, [(estimand, level)], method)[0][0]
 
     def gain(
@@ -325,7 +309,7 @@ class Fit(Checked):
         x = sizes_from(sizes, self.driver)
         found = prediction_table(
             self.estimate, x, self.driver, self.table.metrics[0],
-            _one_level(self.settings.level if level is None else level),
+            one_level(self.settings.level if level is None else level),
             self.settings.within_law, interval,
         )  # fmt: skip
         return withhold(found, self._case.refused_at(x))
@@ -352,7 +336,7 @@ class Fit(Checked):
         return words.html(self)
 
 
-class FitSet(Mapping[Any, Fit]):
+class FitSet(WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
@@ -384,6 +368,11 @@ class FitSet(Mapping[Any, Fit]):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._index)
+
+    @property
+    def labels(self) -> list[str]:
+        """The curves in words, in order."""
+        return [self.all_rows.label(i) if self.all_rows.by else "" for i in range(len(self))]
 
     def __len__(self) -> int:
         return len(self._index)
@@ -440,6 +429,11 @@ class FitSet(Mapping[Any, Fit]):
     def plot(self, **options: Any) -> Figure:
         """Draw all curves as small multiples; see :func:`scalefit.plots.plot_fits`."""
         return plots.plot_fits(self, **options)
+
+    def plot_shrinkage(self, ax: Axes | None = None) -> Axes:
+        """Draw pooled exponents beside those of the curves alone."""
+        view = self.posterior
+        return plot_shrinkage(view.shrinkage, view.population, ax)
 
     def _keys_frame(self) -> pd.DataFrame:
         # As objects: a missing key stays None, and does not turn whole numbers into floats.

@@ -14,7 +14,14 @@ from scipy.special import stdtr, stdtrit
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
-from .inference import Inference, Intervals, ask_together, standard_error, within
+from .inference import (
+    Inference,
+    Intervals,
+    Posterior,
+    ask_together,
+    standard_error,
+    within,
+)
 from .metrics import Metric
 
 __all__ = [
@@ -26,10 +33,14 @@ __all__ = [
     "residuals",
     "rests_on_range",
     "sizes_from",
+    "unmoved",
     "withhold",
 ]
 
 Floats = NDArray[np.float64]
+
+#: Posterior over prior standard deviation from which the data are said to tell nothing.
+_UNMOVED = 0.9
 
 
 def rests_on_range(estimate: Estimate, name: str) -> bool:
@@ -60,6 +71,8 @@ def parameter_table(
         caution = _caution(estimate, parameter.role, value, lower, upper)
         if refused and rests_on_range(estimate, parameter.name):
             caution, lower, upper = f"not identified: {refused}", -np.inf, np.inf
+        if not caution and unmoved(estimate)[parameter.shape] and parameter.shape >= 0:
+            caution = "the prior decides: the data leave it as it was"
         if caution.startswith("not identified"):
             value = error = np.nan
         rows[parameter.name] = {
@@ -72,6 +85,18 @@ def parameter_table(
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "parameter"
     return table
+
+
+def unmoved(estimate: Estimate) -> list[bool]:
+    """Return, per shape of a single curve, whether its draws scatter like its prior; then False.
+
+    The last entry stands for parameters that are no shape.
+    """
+    shapes = [False] * len(estimate.law.shapes)
+    if estimate.draws is not None:
+        ratio = estimate.draws.one("theta")[0].std(axis=0) / estimate.draws.one("prior_sd")[0]
+        shapes = [bool(r > _UNMOVED) for r in ratio]
+    return [*shapes, False]
 
 
 def gate_text(estimate: Estimate) -> str:
@@ -108,6 +133,8 @@ def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: f
         if role in ("exponent", "slope"):
             return f"open {side}"
         return f"not identified: open {side}"
+    if estimate.draws is not None:
+        return ""
     if estimate.solution.at_bound[0].any():
         return "the fit lies on a bound of the law's shape"
     return ""
@@ -190,6 +217,8 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     The arms of the interval for the mean are joined in quadrature with a multiple of the standard
     deviation of a run: the quantile of t, with the error of the variance function averaged over.
     """
+    if isinstance(inference, Posterior):  # which draws the run
+        return inference.run(estimate, x, level)
     found = inference(estimate, Value(x), level)
     kernel = estimate.sample.kernel
     df = estimate.scale[1]
@@ -257,7 +286,7 @@ def mean_curve(estimate: Estimate, x: Floats, other: Sequence[Floats] = ()) -> F
 
     ``other`` are the values of further drivers.
     """
-    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    many = estimate.central().take(np.zeros(x.size, dtype=np.intp))
     frame = many.sample.frame
     z = np.log(x / frame.x0)
     if other:
@@ -271,7 +300,7 @@ def residuals(
 ) -> tuple[Floats, Floats]:
     """Return fitted value and standardised residual of each run of a single curve."""
     fitted = mean_curve(estimate, x, other)
-    sd = run_sd(estimate.take(np.zeros(x.size, dtype=np.intp)), x)
+    sd = run_sd(estimate.central().take(np.zeros(x.size, dtype=np.intp)), x)
     kernel = estimate.sample.kernel
     if kernel is not None:
         sd = kernel.deviation(fitted, sd)
@@ -286,6 +315,7 @@ def curve_text(estimate: Estimate, score: str, drivers: Sequence[str]) -> str:
     The working form is printed because its numbers are identified and lose nothing to rounding:
     the field's parameters may be huge, strongly correlated, or infinite.
     """
+    estimate = estimate.central()
     frame = estimate.sample.frame
     sign = float(frame.sign[0])
     names = {

@@ -110,6 +110,8 @@ class Sample:
         Whether the metric has a worst value, as an accuracy or an error rate has, and a loss not.
     kernel : Kernel or None
         How unlikely each run is, where the error model is not least squares.
+    score_range : array (G, 2) or None
+        Least and greatest value that the metric can take, infinite where there is none.
     """
 
     x: Floats
@@ -130,6 +132,7 @@ class Sample:
     pure: Floats
     bounded: NDArray[np.bool_]
     kernel: Kernel | None = None
+    score_range: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -273,7 +276,7 @@ def of_table(table: Table) -> Sample:
     unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
-    return by_size(
+    sample = by_size(
         first,
         table.rows[table.score].to_numpy(dtype=float),
         table.group,
@@ -287,6 +290,8 @@ def of_table(table: Table) -> Sample:
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
         bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in table.metrics]),
     )
+    limits = [(metric.lower, metric.upper) for metric in table.metrics]
+    return replace(sample, score_range=np.array(limits, dtype=float))
 
 
 def by_size(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from .bayes import Bayes, Prior, read_draws, write_draws
 from .errors import FitError, TableError
 from .estimate import Estimate
 from .findings import Finding
@@ -94,7 +95,16 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
             for e in fit.candidates.estimates
         ],
     }
+    drawn = {e.law.name: e.draws for e in fit.candidates.estimates if e.draws is not None}
+    if drawn:
+        content["draws"] = list(drawn)
+        write_draws(_beside(path), drawn)
     write_whole(path, json.dumps(_plain(content), indent=1, allow_nan=False))
+
+
+def _beside(path: str | os.PathLike[str]) -> Path:
+    """Return the file of the draws of a fit."""
+    return Path(path).with_suffix(".nc")
 
 
 def load(path: str | os.PathLike[str]) -> Fit:
@@ -118,12 +128,14 @@ def load(path: str | os.PathLike[str]) -> Fit:
             "fit the table again"
         )
     try:
-        return _fit_of(content)
+        return _fit_of(content, _beside(path))
+    except FitError:
+        raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise FitError(f"{name}: is damaged ({error}); fit the table again") from None
 
 
-def _fit_of(content: dict[str, Any]) -> Fit:
+def _fit_of(content: dict[str, Any], beside: Path) -> Fit:
     """Return the fit that a file's content describes."""
     from .fit import Fit, Settings
 
@@ -149,8 +161,16 @@ def _fit_of(content: dict[str, Any]) -> Fit:
     noise = restored(**settings.pop("noise"))
     if isinstance(settings["inference"], dict):
         settings["inference"] = Bootstrap(**settings["inference"])
+    if isinstance(settings.get("bayes"), dict):
+        priors = {
+            name: Prior(**{k: _number(v) for k, v in prior.items()})
+            for name, prior in settings["bayes"].pop("priors").items()
+        }
+        settings["bayes"] = Bayes(**settings["bayes"], priors=priors)
     sample = noise.weigh(of_table(table))
     estimates = tuple(_estimate(item, sample) for item in content["estimates"])
+    drawn = read_draws(beside, content["draws"]) if content.get("draws") else {}
+    estimates = tuple(replace(e, draws=drawn.get(e.law.name)) for e in estimates)
     if not estimates or not 0 <= content["chosen"][0] < len(estimates):
         raise ValueError("the chosen law is not among the estimates")
     found = Candidates(

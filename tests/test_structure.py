@@ -32,16 +32,20 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle"),
+    "estimate": (3, "estimate settle draws"),
     "inference": (4, "inference"),
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share",
+        "confidence contrasts meta one_stage ranks share convergence",
     ),
-    "telling": (6, "words storage _drawing plots evidence_plots backtest_plot compare_plot"),
-    "face": (7, "fit checked"),
+    "bayes": (5, "bayes"),
+    "telling": (
+        6,
+        "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
+    ),
+    "face": (7, "fit checked settings"),
     "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
     "report": (9, "report"),
     "package": (10, ""),

@@ -5,6 +5,7 @@ Each check is a generator of findings on one curve; docs/diagnostics.md lists th
 
 from __future__ import annotations
 
+from ..convergence import draw_findings
 from ..findings import Finding
 from ..measurement import error_findings
 from ..refusals import refusal_findings
@@ -31,6 +32,7 @@ def diagnose(case: Case) -> list[Finding]:
     if case.assess is not None:
         found.extend(refusal_findings(case.grounds))
     found.extend(error_findings(case.chosen))
+    found.extend(draw_findings(case.chosen))
     for check in _OF_ANY if case.assess is None else (*_OF_ANY, *_OF_VERDICTS):
         found.extend(check(case))
     if all(finding.severity == "ok" for finding in found):

@@ -9,7 +9,7 @@ import numpy as np
 from .._format import interval_text, number
 from ..estimands import Gain, Parameter
 from ..findings import Finding
-from ..inference import Bootstrap, agreement, profile
+from ..inference import Bootstrap, Posterior, agreement, profile
 from ..refusals import ACCELERATING
 from ..selection import MIN_SIZES
 from .case import Case
@@ -65,10 +65,11 @@ def identification(case: Case) -> Iterator[Finding]:
     chosen = case.chosen
     if chosen.flat[0] or not chosen.applicable[0]:
         return
+    ask = profile if chosen.draws is None else Posterior()
     for parameter in chosen.law.parameters:
         if parameter.role not in ("exponent", "level", "size"):
             continue
-        found = profile(chosen, Parameter(parameter.name), case.level)[0]
+        found = ask(chosen, Parameter(parameter.name), case.level)[0]
         if found.identified:
             continue
         both = np.isinf(found.lower) and np.isinf(found.upper)
@@ -93,6 +94,7 @@ def agreement_of_methods(case: Case) -> Iterator[Finding]:
     """
     chosen, sample = case.chosen, case.sample
     alone = np.isnan(sample.errors.correlation[0]) and sample.runs.shape[2] > 0
+    alone &= chosen.draws is None
     alone &= sample.kernel is None or np.isinf(sample.kernel.domain[1])
     usable = chosen.applicable[0] and not chosen.flat[0] and not chosen.law.guesses
     if not (alone and usable and chosen.residual_df[0] >= _MIN_DF):

@@ -17,6 +17,7 @@ from .bootstrap import Agreement, Bootstrap, agreement
 from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
 from .inversion import invert
+from .posterior import Posterior, posterior_sd
 from .profile import profile
 from .resampling import resample
 from .together import Question, ask_together
@@ -31,6 +32,7 @@ __all__ = [
     "Inference",
     "Interval",
     "Intervals",
+    "Posterior",
     "Question",
     "agreement",
     "ask_together",
@@ -39,6 +41,7 @@ __all__ = [
     "get_inference",
     "invert",
     "join",
+    "posterior_sd",
     "profile",
     "resample",
     "standard_error",
@@ -50,7 +53,7 @@ __all__ = [
 
 Inference = Callable[[Estimate, Estimand, Any], Intervals]
 
-#: Every inference, by name.
+#: Every inference that asks nothing of an estimate but to be one, by name.
 INFERENCES: dict[str, Inference] = {
     "profile": profile,
     "wald": wald,
@@ -67,9 +70,12 @@ def get_inference(name: str | Bootstrap, seed: int = 0) -> Inference:
         return name
     if name == "bootstrap":
         return Bootstrap(rng=seed)
+    if name == "posterior":
+        return Posterior()
     if name not in INFERENCES:
+        known = [*INFERENCES, "posterior", "union"]
         raise FitError(
-            f"no inference named {name!r}; the inferences are {', '.join(INFERENCES)}, union"
-            + nearest(str(name), [*INFERENCES, "union"])
+            f"no inference named {name!r}; the inferences are {', '.join(known)}"
+            + nearest(str(name), known)
         )
     return INFERENCES[name]

@@ -24,6 +24,7 @@ from ..estimate import Estimate
 from ..solvers.separable import Problem
 from .bootstrap import Bootstrap
 from .interval import Intervals
+from .posterior import Posterior
 from .profile import profile
 
 __all__ = ["t_against"]
@@ -68,6 +69,8 @@ def t_against(
         degrees of freedom of :attr:`Estimate.scale`, ``stdtr(df, -t)`` is the p value of "the
         target is at least the value", and ``stdtr(df, t)`` that of "it is at most the value".
     """
+    if isinstance(inference, Posterior):
+        return inference.t(estimate, estimand, value)
     inference = profile if isinstance(inference, Bootstrap) else inference
     terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
     centre = estimate.evaluate(terms)

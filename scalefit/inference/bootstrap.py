@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._seeds import seed_of
+from ..draws import drawn_values
 from ..errors import FitError, nearest
 from ..estimands import Estimand
 from ..estimate import Estimate, estimate
@@ -231,17 +232,7 @@ class _Refits:
         return answer
 
     def _at(self, theta: Floats, estimand: Estimand, frame: Frame) -> Floats:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            shapes = tuple(np.moveaxis(theta, 2, 0))
-            terms = estimand.terms(self.law, shapes, frame.expand(1), np)
-            total: Floats = np.zeros(theta.shape[:2]) + terms.offset
-            for j, weight in enumerate(terms.weights):
-                coefficient = self.coefficients[:, :, j]
-                # 0 times an infinite weight is 0, as in Estimate.evaluate.
-                total = total + np.multiply(
-                    weight, coefficient, out=np.zeros(total.shape), where=coefficient != 0
-                )
-        return total
+        return drawn_values(self.law, estimand, theta, self.coefficients, frame)
 
 
 def _smallest(values: Floats, rank: NDArray[np.intp]) -> Floats:

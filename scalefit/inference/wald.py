@@ -16,6 +16,7 @@ from ..estimands import Estimand
 from ..estimate import Estimate
 from .common_mode import common_error, gradient, scale_of, widened
 from .interval import Intervals, check_level
+from .posterior import posterior_sd
 from .support import refuse
 
 __all__ = ["standard_error", "wald"]
@@ -43,8 +44,11 @@ def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals
 def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
     """Return delta-method standard errors, shape ``(G,)``; nan where nothing is identified.
 
-    The error that is common to all scores of a curve is part of them.
+    The error that is common to all scores of a curve is part of them. An estimate that has draws
+    has their standard deviation.
     """
+    if estimate.draws is not None:
+        return posterior_sd(estimate, estimand)
     return np.hypot(_own_error(estimate, estimand), common_error(estimate, estimand))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._format import number
+from ..bayes import Bayes
 from ..fit import Fit, FitSet, Settings
 from ..inference import Bootstrap
 from ..laws import AUTO
@@ -37,6 +38,7 @@ _PROFILE = (
 _INFERENCE = {
     "profile": f"{_PROFILE}, conditional on the named law",
     "wald": "Wald intervals from the curvature at the optimum, conditional on the named law",
+    "posterior": "central posterior intervals, conditional on the named law",
     "union": f"the union, over the laws that were not rejected, of {_PROFILE}",
 }
 
@@ -81,6 +83,23 @@ def _uncertainty(fit: Fit) -> str:
         f"{_intervals(fit.settings)}. A law was rejected if its lack of fit against the "
         f"replicates had p < {REJECT:g}. What is said to hold whichever law is true is the union "
         "of the intervals over the laws that were not rejected and that no other law contains."
+        + _beliefs(fit)
+    )
+
+
+def _beliefs(fit: Fit) -> str:
+    """Return how the posteriors were made, for a fit that has them."""
+    draws = fit.estimate.draws
+    if draws is None:
+        return ""
+    engine = {
+        "collapsed": "by quadrature of the shapes and the noise, expected values integrated out",
+        "nutpie": "by the No-U-Turn sampler of nutpie",
+        "pymc": "by the No-U-Turn sampler of PyMC",
+    }.get(draws.engine, "by no engine, for want of sizes")
+    priors = "; ".join(f"{row.Index} ~ {row.prior}" for row in fit.priors.itertuples())
+    return (
+        f" The {draws.label} was drawn {engine} ({draws.n_draws} draws), from the priors {priors}."
     )
 
 
@@ -148,6 +167,8 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     options |= _noise_options(settings.noise)
     if table.by:
         options["by"] = list(table.by)
+    if settings.bayes is not None:
+        options |= {"method": settings.bayes, "pool": settings.pool}
     options |= {"inference": settings.inference, "level": settings.level}
     if len(table.dropped):
         options["on_bad"] = "drop"
@@ -186,4 +207,5 @@ def _python(value: Any) -> str:
     """Return an option as it is written in code."""
     if isinstance(value, _Code):
         return str(value)
-    return f"sf.{value!r}" if isinstance(value, Bootstrap) else repr(value)
+    own = isinstance(value, (Bootstrap, Bayes))
+    return f"sf.{value!r}".replace("Prior(", "sf.Prior(") if own else repr(value)

@@ -1,0 +1,350 @@
+"""The PyMC model of one curve, or of several that are pooled, with the law's own formula.
+
+Expected-value form: score at the largest size and observed gain have the priors, and the mean is
+``Law.columns`` evaluated by PyTensor. All that differs from curve to curve is data, so that a model
+is compiled once and used for any table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FitError
+from ..estimate import Estimate
+from ..laws import Frame, Law
+from ..noise.residual import NormalKernel, StudentKernel
+from ..sample import Sample
+from .collapsed import varies
+from .expected import corners, n_gains
+from .library import pymc
+from .priors import Prior, Priors
+
+__all__ = [
+    "POOL_SPREAD",
+    "ModelKey",
+    "Pool",
+    "build",
+    "data_of",
+    "has_model",
+    "key_of",
+    "refuse_unknown",
+]
+
+Array = Any
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How the exponents of G curves are pooled, and which runs belong to one trained model.
+
+    Parameters
+    ----------
+    factors : tuple of arrays (G,) of int
+        Level of each curve in each crossed factor, such as its task and its model.
+    own : bool
+        Whether every curve also has a deviation of its own.
+    cluster : array (n,) of int or None
+        Trained model of each run, in the order of :func:`data_of`; None if every run has its own.
+    """
+
+    factors: tuple[Ints, ...]
+    own: bool = True
+    cluster: Ints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKey:
+    """What a compiled model depends on; everything else is data.
+
+    Parameters
+    ----------
+    law : Law
+    signs, limits : tuples of G numbers
+        None for an unknown limit.
+    families : tuple of Prior
+        Families of the shapes' priors; only family and df count.
+    link : {"identity", "log"}
+    df : float or None
+        Degrees of freedom of the errors; infinite for normal ones, None if they are estimated.
+    df_prior : Prior
+    slope : bool
+        Whether the variance depends on size.
+    runs : bool
+        Whether the likelihood is of runs, and not of means with their spread.
+    levels : tuple of int
+        Levels of each pooling factor.
+    pooled : bool
+    clusters : int
+        Trained models with a common term; 0 if there is none.
+    """
+
+    law: Law
+    signs: tuple[float, ...]
+    limits: tuple[float | None, ...]
+    families: tuple[Prior, ...]
+    link: str
+    df: float | None
+    df_prior: Prior
+    slope: bool
+    runs: bool
+    levels: tuple[int, ...] = ()
+    pooled: bool = False
+    own: bool = False
+    clusters: int = 0
+
+
+def key_of(law: Law, sample: Sample, priors: Priors, pool: Pool | None = None) -> ModelKey:
+    """Return what the model of these curves depends on."""
+    kernel = sample.kernel
+    df: float | None = np.inf
+    if isinstance(kernel, StudentKernel):
+        df = None if kernel.free else float(kernel.df[0])
+    limits = tuple(None if np.isnan(v) else float(v) for v in sample.frame.limit)
+    clustered = pool is not None and pool.cluster is not None
+    return ModelKey(
+        law,
+        tuple(float(s) for s in sample.frame.sign),
+        limits,
+        tuple(Prior(p.family, df=p.df) for p in priors.shapes),
+        "identity" if kernel is None else kernel.link,
+        df,
+        Prior(priors.df.family, df=priors.df.df),
+        bool(varies(sample).any()),
+        kernel is not None or clustered,
+        () if pool is None else tuple(int(f.max()) + 1 for f in pool.factors),
+        pool is not None,
+        pool is not None and pool.own,
+        int(pool.cluster.max()) + 1 if pool is not None and pool.cluster is not None else 0,
+    )
+
+
+def data_of(sample: Sample, priors: Priors, law: Law, pool: Pool | None = None) -> dict[str, Any]:
+    """Return the data of a model: rows, corners, and the numbers of the priors."""
+    kernel = sample.kernel
+    if kernel is not None or (pool is not None and pool.cluster is not None):
+        curve, size, place = np.nonzero(~np.isnan(sample.runs))
+        y = sample.runs[curve, size, place]
+        count, spread = np.ones(y.size), np.zeros(y.size)
+    else:
+        curve, size = np.nonzero(sample.count > 0)
+        y, count = sample.mean[curve, size], sample.count[curve, size]
+        spread = sample.spread[curve, size]
+    ones = np.ones(len(sample))
+
+    def numbers(prior: Prior) -> Floats:
+        parts = (prior.location, prior.scale, prior.lower, prior.upper)
+        return np.stack([np.asarray(part, dtype=float) * ones for part in parts])
+
+    found = {
+        "z": sample.z[curve, size],
+        "y": y,
+        "count": count,
+        "spread": spread,
+        "curve": curve.astype(np.int64),
+        "corners": corners(sample.frame, n_gains(law)),
+        "top_prior": numbers(priors.top),
+        "gain_prior": numbers(priors.gain),
+        "noise_prior": numbers(priors.noise),
+        "slope_prior": numbers(priors.noise_slope),
+        "df_prior": numbers(priors.df),
+        "free_slope": varies(sample).astype(float),
+    }
+    for j, prior in enumerate(priors.shapes):
+        found[f"shape_prior_{j}"] = numbers(prior)
+    if pool is not None:
+        found |= {f"level_{f}": level.astype(np.int64) for f, level in enumerate(pool.factors)}
+        if pool.cluster is not None:
+            found["cluster"] = pool.cluster.astype(np.int64)
+    return found
+
+
+def build(key: ModelKey, data: dict[str, Any]) -> Any:
+    """Return the PyMC model of a key, with these data in it.
+
+    Free parameters, in benefit ("higher is better") and per curve: ``top``, ``gain`` (one a
+    driver), ``shape_j``, ``log_scale``, ``noise_slope``, ``df``; pooled exponents are ``shape_0``,
+    about ``mean`` with the spreads ``spread_f`` of the factors and ``spread_own``.
+    """
+    pm = pymc()
+    import pytensor.tensor as pt
+
+    law, n_curves = key.law, len(key.signs)
+    sign = np.array(key.signs)
+    limit = np.array([np.nan if v is None else v for v in key.limits])
+    with pm.Model() as model:
+        held = {name: pm.Data(name, value) for name, value in data.items()}
+        curve = held["curve"]
+        location, scale = held["top_prior"][0], held["top_prior"][1]
+        top = pm.Normal("top", sign * location, scale, shape=n_curves)
+        gains = [
+            pm.Normal(f"gain_{j}", held["gain_prior"][0], held["gain_prior"][1], shape=n_curves)
+            for j in range(n_gains(law))
+        ]
+        shapes = [
+            _pooled_shape(pm, pt, key, held)
+            if key.pooled and j == 0
+            else _free(pm, pt, f"shape_{j}", prior, held[f"shape_prior_{j}"], n_curves)
+            for j, prior in enumerate(key.families)
+        ]
+        log_scale = pm.Normal(
+            "log_scale", held["noise_prior"][0], held["noise_prior"][1], shape=n_curves
+        )
+        mean = _mean(pt, key, held, top, gains, shapes, sign, limit)
+        if key.clusters:
+            kappa = pm.HalfNormal("cluster_spread", held["top_prior"][1].mean() * 0.04)
+            mean = (
+                mean
+                + kappa * pm.Normal("cluster_effect", 0.0, 1.0, shape=key.clusters)[held["cluster"]]
+            )
+        one = log_scale[curve]
+        if key.slope:
+            slope = pm.Normal(
+                "noise_slope", held["slope_prior"][0], held["slope_prior"][1], shape=n_curves
+            )
+            one = one + 0.5 * (slope * held["free_slope"])[curve] * held["z"]
+        df = key.df
+        if df is None:
+            df = _free(pm, pt, "df", key.df_prior, held["df_prior"], n_curves)[curve]
+        pm.Potential("likelihood", _log_likelihood(pt, key, held, mean, one, df).sum())
+    return model
+
+
+def _free(pm: Any, pt: Any, name: str, prior: Prior, numbers: Any, n_curves: int) -> Any:
+    """Return a parameter with a prior that is cut to a range."""
+    location, scale, lower, upper = (numbers[k] for k in range(4))
+    if name == "df":
+        above = pm.HalfFlat(f"{name}_above", shape=n_curves)
+        value = pm.Deterministic(name, above + location)
+    else:
+        value = pm.Uniform(name, lower, upper, shape=n_curves)
+    pm.Potential(f"{name}_belief", prior.kernel(value, location, scale, pt).sum())
+    return value
+
+
+def _pooled_shape(pm: Any, pt: Any, key: ModelKey, held: dict[str, Any]) -> Any:
+    """Return exponents about a common mean, non-centred, with crossed factors.
+
+    The mean has the prior that a single exponent would have; spreads are half-normal(0.2).
+    """
+    prior = key.families[0]
+    numbers = held["shape_prior_0"]
+    centre = pm.Uniform("mean", numbers[2, 0], numbers[3, 0])
+    pm.Potential("mean_prior", prior.kernel(centre, numbers[0, 0], numbers[1, 0], pt))
+    total = centre
+    for f, levels in enumerate(key.levels):
+        spread = pm.HalfNormal(f"spread_{f}", POOL_SPREAD)
+        total = (
+            total + spread * pm.Normal(f"effect_{f}", 0.0, 1.0, shape=levels)[held[f"level_{f}"]]
+        )
+    if key.own:
+        spread = pm.HalfNormal("spread_own", POOL_SPREAD)
+        total = total + spread * pm.Normal("effect_own", 0.0, 1.0, shape=len(key.signs))
+    total = total + pt.zeros(len(key.signs))
+    return pm.Deterministic("shape_0", total)
+
+
+#: Scale of the half-normal prior of the spread of exponents between curves.
+POOL_SPREAD = 0.2
+
+
+def _mean(
+    pt: Any, key: ModelKey, held: dict[str, Any], top: Any, gains: list[Any], shapes: list[Any],
+    sign: Floats, limit: Floats,
+) -> Any:  # fmt: skip
+    """Return the mean of each row in benefit, from the law's own columns."""
+    law, curve = key.law, held["curve"]
+    n_curves = len(sign)
+
+    def at(z: Any, index: Any) -> tuple[list[Any], Any]:
+        fixed = sign.size == 1 or np.ptp(sign) == 0
+        frame = Frame(1.0, sign[0], limit[0], 0.0, 1.0, 1.0) if fixed else Frame(
+            1.0, sign, limit, 0.0, 1.0, 1.0
+        )  # fmt: skip
+        theta = tuple(shape if index is None else shape[index] for shape in shapes)
+        columns = [pt.as_tensor_variable(c) for c in law.columns(z, theta, frame, pt)]
+        return columns, law.offset(z, theta, frame, pt)
+
+    corner = held["corners"]
+    places = [corner[:, i] for i in range(law.n_columns)]
+    there = [at(place, None) for place in places]
+    high, offset = there[0]
+    values = [top - offset] + [gain - (offset - there[1 + j][1]) for j, gain in enumerate(gains)]
+    matrix = [high] + [
+        [a - b for a, b in zip(high, there[1 + j][0], strict=True)] for j in range(len(gains))
+    ]
+    coefficients = _solve(matrix, values)
+    columns, base = at(held["z"], curve)
+    total = base
+    for column, coefficient in zip(columns, coefficients, strict=True):
+        total = total + column * (coefficient + pt.zeros(n_curves))[curve]
+    return total
+
+
+def _solve(matrix: list[list[Any]], values: list[Any]) -> list[Any]:
+    """Return the solution of one to three linear equations by elimination, without pivots.
+
+    The gains do not depend on the level, so the equations of the gains stand first.
+    """
+    if len(values) == 1:
+        return [values[0] / matrix[0][0]]
+    inner = [row[1:] for row in matrix[1:]]
+    if len(inner) == 1:
+        rest = [values[1] / inner[0][0]]
+    else:
+        (a, b), (c, d) = inner
+        determinant = a * d - b * c
+        rest = [
+            (values[1] * d - b * values[2]) / determinant,
+            (a * values[2] - c * values[1]) / determinant,
+        ]
+    level = values[0]
+    for weight, found in zip(matrix[0][1:], rest, strict=True):
+        level = level - weight * found
+    return [level / matrix[0][0], *rest]
+
+
+def _log_likelihood(
+    pt: Any, key: ModelKey, held: dict[str, Any], mean: Any, log_scale: Any, df: Any
+) -> Any:
+    """Return the log likelihood of each row but for a constant."""
+    sign = np.array(key.signs)
+    side = sign[0] if np.ptp(sign) == 0 else pt.as_tensor_variable(sign)[held["curve"]]
+    y, count, spread = held["y"], held["count"], held["spread"]
+    if key.link == "log":
+        # A mean at or below zero is impossible: its log is as good as minus infinity.
+        gap = pt.log(y) - pt.log(pt.maximum(side * mean, 1e-300))
+    else:
+        gap = y - side * mean
+    precision = pt.exp(-2.0 * log_scale)
+    if isinstance(df, float) and np.isinf(df):
+        return -count * log_scale - 0.5 * (count * gap * gap + spread) * precision
+    constant = pt.gammaln(0.5 * df + 0.5) - pt.gammaln(0.5 * df) - 0.5 * pt.log(df)
+    return constant - log_scale - 0.5 * (df + 1.0) * pt.log1p(gap * gap * precision / df)
+
+
+def has_model(estimate: Estimate) -> str:
+    """Return why the curves of an estimate have no Bayesian model; empty if they have one."""
+    law, sample = estimate.law, estimate.sample
+    if law.guesses or law.n_columns > 1 + law.n_drivers:
+        return f"law {law.name!r} has no Bayesian model, which needs one gain a driver"
+    if not isinstance(sample.kernel, (NormalKernel, StudentKernel, type(None))):
+        return "this noise is an objective and no distribution; use noise='student' or 'gaussian'"
+    errors = sample.errors
+    if np.isfinite(errors.variance).any() or np.isfinite(errors.correlation).any():
+        return "known errors and checkpoints of runs have no Bayesian model yet"
+    if (errors.unit_variance > 0).any() or (errors.unit_df > 0).any():
+        return "crossed seeds have no Bayesian model yet"
+    return ""
+
+
+def refuse_unknown(estimate: Estimate) -> None:
+    """Raise FitError where the law or the errors of an estimate have no model."""
+    reason = has_model(estimate)
+    if reason:
+        raise FitError(f"{reason}; or use method='least_squares'")

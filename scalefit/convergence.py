@@ -1,0 +1,48 @@
+"""What a reader should know of the draws of a Bayesian fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .draws import MAX_KHAT, MAX_RHAT, MIN_ENERGY, MIN_ESS
+from .estimate import Estimate
+from .findings import Finding
+from .results import unmoved
+
+__all__ = ["draw_findings"]
+
+
+def draw_findings(estimate: Estimate) -> Iterator[Finding]:
+    """Yield what the draws of a single curve, if it has any, make worth knowing."""
+    draws = estimate.draws
+    if draws is None:
+        return
+    seen = {name: float(draws.one(name)[0]) for name in (
+        "rhat", "ess_bulk", "ess_tail", "divergences", "energy", "khat")}  # fmt: skip
+    failed = [
+        f"{name} {seen[name]:.4g} ({wanted})"
+        for name, bad, wanted in (
+            ("rhat", seen["rhat"] > MAX_RHAT, f"at most {MAX_RHAT:g}"),
+            ("ess_bulk", seen["ess_bulk"] < MIN_ESS, f"at least {MIN_ESS:g}"),
+            ("ess_tail", seen["ess_tail"] < MIN_ESS, f"at least {MIN_ESS:g}"),
+            ("divergences", seen["divergences"] > 0, "none"),
+            ("energy", seen["energy"] < MIN_ENERGY, f"at least {MIN_ENERGY:g}"),
+            ("khat", seen["khat"] > MAX_KHAT, f"at most {MAX_KHAT:g}"),
+        )
+        if bad
+    ]
+    if failed:
+        yield Finding(
+            "not_converged", "refuse", "the draws are no sample of the posterior: no number given",
+            "; ".join(failed), "use more draws and tune steps, or method='least_squares'",
+        )  # fmt: skip
+    names = [shape.name for shape in estimate.law.shapes]
+    same = [name for name, still in zip(names, unmoved(estimate), strict=False) if still]
+    if same and not failed and np.isfinite(draws.n_draws):
+        yield Finding(
+            "prior_speaks", "note", "the data say little of the shape: the prior speaks",
+            f"{', '.join(same)} scatter as widely as before the data",
+            "read fit.posterior.sensitivity(), or add sizes",
+        )  # fmt: skip

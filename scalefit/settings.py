@@ -1,0 +1,108 @@
+"""How a table was fitted, and what follows from that for every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .bayes import Bayes, PosteriorView
+from .errors import FitError
+from .inference import Bootstrap, Inference, check_level, get_inference
+from .noise import Noise
+from .selection import Candidates
+
+__all__ = ["Settings", "WithPosterior", "one_level"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a table was fitted.
+
+    Parameters
+    ----------
+    noise : Noise
+        Error model.
+    inference : str or Bootstrap
+        The inference used where none is named.
+    level : float
+        Level used where none is named.
+    seed : int
+        Seed of every Monte-Carlo step.
+    bayes : Bayes or None
+        How posteriors are drawn, where there are any.
+    pool : {"none", "partial", "complete"}
+        What curves tell each other.
+    force : bool
+        Whether to show forecasts that are refused but exist.
+    """
+
+    noise: Noise
+    inference: str | Bootstrap
+    level: float
+    seed: int
+    bayes: Bayes | None = None
+    pool: str = "none"
+    force: bool = False
+
+    @property
+    def within_law(self) -> Inference:
+        """The inference used within a law; a union is made of those of profile or posterior."""
+        usual = "profile" if self.bayes is None else "posterior"
+        return self.named(usual if self.inference == "union" else self.inference)
+
+    def named(self, inference: str | Bootstrap) -> Inference:
+        """Return the inference called by a name."""
+        if self.bayes is not None and inference == "posterior":
+            return self.bayes.inference(self.seed)
+        return get_inference(inference, self.seed)
+
+
+def one_level(level: float) -> float:
+    """Return the level of a call, one number; FitError if it is none."""
+    if np.ndim(level):
+        raise FitError(f"level={level!r}; give one number, such as 0.95")
+    return float(check_level(level))
+
+
+class WithPosterior:
+    """What fits and sets of fits tell of their draws; refused by fits that have none."""
+
+    if TYPE_CHECKING:
+        candidates: Candidates
+        settings: Settings
+
+        @property
+        def labels(self) -> Sequence[str]:
+            """The curves in words."""
+
+    @property
+    def posterior(self) -> PosteriorView:
+        """Priors, ArviZ object, population, checks and comparisons of a Bayesian fit."""
+        found = self.candidates.estimates[int(self.candidates.chosen[0])]
+        bayes, seed = self.settings.bayes, self.settings.seed
+        if bayes is None or found.draws is None:
+            raise FitError("a fit by least squares has no posterior; fit with method='bayes'")
+        if len(set(self.candidates.chosen.tolist())) > 1:
+            raise FitError("these curves have several laws; take one curve, or name one law")
+        return PosteriorView(found, self.candidates.estimates, tuple(self.labels), bayes, seed)
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """The priors of a Bayesian fit, in words and as ranges."""
+        return self.posterior.priors
+
+    @property
+    def idata(self) -> Any:
+        """The draws of a Bayesian fit, as the ArviZ object of the installed version."""
+        return self.posterior.idata
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether the draws of every curve passed every check; without draws none can fail."""
+        chosen = self.candidates.chosen
+        drawn = [(g, self.candidates.estimates[i].draws) for g, i in enumerate(chosen)]
+        return all(draws is None or bool(draws.take([g]).trusted[0]) for g, draws in drawn)

@@ -1,0 +1,395 @@
+"""Bayesian fits: the same answers, their priors, pooling, files, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import scalefit as sf
+from scalefit.bayes.collapsed import from_grid, quadrature
+from scalefit.bayes.expected import at_sizes, to_coefficients, values_of
+from scalefit.bayes.grid import resampled
+from scalefit.bayes.method import clusters, crossed
+from scalefit.bayes.models import Pool, data_of
+from scalefit.bayes.pooled import completely_pooled, partially_pooled
+from scalefit.bayes.priors import Prior, priors_for
+from scalefit.laws import AUTO, get_law
+from scalefit.plots import paper
+
+QUICK = sf.Bayes(draws=250)
+
+
+def table(seed=0, *, sizes=6, seeds=3, exponent=0.4, sigma=0.01, rise=0.3, by=None):
+    rng = np.random.default_rng(seed)
+    x = np.repeat(10.0 ** np.linspace(4, 4 + 0.5 * (sizes - 1), sizes), seeds)
+    mean = 0.9 - rise * (x / x[0]) ** -exponent
+    rows = {"cells": x, "f1": mean + sigma * rng.standard_normal(x.size),
+            "seed": np.tile(np.arange(seeds), sizes)}  # fmt: skip
+    return rows | ({"task": np.full(x.size, by)} if by else {})
+
+
+def tables(count, **options):
+    parts = [table(k, by=f"task {k}", **options) for k in range(count)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return sf.fit(table(), method=QUICK)
+
+
+def test_it_answers_what_a_least_squares_fit_answers(fit):
+    other = sf.fit(table())
+    assert list(fit.params.columns) == list(other.params.columns)
+    assert list(fit.predict([1e8]).columns) == list(other.predict([1e8]).columns)
+    assert fit.saturation().verdict == other.saturation().verdict
+    assert fit.gain(10).method == "posterior, given saturating_power"
+    assert "posterior" in str(fit)
+    assert fit.trustworthy
+    assert "posterior" in fit.saturation().explain()
+
+
+def test_schools_agree_on_well_identified_data():
+    rows = table(3, sizes=12, seeds=5, sigma=0.002)
+    bayes, plain = sf.fit(rows, method="bayes"), sf.fit(rows)
+    for ask in (lambda f: f.gain(10), lambda f: f.ask(sf.Parameter("exponent"))):
+        a, b = ask(bayes), ask(plain)
+        width = b.upper - b.lower
+        assert abs(a.estimate - b.estimate) < 0.1 * width
+        assert a.upper - a.lower == pytest.approx(width, rel=0.15)
+
+
+def test_a_run_scatters_more_than_the_mean(fit):
+    mean, run = (fit.predict([1e7], interval=kind).iloc[0] for kind in ("mean", "run"))
+    assert run.upper - run.lower > mean.upper - mean.lower
+    assert "predictive" in fit.predict([1e7], interval="run").attrs["label"]
+
+
+def test_other_inferences_still_work(fit):
+    assert fit.gain(10, inference="profile").method.startswith("profile")
+    assert fit.gain(10, inference="union").method.startswith("posterior, union")
+    with pytest.raises(sf.FitError, match="method='bayes'"):
+        sf.fit(table()).gain(10, inference="posterior")
+
+
+def test_draws_are_the_same_whichever_curves_stand_beside():
+    both = sf.fit(tables(2), by="task", method=QUICK)
+    one = sf.fit({k: v[:18] for k, v in tables(2).items()}, by="task", method=QUICK)
+    assert str(both["task 0"].gain(10)) == str(one["task 0"].gain(10))
+
+
+def test_wider_levels_give_wider_intervals(fit):
+    widths = [fit.gain(10, level).upper - fit.gain(10, level).lower for level in (0.5, 0.8, 0.95)]
+    assert widths == sorted(widths)
+
+
+@pytest.mark.parametrize("law", AUTO, ids=lambda law: law.name)
+def test_values_and_coefficients_are_each_others_inverse(law):
+    fitted = sf.fit(table(), law=law.name).estimate
+    frame = fitted.sample.frame
+    theta = np.nan_to_num(fitted.theta, nan=0.3)[:, None, :]
+    matrix, offset = values_of(law, theta, frame)
+    values = offset + np.einsum("gmpq,gq->gmp", matrix, fitted.coefficients)
+    assert to_coefficients(matrix, offset, values)[0, 0] == pytest.approx(fitted.coefficients[0])
+    columns, base = at_sizes(law, fitted.sample.z, theta, frame)
+    top = base[0, 0, -1] + columns[0, 0, -1] @ fitted.coefficients[0]
+    assert values[0, 0, 0] == pytest.approx(top)
+
+
+@pytest.mark.parametrize("law", AUTO, ids=lambda law: law.name)
+def test_any_estimand_meets_the_posterior(law):
+    fit = sf.fit(table(), law=law.name, method=QUICK)
+    questions = [sf.Gain(10), sf.Value(1e9), sf.ObservedGain(), sf.SizeReaching(0.9)]
+    questions += [sf.SizeReaching(0.97, of="score"), sf.GainBetween(1e5, 1e6), sf.MarginalGain()]
+    questions += [sf.Parameter(p.name) for p in law.parameters]
+    for question in questions:
+        narrow, wide = (fit.ask(question, level) for level in (0.5, 0.9))
+        assert wide.lower <= narrow.lower or np.isnan(wide.lower)
+        assert narrow.upper <= wide.upper or np.isnan(wide.upper)
+
+
+def test_draws_have_the_moments_of_their_grid():
+    """Weights of the wrong sign, as a library that asks for log likelihoods invites, fail here."""
+    fitted = sf.fit(table(sigma=0.03), law="saturating_power").estimate
+    priors = priors_for(fitted.law, fitted.sample)
+    grid = quadrature(fitted, priors)
+    share = np.exp(grid.log_mass[0] - grid.evidence[0])
+    found = from_grid(fitted, priors, grid, 20000, 1)
+    for axis, drawn in ((1, found.log_scale[0]), (2, found.noise_slope[0])):
+        weight = share.sum(axis=tuple(k for k in range(3) if k != axis))
+        nodes = grid.nodes[axis][0]
+        mean = weight @ nodes
+        sd = np.sqrt(weight @ (nodes - mean) ** 2)
+        assert drawn.mean() == pytest.approx(mean, abs=0.03 * sd)
+        assert drawn.std() == pytest.approx(sd, rel=0.03)
+
+
+def test_resampling_moves_draws_towards_the_target():
+    x = np.random.default_rng(0).standard_normal((1, 20000))
+    kept, khat = resampled(0.5 * x, np.random.default_rng(1))  # tilts N(0, 1) to N(0.5, 1)
+    assert x[0, kept[0]].mean() == pytest.approx(0.5, abs=0.05)
+    assert khat[0] < 0.7
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        Prior("student", 0.3, 0.4, df=3, lower=-0.5, upper=5),
+        Prior("normal", 1.0, 2.0, lower=0.0),
+        Prior("lognormal", -1.0, 0.5),
+        Prior("exponential", 0.0, 0.5),
+        Prior("half_normal", 0.0, 0.2),
+        Prior("gamma", 2.0, 10.0, df=2.0),
+    ],
+    ids=lambda prior: prior.family,
+)
+def test_a_prior_has_the_density_of_its_quantiles(prior):
+    edges = prior.quantile(np.array([1e-4, 0.2, 0.5, 0.9]))
+    for low, high, share in zip(edges[:-1], edges[1:], [0.1999, 0.3, 0.4], strict=True):
+        x = np.linspace(low, high, 20001)[1:-1]
+        mass = np.trapezoid(np.exp(prior.log_density(x)), x)
+        assert mass == pytest.approx(share, rel=3e-3)
+    assert str(Prior.read(prior)) == str(prior)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"exponet": "normal(0.3, 0.1)"}, "did you mean|exponent"),
+        ({"exponent": "normal(0.3)"}, "needs 2"),
+        ({"exponent": "cauchy(0, 1)"}, "no prior of family"),
+        ({"exponent": "0.3"}, "write it as"),
+        ({"top": "student(0.5, 0.5, 3)"}, "must be normal"),
+    ],
+)
+def test_priors_that_cannot_be_are_refused(given, says):
+    with pytest.raises(sf.FitError, match=says):
+        sf.fit(table(), method=sf.Bayes(draws=100, priors=given))
+
+
+def test_a_prior_of_ones_own_moves_the_posterior():
+    rows = table(sigma=0.03)
+    tight = sf.fit(rows, method=sf.Bayes(draws=250, priors={"exponent": "normal(1, 0.02)"}))
+    assert tight.params.loc["exponent", "estimate"] == pytest.approx(1.0, abs=0.05)
+    assert str(tight.priors.loc["exponent", "prior"]).startswith("normal(1, 0.02)")
+
+
+def test_flat_data_leave_the_exponent_to_the_prior():
+    rng = np.random.default_rng(1)
+    rows = table()
+    rows["f1"] = 0.7 + 0.02 * rng.standard_normal(18)
+    flat = sf.fit(rows, method=QUICK)
+    assert "prior" in flat.params.loc["exponent", "caution"]
+    assert "prior_speaks" in set(flat.diagnostics.code)
+
+
+def test_draws_that_fail_a_check_give_no_number(fit):
+    bad = replace(fit.estimate, draws=replace(fit.estimate.draws, rhat=np.array([1.05])))
+    parts = tuple(bad if e.law.name == fit.law.name else e for e in fit.candidates.estimates)
+    broken = sf.Fit(fit.table, replace(fit.candidates, estimates=parts), fit.settings)
+    assert not broken.trustworthy
+    assert not broken.gain(10).identified
+    assert broken.saturation().verdict == "inconclusive"
+    assert "not_converged" in set(broken.diagnostics.code)
+
+
+def test_a_saved_fit_keeps_its_draws(fit, tmp_path):
+    fit.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json")
+    assert str(again.gain(10)) == str(fit.gain(10))
+    assert np.array_equal(again.estimate.draws.theta, fit.estimate.draws.theta)
+    assert again.settings.bayes == fit.settings.bayes
+    (tmp_path / "fit.nc").unlink()
+    with pytest.raises(sf.FitError, match="beside the JSON"):
+        sf.load(tmp_path / "fit.json")
+
+
+def test_the_arviz_object_holds_draws_priors_and_predictions(fit):
+    idata = fit.idata
+    shape = idata["posterior"]["exponent"].shape
+    assert shape == (4, 250, 1)
+    assert idata["posterior_predictive"]["score"].shape[-2:] == (6, 3)
+    assert idata["prior"]["gain_10x"].shape == shape
+    assert idata["log_likelihood"]["score"].shape == (4, 250, 1, 6)
+
+
+def test_priors_that_matter_are_told(fit):
+    told = fit.posterior.sensitivity()
+    assert not told.sensitive.any()  # 18 precise runs
+    rng = np.random.default_rng(1)
+    rows = table()
+    rows["f1"] = 0.7 + 0.02 * rng.standard_normal(18)
+    assert sf.fit(rows, method=QUICK).posterior.sensitivity().sensitive.any()
+
+
+def test_predictive_checks_pass_the_truth_and_fail_a_wrong_law():
+    rows = table(sigma=0.001, exponent=0.8)
+    right = sf.fit(rows, method=QUICK).posterior.check().set_index("check")
+    wrong = sf.fit(rows, method=QUICK, law="log_linear").posterior.check().set_index("check")
+    assert right.loc["misfit of the size means", "p"] > 0.05
+    assert wrong.loc["misfit of the size means", "p"] < 0.01
+
+
+def test_laws_are_compared_by_sizes_left_out():
+    found = sf.fit(table(sigma=0.003, exponent=0.8), method=QUICK).posterior.compare()
+    found = found.set_index("law")
+    assert found.loc["saturating_power", "elpd_size"] > found.loc["log_linear", "elpd_size"]
+    assert found.stacking_size.sum() == pytest.approx(1.0)
+    assert found.loc["constant", "stacking_forecast"] < 0.01
+
+
+def test_pooling_borrows_strength():
+    rows = tables(5, sigma=0.03)
+    alone, pooled = (
+        sf.fit(rows, by="task", law="saturating_power", method=QUICK, pool=pool)
+        for pool in ("none", "partial")
+    )
+    assert {"mean", "spread_own"} == set(pooled.posterior.population.index)
+    assert pooled.posterior.shrinkage["width"].mean() < 1.0
+    labels = [text.get_text() for text in pooled.plot_shrinkage(paper()).get_yticklabels()]
+    assert labels == list(pooled.posterior.labels)
+    widths = [
+        np.mean([f.gain(10).upper - f.gain(10).lower for f in fits.values()])
+        for fits in (alone, pooled)
+    ]
+    assert widths[1] < widths[0]
+    assert "partially pooled posterior" in str(pooled["task 0"].gain(10))
+    whole = sf.fit(rows, by="task", law="saturating_power", method=QUICK, pool="complete")
+    exponents = whole.candidates.estimates[0].draws.theta
+    assert np.array_equal(exponents[0], exponents[3])
+
+
+def test_one_curve_in_a_population_is_the_curve_alone_with_the_prior_of_its_population():
+    """With one curve the spread cannot be told, and the exponent's prior is the mixture."""
+    fitted = sf.fit(table(sigma=0.005), law="saturating_power").estimate
+    priors = priors_for(fitted.law, fitted.sample)
+    found = partially_pooled(fitted, priors, 8000, 3)
+    spread = found["population"]["spread_own"]
+    assert spread.mean() == pytest.approx(0.2 * np.sqrt(2 / np.pi), rel=0.08)
+    one = completely_pooled(fitted, priors, 8000, 3)["theta"][0, :, 0]
+    grid = quadrature(fitted, priors)
+    share = np.exp(grid.log_mass[0] - grid.evidence[0]).sum(axis=(1, 2))
+    nodes = np.asarray(fitted.law.shapes[0].coordinate.to_theta(grid.nodes[0][0]))
+    mean = share @ nodes
+    sd = np.sqrt(share @ (nodes - mean) ** 2)
+    assert one.mean() == pytest.approx(mean, abs=0.05 * sd)
+    assert one.std() == pytest.approx(sd, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"pool": "partial"}, "not available"),
+        ({"method": "bayesian"}, "bayes"),
+        ({"method": sf.Bayes(draws=100), "law": "hill", "by": "task", "pool": "partial"},
+         "pools exponents"),
+        ({"method": sf.Bayes(draws=100, sampler="collapsed"), "noise": "student"}, "normal errors"),
+        ({"method": sf.Bayes(draws=100), "noise": "lad", "law": "constant"}, "objective"),
+    ],
+)  # fmt: skip
+def test_what_has_no_model_is_refused(options, says):
+    with pytest.raises(sf.ScalefitError, match=says):
+        sf.fit(tables(2) if "by" in options else table(), **options)
+
+
+@pytest.mark.parametrize("option", [{"sampler": "nuts"}, {"draws": 10}, {"target_accept": 2.0}])
+def test_options_of_the_method_are_checked(option):
+    with pytest.raises(sf.FitError):
+        sf.Bayes(**option)
+
+
+def test_a_least_squares_fit_has_no_posterior():
+    with pytest.raises(sf.FitError, match="method='bayes'"):
+        _ = sf.fit(table()).idata
+
+
+def test_a_curve_of_one_size_has_no_number():
+    rows = tables(2)
+    rows["cells"] = np.where(rows["task"] == "task 1", 1e4, rows["cells"])
+    fits = sf.fit(rows, by="task", method=QUICK)
+    assert not fits["task 1"].gain(10).identified
+    assert fits["task 0"].gain(10).identified
+
+
+def test_two_drivers_by_quadrature():
+    rng = np.random.default_rng(0)
+    n, d = (g.ravel() for g in np.meshgrid(10.0 ** np.arange(6, 10), 10.0 ** np.arange(8, 12)))
+    loss = 1.8 + 400 * n**-0.34 + 2000 * d**-0.37 + 0.003 * rng.standard_normal(n.size)
+    fit = sf.fit({"params": n, "tokens": d, "loss": loss}, drivers=["params", "tokens"],
+                 noise="gaussian", method=QUICK)  # fmt: skip
+    for name, value in (("E", 1.8), ("alpha", 0.34), ("beta", 0.37)):
+        row = fit.params.loc[name]
+        assert abs(row.estimate - value) < 4 * row.std_error
+        assert row.std_error < 0.02
+
+
+def test_a_posterior_by_quadrature_needs_no_sampler():
+    code = (
+        "import sys, scalefit as sf; f = sf.fit({'cells': [1e4,1e5,1e6,1e7]*2, 'seed': [0]*4+[1]*4,"
+        " 'f1': [.6,.75,.81,.84,.61,.74,.80,.83]}, method='bayes'); f.gain(10);"
+        " assert not {'pymc', 'nutpie', 'pytensor'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_robust_errors_are_sampled():
+    pytest.importorskip("nutpie")
+    rows = table(5)
+    rows["f1"][4] += 0.2
+    fit = sf.fit(rows, law="saturating_power", noise="student", method="bayes")
+    assert fit.trustworthy
+    assert fit.posterior.convergence.loc["", "engine"] == "nutpie"
+    plain = sf.fit(rows, law="saturating_power", method=QUICK)
+    truth = 0.3 * (10**2.5) ** -0.4 * (1 - 10**-0.4)
+    assert truth in fit.gain(10)
+    assert fit.gain(10).upper - fit.gain(10).lower < plain.gain(10).upper - plain.gain(10).lower
+    assert get_law("saturating_power") is fit.law
+
+
+def test_shared_test_items_widen_levels_and_not_gains():
+    rows = table() | {"n_items": np.full(18, 200)}
+    plain = sf.fit({k: v for k, v in rows.items() if k != "n_items"}, method=QUICK)
+    shared = sf.fit(rows, items="n_items", noise="binomial", method=QUICK)
+    a, b = (f.predict([1e7]).iloc[0] for f in (plain, shared))
+    assert b.upper - b.lower > 1.3 * (a.upper - a.lower)
+    assert shared.gain(10).upper == pytest.approx(plain.gain(10).upper, rel=0.05)
+
+
+def test_runs_of_one_trained_model_are_told_by_the_columns_that_name_it():
+    """The scores encode size and seed, so that equal models must have equal scores."""
+    part = table(seeds=2)
+    part["f1"] = np.arange(part["cells"].size) / 100 + 0.1
+    rows = {name: np.concatenate([value, value[::-1]]) for name, value in part.items()}
+    rows["task"] = np.repeat(["a", "b"], part["cells"].size)
+    fits = sf.fit(rows, by="task", law="saturating_power")
+    model = clusters(fits.all_rows, ("cells", "seed"))
+    fitted = fits.candidates.estimates[0]
+    priors = priors_for(fitted.law, fitted.sample)
+    data = data_of(fitted.sample, priors, fitted.law, Pool((), True, model))
+    assert [len(set(data["y"][model == m])) for m in range(model.max() + 1)] == [1] * 12
+    with pytest.raises(sf.FitError, match="is no column"):
+        clusters(fits.all_rows, ("model",))
+
+
+def test_columns_that_curves_share_are_crossed():
+    parts = [table(k, by=f"task {k % 2}") | {"model": np.full(18, f"m{k // 2}")} for k in range(6)]
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    both = sf.fit(rows, by=["task", "model"], law="saturating_power").all_rows
+    assert {name: level.max() + 1 for name, level in crossed(both)} == {"task": 2, "model": 3}
+    one = sf.fit({k: v for k, v in rows.items() if k != "model"}, by="task", law="power").all_rows
+    assert crossed(one) == ()
+
+
+def test_most_prior_curves_are_of_this_world():
+    """Prior curves may leave the metric's range, though not by far, and bend either way."""
+    fit = sf.fit(table(), method=QUICK, law="saturating_power")
+    prior = fit.idata["prior"]
+    gain = np.asarray(prior["gain_10x"]).ravel()
+    assert 0.2 < np.mean(np.abs(gain) > 0.01) < 0.95
+    assert np.mean(np.asarray(prior["exponent"]) > 0) > 0.6
+    scores = np.asarray(fit.idata["prior_predictive"]["score"])
+    assert np.mean((scores > -1.0) & (scores < 2.0)) > 0.9
