@@ -77,8 +77,8 @@ def _laws(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
 
 #: As in :data:`scalefit.noise.NOISES`, which takes long to import; a test compares them.
 _NOISES = (
-    "gaussian", "student", "lognormal", "huber", "hoffmann", "lad", "known_error", "binomial",
-    "autoregressive",
+    "gaussian", "student", "lognormal", "huber", "hoffmann", "lad", "known_error", "beta",
+    "binomial", "autoregressive",
 )  # fmt: skip
 _FIT_OPTIONS = (
     click.argument("table", shell_complete=_tables),

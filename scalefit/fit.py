@@ -20,7 +20,7 @@ from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
-from .noise import Noise, Variance, get_noise, usual_noise
+from .noise import Noise, Variance, asked_for, get_noise, usual_noise
 from .outliers import refit, rows_without
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
@@ -142,7 +142,8 @@ def fit(
     )  # fmt: skip
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
-    error_model = get_noise(noise, variance, table.roles) or usual_noise(sample, variance)
+    named = get_noise(noise, variance, table.roles)
+    error_model = usual_noise(sample, variance) if named is None else asked_for(named, sample)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )

@@ -161,9 +161,14 @@ def test_a_cut_is_the_fit_that_one_would_have_made(found):
 def test_the_robust_interval_holds_those_of_the_laws_it_names(found):
     rows = found.rows.set_index(["curve", "largest_left", "size", "forecaster"]).sort_index()
     for key, row in rows.xs("robust", level="forecaster").iterrows():
-        named = [rows.loc[(*key, law)] for law in row["law"].split(" or ")]
-        assert row["lower"] == min(law["lower"] for law in named)
-        assert row["upper"] == max(law["upper"] for law in named)
+        laws = row["law"].split(" or ")
+        named = [rows.loc[(*key, law)] for law in laws if (*key, law) in rows.index]
+        lower, upper = min(law["lower"] for law in named), max(law["upper"] for law in named)
+        if len(named) == len(laws):
+            assert (row["lower"], row["upper"]) == (lower, upper)
+        else:  # slow growth is in the hull, and no forecaster of its own
+            assert row["lower"] <= lower
+            assert row["upper"] >= upper
 
 
 def test_hidden_runs_do_not_reach_the_forecast(found):

@@ -241,7 +241,7 @@ def test_noises_and_inferences_are_those_of_the_package(run):
 
     assert set(_NOISES) == set(NOISES)
     option = next(p for p in cli.commands["fit"].params if p.name == "inference")
-    assert set(option.type.choices) == {*INFERENCES, "union"}
+    assert set(option.type.choices) == {*INFERENCES, "posterior", "union"}
     content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)
     assert "noise='student'" in content["code"]
 

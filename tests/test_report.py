@@ -229,7 +229,8 @@ def test_gains_name_the_law_of_their_own_curve():
         for rung in curve.gains:
             told = curve.found.gain if rung.factor == 10 else curve.fit.gain(rung.factor)
             assert rung.given.estimate == pytest.approx(told.estimate, nan_ok=True)
-            assert rung.given.method.endswith(f"given {curve.fit.law.name}")
+            refused = rung.given.method.startswith("interval refused")
+            assert refused or rung.given.method.endswith(f"given {curve.fit.law.name}")
 
 
 def test_dropped_values_are_listed(tmp_path, sketched):

@@ -29,6 +29,7 @@ __all__ = [
     "Seeds",
     "Student",
     "Variance",
+    "asked_for",
     "get_noise",
     "restored",
     "usual_noise",
@@ -145,6 +146,13 @@ def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:
     if variance == "auto" and not sample.frame.other and not replicated and one_run(sample).any():
         return Autoregressive()
     return margin
+
+
+def asked_for(noise: Noise, sample: Sample) -> Noise:
+    """Return an error model that a user named; refused where the table has nothing for it."""
+    if isinstance(noise, Autoregressive):
+        noise.need_runs(sample)
+    return noise
 
 
 def restored(name: str, **options: Any) -> Noise:

@@ -77,19 +77,18 @@ class Autoregressive:
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with rows of one run correlated, by how much not yet known."""
-        alone = one_run(sample)
-        unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
-        present = unit >= 0
-        units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
-        alike = units < present.sum(axis=(1, 2))
-        if not alike.any():
+        unit, alike = _runs(sample)
+        errors = replace(sample.errors, correlation=np.where(alike, 0.0, np.nan))
+        return replace(self._margin(sample).weigh(sample), unit=unit, errors=errors)
+
+    def need_runs(self, sample: Sample) -> None:
+        """Refuse a table in which no run has several rows."""
+        if not _runs(sample)[1].any():
             raise ScalefitError(
                 "noise='autoregressive' needs runs with several rows each, and here every row is a "
                 "run of its own; name the column that tells runs apart, as in run='run_id', or "
                 f"leave noise= out (a curve without replicates is one run from {MIN_ROWS} sizes on)"
             )
-        errors = replace(sample.errors, correlation=np.where(alike, 0.0, np.nan))
-        return replace(self._margin(sample).weigh(sample), unit=unit, errors=errors)
 
     def _margin(self, sample: Sample) -> Gaussian | Likelihood:
         if self.margin == "auto":
@@ -97,6 +96,15 @@ class Autoregressive:
         if self.margin == "gaussian":
             return Gaussian("constant")
         return LIKELIHOODS[self.margin](variance="constant")
+
+
+def _runs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the run of each row, and in which curves there are runs with several rows."""
+    alone = one_run(sample)
+    unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
+    present = unit >= 0
+    units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
+    return unit, units < present.sum(axis=(1, 2))
 
 
 def one_run(sample: Sample) -> NDArray[np.bool_]:
