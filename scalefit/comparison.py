@@ -267,7 +267,7 @@ class Comparison:
         """Return the table of groups as text, best first."""
         rows = self.table
         sign = -1.0 if self.higher else 1.0
-        rows = rows.iloc[np.argsort(sign * rows["estimate"].fillna(sign * -np.inf), kind="stable")]
+        rows = rows.iloc[np.argsort(sign * rows["estimate"].fillna(sign * np.inf), kind="stable")]
         place = self.ranks.set_index("group")
         shown = pd.DataFrame({"group": rows["group"]})
         if self.moderator is not None:

@@ -12,7 +12,7 @@ import pytest
 
 import scalefit as sf
 from scalefit.noise import Gaussian, Student
-from scalefit.report import figures, files, machine, markdown, methods, model
+from scalefit.report import figures, files, machine, markdown, methods, model, view
 
 HOSTILE = [
     "<script>alert(1)</script>|a", "[x](http://evil)", "![x](y.png)", "# heading", "- item",
@@ -346,3 +346,14 @@ def test_escaped_text_shows_itself(text, shown):
 
 def test_a_fence_is_longer_than_any_in_the_code():
     assert markdown.code_block("x = '````'").startswith("`````python\n")
+
+
+def test_several_curves_are_compared():
+    table = pd.concat([runs().assign(k=k, f1=lambda t, k=k: t["f1"] - 0.01 * k) for k in range(3)])
+    fits = sf.fit(table, by="k")
+    compared = model.side_by_side(fits)
+    content = model.build(fits, {}, [], "untested", compared=compared)
+    names = [part.name for part in view.sections(content)]
+    assert names == ["comparison", "backtest"]
+    assert len(machine.form(content)["comparison"]) == 3
+    assert model.side_by_side(fits[0]) == ""

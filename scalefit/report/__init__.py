@@ -15,7 +15,7 @@ from .files import check_target, pictures_folder, put
 from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
-from .model import Progress, Report, build, hide_and_forecast
+from .model import Progress, Report, build, hide_and_forecast, side_by_side
 
 __all__ = ["report", "write_report"]
 
@@ -99,7 +99,8 @@ def write_report(
     options of the fit, of which those are used that the fit does not remember.
     """
     tested = hide_and_forecast(fits, progress)
-    content = build(fits, given, preparation, tested, progress)
+    compared = side_by_side(fits)
+    content = build(fits, given, preparation, tested, progress, compared=compared)
     web = [target for target in targets if target.suffix.lower() in (".html", ".htm", ".pdf")]
     html = html_page(content, progress) if web else ""
     for target in targets:

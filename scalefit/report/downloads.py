@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..backtest import Backtest
+from ..comparison import Comparison
 from .model import CurveReport, Report
 
 __all__ = ["csv_text", "downloads"]
@@ -30,6 +31,8 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
             else curve.found.tests[["test", "statistic", "p", "method", "says"]],
         )  # fmt: skip
     yield "findings", _by_curve(report, lambda curve: curve.diagnostics)
+    if isinstance(report.compared, Comparison):
+        yield "comparison", report.compared.table
     if isinstance(report.tested, Backtest):
         yield "backtest", report.tested.coverage
         rows = report.tested.table

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..backtest import Backtest
+from ..comparison import Comparison
 from ..inference import Interval
 from .model import CurveReport, Report
 
@@ -66,6 +67,9 @@ def form(report: Report) -> dict[str, Any]:
         "backtest": report.tested
         if isinstance(report.tested, str)
         else backtest_form(report.tested),
+        "comparison": rows_form(report.compared.table)
+        if isinstance(report.compared, Comparison)
+        else report.compared,
         "checklist": [item._asdict() for item in report.checklist],
         "methods": report.methods,
         "references": report.references,

@@ -10,7 +10,9 @@ import pandas as pd
 
 from .._drawing import size_grid
 from ..backtest import Backtest, backtest
-from ..errors import FitError
+from ..compare import compare
+from ..comparison import Comparison
+from ..errors import FitError, ScalefitError
 from ..findings import findings_frame
 from ..fit import Fit, FitSet
 from ..inference import Interval
@@ -23,13 +25,24 @@ from ..words import answer
 from .checklist import Item, checklist
 from .methods import cited, code, methods
 
-__all__ = ["BEYOND", "CurveReport", "Progress", "Report", "Rung", "build", "hide_and_forecast"]
+__all__ = [
+    "BEYOND",
+    "CurveReport",
+    "Progress",
+    "Report",
+    "Rung",
+    "build",
+    "hide_and_forecast",
+    "side_by_side",
+]
 
 #: Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
 #: How far forecasts go, as a multiple of the largest size.
 BEYOND = 10.0
 _POINTS = 33
+#: Curves that are compared with each other.
+_MOST_COMPARED = 40
 _LADDER = (2.0, 10.0, 100.0)
 
 
@@ -100,6 +113,8 @@ class Report:
         What a reader should know about the table.
     tested : Backtest or str
         How forecasts of hidden sizes did, or why there are none.
+    compared : Comparison or str
+        The gains of all curves beside each other, or why they are not; empty if there is one.
     checklist : tuple of Item
         What a reader needs to fit the law again.
     methods : tuple of str
@@ -117,6 +132,7 @@ class Report:
     counts: dict[str, int]
     findings: pd.DataFrame
     tested: Backtest | str
+    compared: Comparison | str
     checklist: tuple[Item, ...]
     methods: tuple[str, ...]
     references: tuple[str, ...]
@@ -145,6 +161,8 @@ def build(
     preparation: Sequence[str],
     tested: Backtest | str,
     progress: Progress | None = None,
+    *,
+    compared: Comparison | str = "",
 ) -> Report:
     """Gather a report.
 
@@ -160,10 +178,12 @@ def build(
         How forecasts of hidden sizes did, or why there are none; see :func:`hide_and_forecast`.
     progress : callable, optional
         Told after each curve.
+    compared : Comparison or str
+        The curves beside each other, or why they are not; see :func:`side_by_side`.
     """
     # Each curve is looked up once, so that what it computes on demand is computed once.
     several = list(fits.values()) if isinstance(fits, FitSet) else [fits]
-    table = fits.all_rows if isinstance(fits, FitSet) else fits.table
+    table = _table(fits)
     curves = []
     for i, fit in enumerate(several):
         curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
@@ -173,8 +193,8 @@ def build(
     told = [v for v in VERDICTS if v in verdicts or (v == "inconclusive" and verdicts)]
     return Report(
         tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
-        findings_frame(table.findings), tested, checklist(several, tested), methods(several),
-        cited(several), code(fits, given, preparation), versions(),
+        findings_frame(table.findings), tested, compared, checklist(several, tested),
+        methods(several), cited(several), code(fits, given, preparation), versions(),
     )  # fmt: skip
 
 
@@ -184,6 +204,22 @@ def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> B
         return backtest(fits, progress=progress)
     except FitError as error:
         return str(error)
+
+
+def side_by_side(fits: Fit | FitSet) -> Comparison | str:
+    """Return the gains of all curves beside each other, or why they are not compared."""
+    if len(fits.candidates) < 2 or len(_table(fits).drivers) > 1:
+        return ""
+    if len(fits.candidates) > _MOST_COMPARED:
+        return f"{len(fits.candidates)} curves; sf.compare compares any of them by name"
+    try:
+        return compare(fits)
+    except ScalefitError as error:
+        return str(error)
+
+
+def _table(fits: Fit | FitSet) -> Table:
+    return fits.all_rows if isinstance(fits, FitSet) else fits.table
 
 
 def _judged(fit: Fit) -> CurveReport:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from .._format import interval_text, number, plain, size_text
 from ..backtest import Backtest
+from ..comparison import Comparison
 from ..verdict import Saturation, interval_sizes
 from ..words import laws_text, parameters_text, verdict_text
 from .checklist import ranges
@@ -289,7 +290,24 @@ def dropped(report: Report) -> tuple[Sheet, int]:
 
 def sections(report: Report) -> list[Section]:
     """Return what was learned beyond the single curves; a study given to the report is one more."""
-    return [_tested(report.tested)]
+    beside = [_compared(report.compared)] if report.compared else []
+    return [*beside, _tested(report.tested)]
+
+
+def _compared(found: Comparison | str) -> Section:
+    if isinstance(found, str):
+        return Section("comparison", "Comparison", (f"The curves were not compared: {found}.",))
+    said = [found.headline(), *(line.removeprefix("- ") for line in found.cautions())]
+    if found.meta is not None:
+        said += [f"{line}." for line in found.meta.summary().split("\n")]
+    texts = found.text()
+    gain = found.table.set_index("group")["estimate"]
+    keys = {1: [float(gain[group]) for group in texts["group"]]}
+    texts = texts.map(lambda value: plain(value, LABEL))
+    return Section(
+        "comparison", "Comparison", tuple(said), Sheet(texts, keys), found.plot,
+        "Forest plot: the gain of each curve with its interval, and the mean over the curves",
+    )  # fmt: skip
 
 
 def _tested(found: Backtest | str) -> Section:
