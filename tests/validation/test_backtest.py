@@ -106,9 +106,8 @@ def test_e1_extrapolation_benchmark(domains):
     """Coverage on the benchmark of Alabdulmohsin et al. 2022, whose test rows are up to twice as
     large as the largest size left.
 
-    The bar is 0.90 to 0.98 overall and 0.85 in each domain. It is not met on the few-shot image
-    curves, whose rows are checkpoints of one run with errors in proportion to the loss; what is
-    asserted is what holds today, so that it cannot be lost, and -s prints the rest.
+    The bar is 0.90 to 0.98 overall and 0.85 in each domain, of form-robust intervals by default
+    settings. Taken for independent, the rows, which are checkpoints of one run, fall far short.
     """
     table = shared("extrapolation_benchmark_dev.csv").drop_duplicates()
     table = table[table["domain"].isin(domains)]
@@ -124,14 +123,15 @@ def test_e1_extrapolation_benchmark(domains):
     for name, its in part.items():
         print(name, "(bar 0.85)")
         show(its)
-    for name in set(domains) - {"IC"}:
+    for name in domains:
         assert line(part[name], "robust")["coverage"] >= 0.85
-    robust = line(found, "robust")
-    laws = [law for law in found.weights.index if law != "hill"]
-    assert all(robust["interval_score"] < line(found, law)["interval_score"] for law in laws)
     if "IC" in domains:
-        assert robust["coverage"] > 0.55
-        assert found.weights.idxmax() == "hill"
+        assert 0.90 <= line(found, "robust")["coverage"] <= 0.98
+        independent = by_its_split(
+            table, ["domain", "task", "model"], score="loss", drivers="seen_examples",
+            better="lower", noise="gaussian",
+        )  # fmt: skip
+        assert line(independent, "robust")["coverage"] < 0.75
 
 
 @pytest.mark.slow
