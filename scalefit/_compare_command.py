@@ -32,7 +32,7 @@ def compares_tables(command: Command) -> Command:
     return command
 
 
-def compare_command(as_json: bool, plot: Path | None, **asked: Any) -> None:
+def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any) -> None:
     """Compare the curves of TABLES, or published estimates, or all tables of a folder.
 
     A table with the columns estimate and std_error (or lower and upper), and no runs, states one
@@ -40,6 +40,8 @@ def compare_command(as_json: bool, plot: Path | None, **asked: Any) -> None:
     """
     from .compare import compare
 
+    if plot is not None and plot.exists() and not force:
+        raise click.UsageError(f"{plot} exists; name another file, or pass --force to replace it")
     found = compare(_tables(asked.pop("tables"), asked.pop("filters")), **_as_python(asked))
     if plot is not None:
         from ._drawing import paper
@@ -101,16 +103,18 @@ def _size(given: str | None) -> float | str | None:
     if given is None or given == "own":
         return given
     try:
-        return float(given)
+        size = float(given)
     except ValueError:
-        raise click.BadParameter(
-            f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at"
-        ) from None
+        size = 0.0
+    if not size > 0:
+        raise click.BadParameter(f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at")
+    return size
 
 
 def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
     """Return what the words stand for: bundled tables, files, folders."""
     from . import datasets, read_table
+    from .errors import TableError
     from .groups import FILES
 
     found: dict[str, Any] = {}
@@ -124,6 +128,10 @@ def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
                     found[path.stem] = read_table(path)
         else:
             found[Path(word).stem if word != "-" else "standard input"] = read_table(word)
+    if not found:
+        raise TableError(
+            f"{', '.join(given)}: no table in this folder; known are {', '.join(FILES)}"
+        )
     kept = {name: _kept(frame, name, filters) for name, frame in found.items()}
     return kept if len(kept) > 1 else next(iter(kept.values()))
 
@@ -177,5 +185,6 @@ _OPTIONS = (
                  show_default=True, help="How p values of pairs are adjusted."),
     click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
                  help="Write a forest plot to this file."),
+    click.option("--force", is_flag=True, help="Replace a file that exists."),
     *fit_options("table"),
 )  # fmt: skip

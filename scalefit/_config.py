@@ -35,7 +35,7 @@ def read_config(context: click.Context, _: click.Parameter, path: Path | None) -
     defaults = {}
     for name, value in common.items():
         if _known(path, name, everywhere) and name in here:
-            defaults[here[name]] = _as_given(value)
+            defaults[here[name]] = _as_given(value, here[name])
     for section, part in content.items():
         if not isinstance(part, Mapping):
             continue
@@ -47,7 +47,7 @@ def read_config(context: click.Context, _: click.Parameter, path: Path | None) -
         for name, value in part.items():
             _known(path, f"{section}.{name}", known[section], name)
             if section == context.info_name or commands[section] is context.command:
-                defaults[here[name]] = _as_given(value)
+                defaults[here[name]] = _as_given(value, here[name])
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
@@ -60,6 +60,8 @@ def _names(command: click.Command) -> dict[str, str]:
             continue
         for typed in parameter.opts:
             found[typed.lstrip("-")] = parameter.name
+            if typed == "tables":  # one of them may be called by the name it has elsewhere
+                found["table"] = parameter.name
     return found
 
 
@@ -72,8 +74,10 @@ def _known(path: Path, shown: str, names: Mapping[str, str], name: str | None = 
     return True
 
 
-def _as_given(value: Any) -> Any:
+def _as_given(value: Any, name: str) -> Any:
     """Return a value as it would be typed: lists of names stay lists, bounds become "0,1"."""
+    if name == "tables" and isinstance(value, str):
+        return [value]
     if isinstance(value, list) and value and not any(isinstance(item, str) for item in value):
         return ",".join(str(item) for item in value)
     return value

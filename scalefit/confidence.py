@@ -31,6 +31,8 @@ _FEW_NODES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 7.0])
 #: Lack of fit with a smaller p value is taken for more than chance among several groups.
 _MISFIT = 0.01
 _ARRAYS = ("estimate", "lower", "upper", "df", "variance", "noise", "noise_df")
+#: Draws in a tail that tell where it begins; farther out an arm grows in proportion to t.
+_FEWEST_DRAWS = 10
 #: A level nearer to 1 is lost to rounding.
 _LEAST_P = 1e-11
 
@@ -145,6 +147,9 @@ def trace(estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Interval
     # Where an interval takes long, fewer are asked for.
     slow = estimate.sample.kernel is not None or len(estimate.law.shapes) > 1
     nodes = _FEW_NODES if slow else NODES
+    if estimate.draws is not None:  # beyond their last few, draws tell nothing of a tail
+        told = stdtr(df.min(), -nodes) * estimate.draws.n_draws >= _FEWEST_DRAWS
+        slow, nodes = True, nodes[told]
     levels = np.minimum(2.0 * stdtr(df[:, None], nodes) - 1.0, 1.0 - _LEAST_P)
     found = ask(np.repeat(np.arange(n), nodes.size), levels.ravel())
     value = np.asarray(found.estimate).reshape(n, -1)[:, 0]

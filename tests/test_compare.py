@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -309,3 +310,51 @@ def test_the_shell_says_the_same(three, tmp_path):
     assert "Exponent, over" in text.stdout
     bad = CliRunner().invoke(cli, ["compare", files[0]])
     assert bad.exit_code == 1
+
+
+def test_posteriors_are_compared_like_profiles():
+    """Shares stay closed, and the common value lies between two answers that are far apart."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.geomspace(1e4, 1e7, 6), 3)
+    table = pd.concat([
+        pd.DataFrame({"model": name, "cells": x,
+                      "f1": 0.9 - a * x**-b + 0.003 * rng.standard_normal(x.size)})
+        for name, a, b in (("slow", 1.2, 0.15), ("fast", 2.0, 0.45))
+    ])  # fmt: skip
+    fits = sf.fit(table, by="model", method="bayes", law="saturating_power")
+    for what in ("share", "score"):
+        found = sf.compare(fits, what=what)
+        assert np.isfinite(found.table[["lower", "upper"]].to_numpy()).all()
+        test = found.tests.iloc[0]
+        assert test["p"] < 1e-4
+        low, high = sorted(found.table["estimate"])
+        assert low < float(re.search(r"would be ([\d.]+)", found.headline())[1]) < high
+
+
+def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
+    table = tmp_path / "two.csv"
+    x = np.tile(np.geomspace(1e4, 1e7, 6), 2)
+    wobble = np.resize([0.003, -0.002, -0.004, 0.001], 12)
+    rows = [pd.DataFrame({"model": m, "cells": x, "f1": 0.9 - a * x**-0.3 + wobble})
+            for m, a in (("a", 1.0), ("b", 3.0))]  # fmt: skip
+    pd.concat(rows).assign(seed=np.tile(np.repeat([0, 1], 6), 2)).to_csv(table, index=False)
+    picture = tmp_path / "mine.png"
+    picture.write_text("hello")
+    from scalefit.cli import cli
+
+    run = CliRunner()
+    kept = run.invoke(cli, ["compare", str(table), "--by", "model", "--plot", str(picture)])
+    assert (kept.exit_code, picture.read_text()) == (2, "hello")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for words, said in (
+        (["compare", str(empty)], "no table in this folder"),
+        (["compare", str(table), "--by", "model", "--at", "-5"], "give a size"),
+    ):
+        failed = run.invoke(cli, words)
+        assert failed.exit_code == 2
+        assert said in failed.output
+    config = tmp_path / "c.toml"
+    config.write_text(f'by = ["model"]\ntable = "{table.as_posix()}"\n')
+    told = run.invoke(cli, ["compare", "--config", str(config)])
+    assert told.exit_code == 0, told.output
