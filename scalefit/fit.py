@@ -20,7 +20,15 @@ from .estimands import Estimand, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
-from .noise import Noise, Variance, asked_for, get_noise, usual_noise
+from .noise import (
+    Gaussian,
+    Noise,
+    Variance,
+    asked_for,
+    get_noise,
+    usual_margin,
+    usual_noise,
+)
 from .outliers import refit, rows_without
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
@@ -143,7 +151,12 @@ def fit(
     laws = resolve(law, len(table.drivers))
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
-    error_model = usual_noise(sample, variance) if named is None else asked_for(named, sample)
+    if named is not None:
+        error_model = asked_for(named, sample)
+    elif any(each.guesses for each in laws):
+        error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
+    else:  # there is no posterior yet for rows that are alike
+        error_model = (usual_noise if bayes is None else usual_margin)(sample, variance)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )

@@ -113,7 +113,7 @@ class RemainingShare:
             end = np.full(n, open_end)
             at = np.flatnonzero(outside & np.isfinite(value))
             if at.size:
-                # The bounds fall as the share grows; a posterior's need not hold the point estimate.
+                # Bounds fall as the share grows; a posterior need not hold the estimate.
                 bracket = np.full(at.size, _LEAST), np.full(at.size, _MOST)
                 found = find_root(of, bracket, args=(rows[at],), tolerances={"xatol": 1e-6})
                 end[at] = np.where(found.success, found.x, open_end)

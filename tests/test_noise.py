@@ -456,3 +456,20 @@ def test_real_classical_curves_with_relative_errors():
     np.testing.assert_allclose(told.params["estimate"], plain.params["estimate"], rtol=1e-5)
     extra = told.estimate.sample.errors.extra_variance[0]
     np.testing.assert_allclose(extra + 25.0, plain.estimate.total_ss / 8, rtol=1e-3)
+
+
+def test_rows_without_replicates_count_as_one_run_unless_told_otherwise():
+    rng = np.random.default_rng(4)
+    x = np.geomspace(1e4, 1e7, 20)
+    table = {"cells": x, "f1": 0.9 - 0.3 * (x / 1e4) ** -0.4 + 0.01 * rng.standard_normal(20)}
+    usual, short = sf.fit(table), sf.fit({name: values[:11] for name, values in table.items()})
+    assert usual.settings.noise == Autoregressive()
+    assert "correlated_rows" in set(usual.diagnostics["code"])
+    assert short.settings.noise == Gaussian()
+    assert sf.fit(table, noise="gaussian").settings.noise == Gaussian()
+    own = sf.Law.from_function("line", lambda x, a, b: a + b * x, start={"a": 0.5, "b": 1e-9})
+    assert sf.fit(table, law=own).settings.noise == Gaussian()
+    assert sf.fit(table, law="log_linear", method="bayes").settings.noise == Gaussian()
+    errors = {"cells": x, "error_rate": 1.0 - np.array(table["f1"])}
+    assert sf.fit(errors).settings.noise == Autoregressive()
+    assert sf.fit(errors).estimate.sample.kernel is None, "an error rate is a score upside down"

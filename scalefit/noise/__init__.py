@@ -32,6 +32,7 @@ __all__ = [
     "asked_for",
     "get_noise",
     "restored",
+    "usual_margin",
     "usual_noise",
     "variance_slope",
 ]
