@@ -54,7 +54,7 @@ def test_it_answers_what_a_least_squares_fit_answers(fit):
     assert "posterior" in fit.saturation().explain()
 
 
-@pytest.mark.parametrize("margin", [0.001, 0.03, 0.2])
+@pytest.mark.parametrize("margin", [0.001, 0.012, 0.016, 0.2])
 def test_a_verdict_has_the_probabilities_of_its_margin(fit, margin):
     """The gain is worked out anew, from the curve of each draw at two sizes."""
     found, draws = fit.saturation(margin=margin), fit.estimate.draws
