@@ -23,7 +23,7 @@ from ._format import number
 from .errors import FitError
 from .estimands import Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
-from .inference import Inference, Intervals, join, profile
+from .inference import Inference, Intervals, join, posterior_shares, profile
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
 from .plateau import plateau_test
@@ -64,6 +64,9 @@ class Assessment:
         One-sided bounds on the gain over the observed sizes.
     robust_gain : Intervals
         The union of the gain's intervals over the surviving laws.
+    probability : tuple of two arrays
+        Posterior probabilities that the gain is below and above the margin, given the chosen law;
+        nan without draws, and where a verdict is refused.
     gate : Gate
         Tests of any scaling.
     plateau, curvature : tuple of two arrays
@@ -92,6 +95,7 @@ class Assessment:
     gain_bounds: Intervals
     observed_bounds: Intervals
     robust_gain: Intervals
+    probability: tuple[Floats, Floats]
     gate: Gate
     plateau: tuple[Floats, Floats]
     curvature: tuple[Floats, Floats]
@@ -186,6 +190,7 @@ def assess(
         refusal, withheld,
         gain, bounds, observed,
         robust,
+        _probability(candidates, question, margin, (refusal != "") | np.isnan(bounds.estimate)),
         gate,
         plateau_test(
             candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
@@ -310,6 +315,18 @@ def _without_sizes(
     moved = moved[np.argsort(shift[moved], kind="stable")]  # the last of a curve is its greatest
     influential[curve[moved]] = left_out[moved]
     return influential, flipped, np.isin(np.arange(len(sample)), curve)
+
+
+def _probability(
+    candidates: Candidates, question: Gain, margin: Floats, refused: Bools
+) -> tuple[Floats, Floats]:
+    """Return the posterior probabilities of gains below and above the margin; nan without draws."""
+    below, above = np.full(len(candidates), np.nan), np.full(len(candidates), np.nan)
+    for i in np.unique(candidates.chosen):
+        rows = np.flatnonzero((candidates.chosen == i) & ~refused)
+        part = candidates.estimates[i].take(rows)
+        below[rows], above[rows] = posterior_shares(part, question.take(rows), margin[rows])
+    return below, above
 
 
 def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:

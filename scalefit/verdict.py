@@ -41,6 +41,9 @@ class Saturation:
         What was asked: is the gain from ``factor`` times the data worth ``margin``?
     robust_gain : Interval
         The gain whichever surviving law is true.
+    probability_below, probability_above : float
+        Posterior probabilities, given the chosen law, that the gain is below and above the margin.
+        Not a number in a fit without a posterior, and where the verdict is refused.
     published : float
         Size that the published rule gives.
     evidence : Evidence
@@ -58,6 +61,8 @@ class Saturation:
     factor: float
     margin: float
     robust_gain: Interval
+    probability_below: float
+    probability_above: float
     published: float
     evidence: Evidence = field(repr=False, compare=False)
 
@@ -128,6 +133,8 @@ class Saturation:
                 f"Gain from {k} times the largest size: {self.gain}.",
                 f"Whichever surviving law is true: {self.robust_gain}.",
             ]
+        if not np.isnan(self.probability_below):
+            lines.append(f"{self._probability_text()}.")
         lines.append(f"The verdict against a margin m: {self._by_margin_text()}.")
         lines += [f"- {row.test}: {row.says}" for row in self.tests.itertuples()]
         lines += [
@@ -135,6 +142,16 @@ class Saturation:
             for row in self.points.to_dict("records")
         ]
         return "\n".join(lines)
+
+    def _probability_text(self) -> str:
+        """Return the posterior probabilities in words."""
+        below, above = (
+            _percent(share) for share in (self.probability_below, self.probability_above)
+        )
+        return (
+            f"Posterior probability that the gain is below the margin of {number(self.margin)}: "
+            f"{below}; above it: {above}"
+        )
 
     def _by_margin_text(self) -> str:
         parts = []
@@ -174,7 +191,8 @@ def single(evidence: Evidence, published: float) -> Saturation:
         str(found.verdict[row]), str(found.strength[row]), str(found.reason[row]),
         bool(found.refused[row]), bool(found.withheld[row]),
         found.gain[row], float(found.gain_bounds.lower[row]), float(found.gain_bounds.upper[row]),
-        found.factor, float(found.margin[row]), found.robust_gain[row], published, evidence,
+        found.factor, float(found.margin[row]), found.robust_gain[row],
+        float(found.probability[0][row]), float(found.probability[1][row]), published, evidence,
     )  # fmt: skip
 
 
@@ -215,6 +233,19 @@ def several(
     table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
     table.attrs["adjust"], table.attrs["family"] = family.adjust, family.family
     return table
+
+
+def _percent(share: float) -> str:
+    """Return a share of draws in per cent; draws never show that something is certain.
+
+    Examples
+    --------
+    >>> _percent(0.9731), _percent(1.0), _percent(0.0)
+    ('97.3 %', 'above 99.9 %', 'below 0.1 %')
+    """
+    if share > 0.999:
+        return "above 99.9 %"
+    return "below 0.1 %" if share < 0.001 else f"{100.0 * share:.1f} %"
 
 
 def _point(definition: str, interval: Interval) -> dict[str, Any]:

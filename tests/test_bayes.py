@@ -17,6 +17,7 @@ from scalefit.bayes.method import clusters, crossed
 from scalefit.bayes.models import Pool, data_of
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
+from scalefit.draws import drawn_values
 from scalefit.laws import AUTO, get_law
 from scalefit.plots import paper
 
@@ -51,6 +52,34 @@ def test_it_answers_what_a_least_squares_fit_answers(fit):
     assert "posterior" in str(fit)
     assert fit.trustworthy
     assert "posterior" in fit.saturation().explain()
+
+
+@pytest.mark.parametrize("margin", [0.001, 0.012, 0.016, 0.2])
+def test_a_verdict_has_the_probabilities_of_its_margin(fit, margin):
+    """The gain is worked out anew, from the curve of each draw at two sizes."""
+    found, draws = fit.saturation(margin=margin), fit.estimate.draws
+    top = np.array([fit.table.rows["cells"].max()])
+    near, far = (
+        drawn_values(
+            fit.law, sf.estimands.Value(x), draws.one("theta"), draws.one("coefficients"),
+            fit.estimate.sample.frame,
+        )[0]
+        for x in (top, 10.0 * top)
+    )  # fmt: skip
+    values = far - near
+    below, above = found.probability_below, found.probability_above
+    assert below == pytest.approx((values < margin).mean(), abs=1e-9)
+    assert above == pytest.approx((values > margin).mean(), abs=1e-9)
+    assert 0 <= below + above <= 1
+    assert (found.verdict == "saturated") == (below > 0.95)
+    assert (found.verdict == "still_scaling") == (above > 0.95)
+    assert "Posterior probability that the gain is below" in found.explain()
+
+
+def test_a_fit_without_a_posterior_has_no_probability():
+    found = sf.fit(table()).saturation()
+    assert np.isnan([found.probability_below, found.probability_above]).all()
+    assert "Posterior probability" not in found.explain()
 
 
 def test_schools_agree_on_well_identified_data():
@@ -194,6 +223,8 @@ def test_draws_that_fail_a_check_give_no_number(fit):
     assert not broken.trustworthy
     assert not broken.gain(10).identified
     assert broken.saturation().verdict == "inconclusive"
+    assert np.isnan(broken.saturation().probability_below)
+    assert "Posterior probability" not in broken.saturation().explain()
     assert "not_converged" in set(broken.diagnostics.code)
 
 

@@ -334,7 +334,7 @@ def has_model(estimate: Estimate) -> str:
     if law.guesses or law.n_columns > 1 + law.n_drivers:
         return f"law {law.name!r} has no Bayesian model, which needs one gain a driver"
     if not isinstance(sample.kernel, (NormalKernel, StudentKernel, type(None))):
-        return "this noise is an objective and no distribution; use noise='student' or 'gaussian'"
+        return "beta errors and objectives have no Bayesian model; use noise='gaussian'"
     errors = sample.errors
     if np.isfinite(errors.variance).any() or np.isfinite(errors.correlation).any():
         return "known errors and checkpoints of runs have no Bayesian model yet"

@@ -17,7 +17,7 @@ from .bootstrap import Agreement, Bootstrap, agreement
 from .difference import Crossing, difference
 from .interval import Interval, Intervals, check_level, within
 from .inversion import invert
-from .posterior import Posterior, posterior_sd
+from .posterior import Posterior, posterior_sd, posterior_shares
 from .profile import profile
 from .resampling import resample
 from .together import Question, ask_together
@@ -42,6 +42,7 @@ __all__ = [
     "invert",
     "join",
     "posterior_sd",
+    "posterior_shares",
     "profile",
     "resample",
     "standard_error",

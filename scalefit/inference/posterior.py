@@ -22,7 +22,7 @@ from .common_mode import widened
 from .interval import Intervals, check_level
 from .support import refuse
 
-__all__ = ["Posterior", "posterior_sd"]
+__all__ = ["Posterior", "posterior_sd", "posterior_shares"]
 
 Floats = NDArray[np.float64]
 
@@ -154,6 +154,25 @@ def posterior_sd(estimate: Estimate, estimand: Estimand) -> Floats:
     finite = np.isfinite(values).all(axis=1) & draws.trusted
     sd: Floats = np.where(finite, np.where(finite[:, None], values, 0.0).std(axis=1), np.nan)
     return sd
+
+
+def posterior_shares(
+    estimate: Estimate, estimand: Estimand, value: Floats
+) -> tuple[Floats, Floats]:
+    """Return the posterior probabilities that an estimand is below and above values ``(G,)``.
+
+    They are shares of the draws; a draw without a value counts for neither. Both are nan where
+    the draws failed a check, and for an estimate that has none.
+    """
+    nothing = np.full(len(estimate), np.nan)
+    if estimate.draws is None:
+        return nothing, nothing
+    draws, at = estimate.draws, value[:, None]
+    theta, coefficients = draws.one("theta"), draws.one("coefficients")
+    values = drawn_values(estimate.law, estimand, theta, coefficients, estimate.sample.frame)
+    shares = ((values < at).mean(axis=1), (values > at).mean(axis=1))
+    below, above = (np.where(draws.trusted, share, np.nan) for share in shares)
+    return below, above
 
 
 def _draws_of(estimate: Estimate) -> Draws:
