@@ -403,7 +403,8 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
         bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p, p (of
         what the verdict claims), p_adjusted, adjusted_verdict (what is left of it after ``adjust``
         over all curves: ``"holm"``, ``"bh"`` for Benjamini-Hochberg, or None), robust_lower,
-        robust_upper, published, reason.
+        robust_upper, published, reason; with posterior draws probability_below and
+        probability_above (of the margin).
         """
         default = factor == 10.0 and margin is None
         found = self._assessment if default else self._assess(factor, margin)

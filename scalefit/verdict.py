@@ -230,6 +230,9 @@ def several(
         published=published,
         reason=found.reason,
     )
+    below, above = found.probability
+    if np.isfinite(below).any():  # with draws
+        table["probability_below"], table["probability_above"] = below, above
     table.attrs["inconclusive"] = int((found.verdict == "inconclusive").sum())
     table.attrs["adjust"], table.attrs["family"] = family.adjust, family.family
     return table

@@ -76,6 +76,17 @@ def test_a_verdict_has_the_probabilities_of_its_margin(fit, margin):
     assert "Posterior probability that the gain is below" in found.explain()
 
 
+def test_sets_of_fits_have_the_same_probabilities():
+    both = tables(2)
+    fits = sf.fit(both, by="task", method="bayes", law="saturating_power")
+    rows = fits.saturation()
+    for i, one in enumerate(fits.values()):
+        found = one.saturation()
+        assert rows.loc[i, "probability_below"] == pytest.approx(found.probability_below)
+        assert rows.loc[i, "probability_above"] == pytest.approx(found.probability_above)
+    assert "probability_below" not in sf.fit(both, by="task").saturation()
+
+
 def test_a_fit_without_a_posterior_has_no_probability():
     found = sf.fit(table()).saturation()
     assert np.isnan([found.probability_below, found.probability_above]).all()
