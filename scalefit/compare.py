@@ -243,6 +243,10 @@ class _Question:
         if self.law is None and not isinstance(self.estimand, (RemainingShare, Parameter)):
             hull = one.ask(self.estimand, level, "union")
             robust = hull.lower, hull.upper
+            if isinstance(self.estimand, (Gain, GainBetween)):
+                # A gain as large as the whole range of the metric limits nothing.
+                widest = one.table.metrics[0].span
+                robust = hull.lower, np.inf if hull.upper >= widest else hull.upper
         return _Answer(group, one, estimate, curves, robust)
 
 
