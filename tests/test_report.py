@@ -164,7 +164,9 @@ def test_many_curves_share_their_figures(tmp_path, monkeypatch):
     fits = sf.fit(several([f"task {i}" for i in range(13)]), by="label")
     page = sf.report(fits, tmp_path / "many.md").read_text(encoding="utf-8")
     pictures = sorted(f.name for f in (tmp_path / "many_files").iterdir())
-    assert pictures == ["figure_001.png", "figure_002.png", "figure_backtest.png"]
+    assert pictures == [
+        "figure_001.png", "figure_002.png", "figure_backtest.png", "figure_comparison.png",
+    ]  # fmt: skip
     assert page.count("### ") == 13
     assert "13 curves: " in page
 
