@@ -391,11 +391,13 @@ def _polish(
         level = np.abs(trial_value - value) <= 1e-10 * value
         better = (trial_value < value) & ~level | level & flatter
         moved = np.abs(trial - at).max(axis=-1)
-        done = (moved <= 1e-14 * (1.0 + np.abs(at).max(axis=-1))) | (~better & (moved < 1e-9))
         accepted = rows[better]
         u[accepted], rss[accepted] = trial[better], trial_value[better]
         gradient[accepted] = trial_slope[better]
         radius[rows] *= np.where(better, 2.0, 0.2)
+        # A coordinate that is worse on its bound than beside it goes there in vain at any radius.
+        stuck = (moved < 1e-9) | (radius[rows] < 1e-12)
+        done = (moved <= 1e-14 * (1.0 + np.abs(at).max(axis=-1))) | (~better & stuck)
         if done.any():
             if done.all():
                 break
