@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ _SLOW = "power_log"
 _HULL = (*_SPANNING, _SLOW)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidates:
     """Several laws fitted to the same G curves.
 
@@ -92,8 +93,12 @@ class Candidates:
         """Return the laws to take unions over: the chosen ones and those that span all tails.
 
         Each is judged beside the others, so that a law asked for alone can be rejected; ``chosen``
-        points to the chosen laws.
+        points to the chosen laws. They are fitted once, however often they are asked for.
         """
+        return self._spanning
+
+    @cached_property
+    def _spanning(self) -> Candidates:
         named = [e.law.name for e in self.estimates]
         used = {named[i] for i in self.chosen}
         laws = [e.law for e in self.estimates if e.law.name in {*used, *_HULL}]
