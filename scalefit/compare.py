@@ -22,7 +22,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .fit import Fit
 from .groups import Group, gather, on_range, shared_runs, size_range
-from .inference import Bootstrap, Inference, Intervals, check_level
+from .inference import Bootstrap, Inference, Intervals, check_level, open_beyond
 from .laws import get_law
 from .results import gate_text
 from .share import RemainingShare
@@ -244,9 +244,7 @@ class _Question:
             hull = one.ask(self.estimand, level, "union")
             robust = hull.lower, hull.upper
             if isinstance(self.estimand, (Gain, GainBetween)):
-                # A gain as large as the whole range of the metric limits nothing.
-                widest = one.table.metrics[0].span
-                robust = hull.lower, np.inf if hull.upper >= widest else hull.upper
+                robust = hull.lower, float(open_beyond(hull.upper, one.table.metrics[0].span))
         return _Answer(group, one, estimate, curves, robust)
 
 

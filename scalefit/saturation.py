@@ -13,7 +13,7 @@ It is ``firm`` when every law that fits agrees and no left-out size turns it rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from ._format import number
 from .errors import FitError
 from .estimands import Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
-from .inference import Inference, Intervals, join, posterior_shares, profile
+from .inference import Inference, Intervals, join, open_beyond, posterior_shares, profile
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
 from .plateau import plateau_test
@@ -235,8 +235,7 @@ def _whichever(
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
-    upper = np.where(gain.upper >= span, np.inf, gain.upper)
-    return Intervals(gain.estimate, gain.lower, upper, gain.level, gain.method)
+    return replace(gain, upper=open_beyond(gain.upper, span))
 
 
 def _nothing(refused: Bools, gain: Intervals) -> Intervals:

@@ -15,7 +15,7 @@ from ..estimate import Estimate
 from .against import t_against
 from .bootstrap import Agreement, Bootstrap, agreement
 from .difference import Crossing, difference
-from .interval import Interval, Intervals, check_level, within
+from .interval import Interval, Intervals, check_level, open_beyond, within
 from .inversion import invert
 from .posterior import Posterior, posterior_sd, posterior_shares
 from .profile import profile
@@ -41,6 +41,7 @@ __all__ = [
     "get_inference",
     "invert",
     "join",
+    "open_beyond",
     "posterior_sd",
     "posterior_shares",
     "profile",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._format import interval_text
 from ..errors import FitError
 
-__all__ = ["Interval", "Intervals", "check_level", "within"]
+__all__ = ["Interval", "Intervals", "check_level", "open_beyond", "within"]
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +93,11 @@ def within(intervals: Intervals, lower: Any, upper: Any) -> Intervals:
         intervals.level,
         intervals.method,
     )
+
+
+def open_beyond(upper: Any, span: Any) -> Any:
+    """Return upper bounds of gains, open where they limit nothing: from the metric's range on."""
+    return np.where(upper >= span, np.inf, upper)
 
 
 def check_level(level: Any) -> Any:
