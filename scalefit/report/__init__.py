@@ -15,6 +15,7 @@ from .files import check_target, pictures_folder, put
 from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
+from .methods import table_of
 from .model import Progress, Report, build, hide_and_forecast, side_by_side
 
 __all__ = ["report", "write_report"]
@@ -77,7 +78,7 @@ def report(
         fits = data
     else:
         fits = fit(data, **fit_options)
-    table = fits.all_rows if isinstance(fits, FitSet) else fits.table
+    table = table_of(fits)
     if isinstance(data, (str, os.PathLike)) and os.fspath(data) != "-":
         preparation = f"table = sf.read_table({table.source!r})"
     else:

@@ -15,8 +15,9 @@ from ..refusals import MIN_DECADES, MIN_DF
 from ..saturation import ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
+from ..table import Table
 
-__all__ = ["cited", "code", "methods"]
+__all__ = ["cited", "code", "methods", "table_of"]
 
 #: Cited in :func:`methods` by their place in this list.
 REFERENCES = (
@@ -140,6 +141,11 @@ def _software(fits: Sequence[Fit]) -> str:
     return f"{curves} with {runs} runs in all were analysed with {used}."
 
 
+def table_of(fits: Fit | FitSet) -> Table:
+    """Return the table of a fit, or of all curves of a set."""
+    return fits.all_rows if isinstance(fits, FitSet) else fits.table
+
+
 def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str]) -> str:
     """Return Python that makes the same fit, with every setting that a default could change.
 
@@ -152,7 +158,7 @@ def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str
     preparation : sequence of str
         Lines that make ``table``.
     """
-    table = fits.all_rows if isinstance(fits, FitSet) else fits.table
+    table = table_of(fits)
     settings = fits.settings
     one = len(table.drivers) == 1
     drivers = table.drivers[0] if one else list(table.drivers)

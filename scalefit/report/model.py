@@ -23,7 +23,7 @@ from ..table import Table
 from ..verdict import Saturation
 from ..words import answer
 from .checklist import Item, checklist
-from .methods import cited, code, methods
+from .methods import cited, code, methods, table_of
 
 __all__ = [
     "BEYOND",
@@ -183,7 +183,7 @@ def build(
     """
     # Each curve is looked up once, so that what it computes on demand is computed once.
     several = list(fits.values()) if isinstance(fits, FitSet) else [fits]
-    table = _table(fits)
+    table = table_of(fits)
     curves = []
     for i, fit in enumerate(several):
         curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
@@ -208,7 +208,7 @@ def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> B
 
 def side_by_side(fits: Fit | FitSet) -> Comparison | str:
     """Return the gains of all curves beside each other, or why they are not compared."""
-    if len(fits.candidates) < 2 or len(_table(fits).drivers) > 1:
+    if len(fits.candidates) < 2 or len(table_of(fits).drivers) > 1:
         return ""
     if len(fits.candidates) > _MOST_COMPARED:
         return f"{len(fits.candidates)} curves; sf.compare compares any of them by name"
@@ -216,10 +216,6 @@ def side_by_side(fits: Fit | FitSet) -> Comparison | str:
         return compare(fits)
     except ScalefitError as error:
         return str(error)
-
-
-def _table(fits: Fit | FitSet) -> Table:
-    return fits.all_rows if isinstance(fits, FitSet) else fits.table
 
 
 def _judged(fit: Fit) -> CurveReport:
