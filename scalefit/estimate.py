@@ -19,7 +19,8 @@ from .settle import settle
 from .solvers.general import solve_general
 from .solvers.joint import polish
 from .solvers.likelihood import LikelihoodProblem
-from .solvers.separable import Problem, Search, Solution, solve
+from .solvers.search import Search, Solution, solve
+from .solvers.separable import Problem
 
 __all__ = ["Estimate", "estimate", "parabola", "pose", "smooth"]
 

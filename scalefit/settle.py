@@ -79,7 +79,7 @@ def _with_extra_variance(fitted: Estimate, fit: Callable[[Law, Sample], Estimate
 
 def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
     sample = fitted.sample
-    tangent = list(np.moveaxis(fitted.tangent(), -1, 0)[:, :, None, :])
+    tangent = [column.T[:, :, None] for column in np.moveaxis(fitted.tangent(), -1, 0)]
     curve = sample.frame.sign[:, None] * fitted.fitted()
     runs = sample.frame.sign[:, None, None] * sample.runs
     # Far above any extra variance that the scores have room for.
@@ -96,7 +96,7 @@ def _extra_variance(fitted: Estimate, typical: Floats) -> Floats:
             runs[:, None], sample.run_error[:, None], variance(place)
         )
         residual = np.where(total > 0, mean - curve[:, None, :], 0.0)
-        fit = project(tangent, residual, total, rising=False)
+        fit = project(tangent, *(np.moveaxis(v, -1, 0) for v in (residual, total)), rising=False)
         sum_of_squares: Floats = within.sum(axis=-1) + fit.rss
         return sum_of_squares + log_variance + _log_determinant(fit)
 
@@ -182,8 +182,9 @@ def _of_several_runs(fitted: Estimate, rows: _Ordered) -> dict[str, Floats]:
             return (values[:, None, :] - share * before[:, None, :]) / left
 
         fit = project(
-            [new(column) for column in rows.columns], new(rows.residual),
-            present[:, None, :].astype(float), rising=False,
+            [np.moveaxis(new(column), -1, 0) for column in rows.columns],
+            np.moveaxis(new(rows.residual), -1, 0), present.T[:, :, None].astype(float),
+            rising=False,
         )  # fmt: skip
         return fit, 2.0 * np.where(present[:, None, :], np.log(left), 0.0).sum(axis=-1)
 
@@ -280,8 +281,10 @@ def _with(fitted: Estimate, **known: Floats) -> Estimate:
 
 def _log_determinant(fit: Projection) -> Floats:
     """Return ``log |J' V^-1 J|`` over the columns that tell something of their own."""
-    alone = np.isfinite(fit.norms) & (fit.norms > 0)
-    total: Floats = np.log(np.where(alone, fit.norms, 1.0)).sum(axis=-1)
+    total: Floats = sum(
+        (np.log(np.where(np.isfinite(n) & (n > 0), n, 1.0)) for n in fit.norms),
+        np.zeros(fit.rss.shape),
+    )
     return total
 
 

@@ -25,7 +25,7 @@ from .noise import NOISES, Noise, restored
 from .sample import Errors, Sample, of_table
 from .selection import Candidates, surviving_laws
 from .settle import with_errors
-from .solvers.separable import Solution
+from .solvers.search import Solution
 from .table import Table
 
 if TYPE_CHECKING:

@@ -149,9 +149,9 @@ def test_two_shape_intervals_widen_with_the_level_and_miss_nothing():
             shapes = low[:, None] + grid * (high - low)[:, None]
             rss = problem.project(shapes, passes=1)
             theta = problem.theta(shapes)
-            terms = Gain(10).terms(fitted.law, theta, problem.frame, np)
+            terms = Gain(10).terms(fitted.law, theta, problem.frame.expand(1), np)
             value = terms.value(rss.coefficients)
-            fits = (rss.rss <= cut[:, None]) & (rss.scores[..., -1] >= 0)
+            fits = (rss.rss <= cut[:, None]) & (rss.scores[-1] >= 0)
             slack = 0.002 * (levels[3].upper[0] - levels[3].lower[0])
             if fits.any():
                 assert levels[3].lower[0] <= value[fits].min() + slack

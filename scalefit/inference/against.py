@@ -142,16 +142,16 @@ def _cost(
 ) -> Floats:
     """Return the least misfit at ``u`` ``(G, M, q)`` of a target not short of the value."""
     fit = problem.project(u)
-    terms = estimand.terms(problem.law, problem.theta(u), problem.frame, np)
+    terms = estimand.terms(problem.law, problem.theta(u), problem.frame.expand(1), np)
     turned = fit.orthogonal(terms.weights)
     target, spread = np.zeros(fit.rss.shape) + terms.offset, np.zeros(fit.rss.shape)
     for j, weight in enumerate(turned):
-        target = target + weight * fit.scores[..., j]
-        spread = spread + weight * weight / fit.norms[..., j]
+        target = target + weight * fit.scores[j]
+        spread = spread + weight * weight / fit.norms[j]
     short = np.maximum(side * (value - target), 0.0)
     cost = fit.rss + _squared_over(short, spread)
     if rising:
-        last, norm, score = turned[-1], fit.norms[..., -1], fit.scores[..., -1]
+        last, norm, score = turned[-1], fit.norms[-1], fit.scores[-1]
         pull = np.where(short > 0, side * short * last / np.where(spread > 0, spread, 1.0), 0.0)
         # Where the last coefficient would be negative, it is zero.
         edge_short = np.maximum(side * (value - target + last * score), 0.0)

@@ -23,7 +23,9 @@ from scipy.special import stdtrit
 
 from ..estimands import Beyond, Estimand
 from ..estimate import Estimate, parabola, pose, smooth
-from ..solvers.separable import Search
+from ..laws import Frame
+from ..sample import Sample
+from ..solvers.search import Search
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
 from .followed import followed_ends
@@ -52,6 +54,7 @@ class _Scan:
     """Everything needed to evaluate the two ends of the compatible values at any shape."""
 
     problem: Search
+    frame: Frame
     estimand: Estimand
     cut: Floats
     rising: bool
@@ -68,7 +71,7 @@ class _Scan:
         """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
         theta = self.problem.theta(u)
         with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            terms = self.estimand.terms(self.problem.law, theta, self.problem.frame, np)
+            terms = self.estimand.terms(self.problem.law, theta, self.frame, np)
             return self.problem.ends(u, terms, self.cut, self.rising)
 
 
@@ -128,14 +131,14 @@ def _hull(
     """Return the lowest lower and the highest upper end over all compatible shapes."""
     law, sample = estimate.law, estimate.sample
     problem = pose(law, sample)
-    scan = _Scan(problem, estimand, cut, law.rising)
+    scan = _Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
     low, high = problem.bounds()
     q = low.shape[1]
     axes = _axes(estimate.solution.curvature, allowance, high - low)
     beyond = estimand.beyond(law, sample.frame)
     if q > 2:
         centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
-        return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
+        return _open_ends(scan, sample, beyond, centres, lower, upper)
     start = estimate.solution.u
     if sample.kernel is None or q < 2:
         window = _window(scan, *_points_of(scan, start, axes))
@@ -151,7 +154,7 @@ def _hull(
         reach = np.maximum(window.radius, _REACH * np.abs(centres - start[:, None]))
         window = _Window(lower, upper, centres, reach, window.shear)
         centres, lower, upper = _zoom(scan, window, *_CLOSE)
-    return _open_ends(scan, sample.weight, beyond, centres, lower, upper)
+    return _open_ends(scan, sample, beyond, centres, lower, upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ def _zoom(
 
 
 def _open_ends(
-    scan: _Scan, weight: Floats, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
+    scan: _Scan, sample: Sample, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, Floats]:
     """Open the interval where its end lies on a bound of the shapes beyond which it would move.
 
@@ -223,7 +226,7 @@ def _open_ends(
     """
     for side, value in ((0, lower), (1, upper)):
         shapes = scan.problem.theta(centres[:, side])
-        bare = unsupported(scan.problem.law, shapes, scan.problem.z, weight)
+        bare = unsupported(scan.problem.law, shapes, sample.z, sample.weight)
         value[bare & beyond.above] = -np.inf if side == 0 else np.inf
     low, high = scan.problem.bounds()
     width = high - low

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..solvers.separable import Search
+from ..solvers.search import Search
 
 __all__ = ["valley"]
 

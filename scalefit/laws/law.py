@@ -89,6 +89,12 @@ class Frame:
             tuple(frame.map(function) for frame in self.other),
         )  # fmt: skip
 
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All fields, one after the other."""
+        own = (self.x0, self.sign, self.limit, self.z_min, self.z_max, self.first_gap)
+        return sum((frame.arrays for frame in self.other), own)
+
     def expand(self, n_axes: int) -> Frame:
         """Return a frame whose fields have ``n_axes`` trailing axes of length one."""
         return self.map(lambda value: np.reshape(value, np.shape(value) + (1,) * n_axes))

@@ -3,9 +3,10 @@
     mean(x) = level -/+ coefficient * x^-exponent + slope * log(x / x0)   (- if higher is better)
 
 A sum of two power laws, one of them so slow that it is a line in log size over any table. Working
-form ``c + b ((1 - lasting) h_a(z) + lasting z)`` with the ``h_a`` of the saturating power law:
-``lasting`` is the share of the slope at ``x0`` that goes on for ever. It contains the saturating
-power law at ``lasting = 0`` and the log law at 1. Its use is to say what a table cannot exclude: a
+form ``c + b ((1 - lasting) h_a(z) / H_a + lasting z / Z)`` with the ``h_a`` of the saturating power
+law, and ``H_a`` and ``Z`` the rises of ``h_a(z)`` and ``z`` over the sizes of the table: of the
+gain ``b`` over the table the slow part has the share ``lasting``. It contains the saturating power
+law at ``lasting = 0`` and the log law at 1. Its use is to say what a table cannot exclude: a
 curve that has seen its fast component end has not seen that there is no slow one. It is the wrong
 law to read an asymptote from, for it has none.
 """
@@ -30,34 +31,56 @@ Array = Any
 _SLOWEST = 0.1
 
 
+def _rises(a: Array, frame: Frame, xp: ModuleType) -> tuple[Array, Array]:
+    """Return the rise of ``h_a(z)`` and of ``z`` over the sizes; as of one e-fold for one size."""
+    span = frame.z_max - frame.z_min
+    span = np.where(span > 0, span, 1.0)
+    rise = box_cox(frame.z_min + span, a, xp) - box_cox(frame.z_min, a, xp)
+    return rise, span
+
+
 def _columns(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> tuple[Array, ...]:
     a, lasting = theta
-    return 1.0, (1.0 - lasting) * box_cox(z, a, xp) + lasting * z
+    rise, span = _rises(a, frame, xp)
+    return 1.0, box_cox(z, a, xp) * ((1.0 - lasting) / rise) + z * (lasting / span)
 
 
 def _gradient(z: Array, theta: tuple[Array, ...], frame: Frame) -> tuple[tuple[Array, ...], ...]:
     a, lasting = theta
-    return (0.0, (1.0 - lasting) * box_cox_slope(z, a)), (0.0, z - box_cox(z, a, np))
+    rise, span = _rises(a, frame, np)
+    turned = box_cox_slope(frame.z_min + span, a) - box_cox_slope(frame.z_min, a)
+    fast = box_cox(z, a, np)
+    by_exponent = (box_cox_slope(z, a) - fast * (turned / rise)) * ((1.0 - lasting) / rise)
+    return (0.0, by_exponent), (0.0, z / span - fast / rise)
+
+
+def _height(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
+    """Return the distance from the slow part at ``x0``, for a gain of 1 over the table."""
+    a, lasting = theta
+    return (1.0 - lasting) / (a * _rises(a, frame, xp)[0])
 
 
 def _level(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
-    a, lasting = theta
-    weight = (1.0 - lasting) / a
+    weight = _height(theta, frame, xp)
     return Terms((frame.sign + 0.0 * weight, frame.sign * weight))
 
 
 def _coefficient(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
-    a, lasting = theta
-    return Terms((0.0, (1.0 - lasting) * xp.exp(a * xp.log(frame.x0)) / a))
+    return Terms((0.0, _height(theta, frame, xp) * xp.exp(theta[0] * xp.log(frame.x0))))
+
+
+def _slope(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+    return Terms((0.0 * theta[1], frame.sign * theta[1] / _rises(theta[0], frame, xp)[1]))
 
 
 def _invert(
     values: Mapping[str, Array], frame: Frame, xp: ModuleType
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     a = values["exponent"]
+    rise, span = _rises(a, frame, xp)
     height = values["coefficient"] * xp.exp(-a * xp.log(frame.x0))
-    slow = frame.sign * values["slope"]
-    b = a * height + slow
+    slow = frame.sign * values["slope"] * span
+    b = a * height * rise + slow
     return (frame.sign * values["level"] - height, b), (a, slow / b)
 
 
@@ -68,9 +91,16 @@ def _limit(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
 def _start(
     z: NDArray[np.float64], y: NDArray[np.float64], frame: Frame
 ) -> tuple[NDArray[np.float64], ...]:
-    """Return the start of the saturating power law, a tenth of whose slope lasts."""
+    """Return the start of the saturating power law, a tenth of whose gain lasts."""
     (exponent,) = SATURATING_POWER.start(z, y, frame)
     return np.maximum(exponent, 2 * _SLOWEST), np.full_like(exponent, 0.1)
+
+
+def _working(frame: Frame) -> str:
+    low, high = (float(np.ravel(np.exp(z))[0]) for z in (frame.z_min, frame.z_max))
+    fast = f"(x / x0)**-exponent) / ({low:.10g}**-exponent - {high:.10g}**-exponent)"
+    slow = f"log(x / x0) / {np.log(high / low):.10g}"
+    return f"c + b * ((1 - lasting) * (1 - {fast} + lasting * {slow})"
 
 
 def _exponent_shape() -> Shape:
@@ -118,7 +148,7 @@ POWER_LOG = Law(
             "slope",
             "change of the slow part per e-fold of the driver (0.693 times that per doubling)",
             "slope",
-            lambda theta, frame, xp: Terms((0.0 * theta[1], frame.sign * theta[1])),
+            _slope,
         ),
     ),
     invert=_invert,
@@ -126,8 +156,6 @@ POWER_LOG = Law(
     reach=None,
     start=_start,
     loss_formula="level + coefficient x^-exponent + slope log(x / x0)",
-    working=lambda frame: (
-        "c + b * ((1 - lasting) * (1 - (x / x0)**-exponent) / exponent + lasting * log(x / x0))"
-    ),
+    working=_working,
     min_sizes=6,
 )  # fmt: skip

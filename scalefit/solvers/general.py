@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..errors import FitError
 from ..laws.law import Frame, Law
 from .descent import Residual, descend, jacobian
-from .separable import Solution
+from .search import Solution
 
 __all__ = ["misfit", "solve_general"]
 

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from ..kernel import Kernel
 from ..laws.law import Frame, Law, Terms
+from .basins import Quadratic, differenced
 from .newton import FINE, ROUGH, Optimum, Rows, ends_given, hold, minimise, start, subsets
 from .shapes import box, shapes_at
 
 __all__ = ["LikelihoodProblem"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 #: Elements of one work array.
 _BLOCK = 400_000
 
@@ -150,6 +152,16 @@ class LikelihoodProblem:
         """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
         return self._misfit(u, ROUGH)
 
+    def designs(self, widest: int) -> Ints:
+        """Return the curves, each in a group of its own, ``(G, 1)``: they share nothing."""
+        return np.arange(len(self))[:, None]
+
+    def survey(self, positions: Floats, alike: Ints) -> Floats:
+        """Return the same at fractions ``(M, q)`` of the box for groups of curves, ``(D, W, M)``."""
+        some = self.take(alike[:, 0])
+        low, high = (bound[:, None] for bound in some.bounds())
+        return some.screen(low + positions * (high - low))[:, None]
+
     def coefficients(self, u: Floats) -> Floats:
         """Return the coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
         return self._fit(self.rows(u[:, None, :]), FINE).state[:, :-1]
@@ -177,6 +189,15 @@ class LikelihoodProblem:
             gradient[:, k] = along * self.law.shapes[k].coordinate.slope(u[..., k])
         gradient = gradient * (2.0 * total / self.n)[:, None]
         return np.maximum(total - self.pure, 0.0), np.where(np.isfinite(gradient), gradient, 0.0)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of terms of the objective of one curve."""
+        return int(self.runs[0].size)
+
+    def model(self, u: Floats, step: Floats) -> Quadratic:
+        """Return the objective at ``u`` of shape ``(q, G)``, with two derivatives."""
+        return differenced(self.objective, u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool

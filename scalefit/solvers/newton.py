@@ -243,8 +243,8 @@ def start(problem: Rows) -> Floats:
     weight = problem.weight / problem.relative**2
     if problem.kernel.link == "log":
         weight = weight / problem.y**2
-    columns = [problem.columns[:, j] for j in range(problem.columns.shape[1])]
-    fit = project(columns, problem.y - problem.offset, weight, rising=False)
+    columns = [problem.columns[:, j].T for j in range(problem.columns.shape[1])]
+    fit = project(columns, (problem.y - problem.offset).T, weight.T, rising=False)
     n = np.maximum(problem.weight.sum(axis=1), 1.0)
     scale = np.sqrt(np.maximum(fit.rss / n, 0.0))
     mean = problem.mean(fit.coefficients)
@@ -259,10 +259,8 @@ def start(problem: Rows) -> Floats:
         floor, ceiling = (0.98 * least + 0.02 * middle, 0.98 * most + 0.02 * middle)
         bad = (low <= floor) | (high >= ceiling)
         if bad.any():
-            centre = project(
-                columns, np.broadcast_to(middle[:, None], problem.y.shape) - problem.offset, weight,
-                rising=False,
-            ).coefficients  # fmt: skip
+            level = middle - problem.offset.T
+            centre = project(columns, level, weight.T, rising=False).coefficients
             flat = problem.mean(centre)
             bottom = np.where(used, flat, np.inf).min(axis=1)
             top = np.where(used, flat, -np.inf).max(axis=1)

@@ -7,7 +7,6 @@ it is lower than its nearest neighbours: the same list for every curve.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -45,13 +44,14 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
     else:
         points, neighbours = _filling(int(np.prod(counts)), len(counts))
         values = misfit(points)
-        lowest = np.all(values[:, :, None] <= values[:, neighbours], axis=-1)
+        lowest = np.all(values[:, :, None] <= values[:, neighbours], axis=-1) & np.isfinite(values)
         rank = np.argsort(np.argsort(np.where(lowest, values, np.inf), axis=1), axis=1)
         lowest &= rank < _FOLLOWED
-    curve, cell = np.nonzero(lowest)
+    curve, cell = np.divmod(np.flatnonzero(lowest), len(points))
     return curve, points[cell]
 
 
+@lru_cache(maxsize=32)
 def _grid(counts: tuple[int, ...]) -> Floats:
     ticks = [np.linspace(0.0, 1.0, count) for count in counts]
     return np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, len(counts))
@@ -59,18 +59,23 @@ def _grid(counts: tuple[int, ...]) -> Floats:
 
 def _grid_minima(values: Floats) -> NDArray[np.bool_]:
     """Mark cells no higher than any neighbour, ties going to the last cell of a plateau."""
-    q = values.ndim - 1
-    padded = np.pad(values, [(0, 0)] + [(1, 1)] * q, constant_values=np.inf)
-    lowest = np.ones(values.shape, dtype=bool)
-    for shift in itertools.product((-1, 0, 1), repeat=q):
-        if not any(shift):
-            continue
-        window = tuple(
-            slice(1 + s, 1 + s + n) for s, n in zip(shift, values.shape[1:], strict=True)
-        )
-        neighbour = padded[(slice(None), *window)]
-        lowest &= values < neighbour if shift > (0,) * q else values <= neighbour
-    return lowest
+    axes = tuple(range(1, values.ndim))
+    padded = np.full([n + 2 * (axis > 0) for axis, n in enumerate(values.shape)], np.inf)
+    inside = (slice(None), *(slice(1, -1),) * len(axes))
+    padded[inside] = values
+    # Neighbours are a fixed distance away in memory, with a wall of infinities between the curves.
+    flat = padded.ravel()
+    before, here, after = flat[:-2], flat[1:-1], flat[2:]
+    earlier, later = before, after
+    if len(axes) == 2:  # and the nearest of three in the row above and below
+        row = np.minimum(np.minimum(before, here), after)
+        width = padded.shape[2]
+        earlier, later = before.copy(), after.copy()
+        np.minimum(before[width:], row[:-width], out=earlier[width:])
+        np.minimum(after[:-width], row[width:], out=later[:-width])
+    lowest = np.zeros(padded.shape, dtype=bool)
+    np.logical_and(here <= earlier, here < later, out=lowest.ravel()[1:-1])
+    return lowest[inside]
 
 
 @lru_cache(maxsize=8)
