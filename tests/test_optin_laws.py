@@ -15,7 +15,7 @@ import scalefit as sf
 from scalefit.estimands import Gain, ObservedGain, SizeReaching, Value
 from scalefit.estimate import estimate
 from scalefit.inference import ask_together, profile, wald
-from scalefit.inference.profile import _Scan
+from scalefit.inference.zoom import Scan
 from scalefit.laws import AUTO, LAWS, get_law
 from scalefit.laws.bend import sigmoid, softplus, unbend
 from scalefit.sample import by_size
@@ -178,7 +178,7 @@ def test_no_random_search_goes_further_than_a_profile(name):
     low, high = (bound[:, None] for bound in problem.bounds())
     for question in (Gain(10), ObservedGain(), Value(1e5)):
         found = profile(fitted, question, 0.95)
-        scan = _Scan(problem, question, cut, law.rising)
+        scan = Scan(problem, sample.frame.expand(1), question, cut, law.rising)
         rng = np.random.default_rng(6)
         u = np.repeat(fitted.solution.u[:, None], 100, axis=1)
         least, most = np.full(4, np.inf), np.full(4, -np.inf)

@@ -14,7 +14,6 @@ fewer than three sizes beyond it is open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,56 +22,25 @@ from scipy.special import stdtrit
 
 from ..estimands import Beyond, Estimand
 from ..estimate import Estimate, parabola, pose, smooth
-from ..laws import Frame
+from ..laws import Terms
 from ..sample import Sample
-from ..solvers.search import Search
+from ..solvers.separable import Problem
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
 from .followed import followed_ends
 from .interval import Intervals, check_level
+from .outlook import outlook
+from .summit import Slope, climb
 from .support import refuse, unsupported
 from .swarm import farthest
-from .valley import valley
+from .zoom import Scan, axes_of, zoomed
 
 __all__ = ["profile"]
 
 Floats = NDArray[np.float64]
 
-#: Points of the global scan and of the local one.
-_GLOBAL, _LOCAL = 65, 33
-#: Zoom: points per axis, factor by which the window shrinks, number of zooms.
-_ZOOM = {0: (1, 1.0, 0), 1: (17, 1 / 8, 6), 2: (9, 0.4, 16)}
-#: The same about an end that is known roughly, and how roughly: in distances from the optimum.
-_CLOSE, _REACH = (5, 0.5, 14), 0.1
-#: How much farther than compatible a first look at a likelihood goes by its parabola.
-_GENEROUS = 2.0
-_BLOCK = 400_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """Everything needed to evaluate the two ends of the compatible values at any shape."""
-
-    problem: Search
-    frame: Frame
-    estimand: Estimand
-    cut: Floats
-    rising: bool
-
-    def ends(self, u: Floats) -> tuple[Floats, Floats]:
-        """Return lower and upper ends at ``u`` of shape ``(G, M, q)``.
-
-        Where no coefficients are compatible the lower end is inf and the upper one -inf.
-        """
-        lower, upper, _ = self.look(u)
-        return lower, upper
-
-    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
-        theta = self.problem.theta(u)
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            terms = self.estimand.terms(self.problem.law, theta, self.frame, np)
-            return self.problem.ends(u, terms, self.cut, self.rising)
+#: Curves that are climbed together, and values of a scan that are looked at together.
+_CURVES, _BLOCK = 1000, 400_000
 
 
 def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
@@ -112,113 +80,81 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         lower, upper = constrained_ends(estimate, estimand, cut)
         return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
-    q = len(estimate.law.shapes)
-    points = 2500 if q >= 2 else _GLOBAL + _LOCAL
-    step = max(1, _BLOCK // (points * estimate.sample.x.shape[1]))
+    step = _curves_at_once(estimate)
     for first in range(0, len(estimate), step):
         rows = slice(first, first + step)
-        part = estimate.take(rows)
         lower[rows], upper[rows] = _hull(
-            part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
-        )
+            estimate.take(rows), estimand.take(rows), value[rows], cut[rows],
+            variance[rows] * critical[rows],
+        )  # fmt: skip
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     return refuse(widened(found, estimate, estimand), estimate, estimand)
 
 
+def _climbs(estimate: Estimate) -> bool:
+    """Return whether the numbers behind the ends are smooth and few: least squares, few shapes."""
+    return estimate.sample.kernel is None and len(estimate.law.shapes) in (1, 2)
+
+
+def _curves_at_once(estimate: Estimate) -> int:
+    if _climbs(estimate):
+        return _CURVES
+    points = 2500 if len(estimate.law.shapes) >= 2 else 98
+    return max(1, _BLOCK // (points * int(estimate.sample.x.shape[1])))
+
+
 def _hull(
-    estimate: Estimate, estimand: Estimand, cut: Floats, allowance: Floats
+    estimate: Estimate, estimand: Estimand, value: Floats, cut: Floats, allowance: Floats
 ) -> tuple[Floats, Floats]:
     """Return the lowest lower and the highest upper end over all compatible shapes."""
-    law, sample = estimate.law, estimate.sample
+    law, sample, solution = estimate.law, estimate.sample, estimate.solution
     problem = pose(law, sample)
-    scan = _Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
-    low, high = problem.bounds()
-    q = low.shape[1]
-    axes = _axes(estimate.solution.curvature, allowance, high - low)
-    beyond = estimand.beyond(law, sample.frame)
+    scan = Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
+    q = len(law.shapes)
     if q > 2:
-        centres, lower, upper = farthest(scan.look, estimate.solution.u, axes, low, high)
-        return _open_ends(scan, sample, beyond, centres, lower, upper)
-    start = estimate.solution.u
-    if sample.kernel is None or q < 2:
-        window = _window(scan, *_points_of(scan, start, axes))
-        centres, lower, upper = _zoom(scan, window, *_ZOOM[q])
+        low, high = problem.bounds()
+        axes = axes_of(solution.curvature, allowance, high - low)
+        found = farthest(scan.look, solution.u, axes, low, high)
+    elif isinstance(problem, Problem) and q:
+        found = _climbed(problem, scan, estimate, value, allowance)
     else:
-        # A likelihood is costly: a parabola that is like it at the optimum tells where to look.
-        near = parabola(estimate)
-        rough = near.rss(start[:, None])[:, 0] + _GENEROUS * allowance
-        points = _points_of(replace(scan, problem=near, cut=rough), start, axes)
-        window = _window(scan, *points)
-        centres, lower, upper = window.centres, window.lower, window.upper
-    if q == 2:  # once more about each end, for the strip may bend between the points looked at
-        reach = np.maximum(window.radius, _REACH * np.abs(centres - start[:, None]))
-        window = _Window(lower, upper, centres, reach, window.shear)
-        centres, lower, upper = _zoom(scan, window, *_CLOSE)
-    return _open_ends(scan, sample, beyond, centres, lower, upper)
+        near = parabola(estimate) if q == 2 else None
+        found = zoomed(scan, near, solution.u, solution.curvature, allowance)
+    return _open_ends(scan, sample, estimand.beyond(law, sample.frame), *found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Where to look for the lower and the upper end: ``centres`` and ``radius`` ``(G, 2, q)``.
-
-    ``shear`` ``(G, 2)`` is the change of the second shape per unit of the first within a window;
-    ``lower`` and ``upper`` ``(G,)`` are the ends at its centres.
-    """
-
-    lower: Floats
-    upper: Floats
-    centres: Floats
-    radius: Floats
-    shear: Floats
-
-
-def _points_of(scan: _Scan, start: Floats, axes: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return points to look at first, their spacing ``(G, M, q)``, and their shear ``(G, M)``."""
-    low, high = scan.problem.bounds()
-    if low.shape[1] == 2:
-        along = np.abs(axes[:, 0, :]).sum(axis=1)
-        return valley(scan.problem, start, along, scan.cut, scan.rising)
-    u, spacing = _points(start, axes, low, high)
-    return u, spacing, np.zeros(u.shape[:2])
-
-
-def _window(scan: _Scan, u: Floats, spacing: Floats, slope: Floats) -> _Window:
-    """Return the best of some points for either end."""
-    ends = scan.ends(u)
-    best = [np.argmin(ends[0], axis=1), np.argmax(ends[1], axis=1)]
-    rows = np.arange(len(u))
-    lower, upper = (end[rows, b] for end, b in zip(ends, best, strict=True))
-    centres, radius, shear = (
-        np.stack([v[rows, b] for b in best], axis=1) for v in (u, spacing, slope)
-    )
-    return _Window(lower, upper, centres, radius, shear)
-
-
-def _zoom(
-    scan: _Scan, window: _Window, count: int, shrink: float, zooms: int
+def _climbed(
+    problem: Problem, scan: Scan, estimate: Estimate, value: Floats, allowance: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return where both ends are ``(G, 2, q)``, and the ends ``(G,)``."""
-    low, high = scan.problem.bounds()
-    centres, radius, rows = window.centres, window.radius, np.arange(len(low))
-    lower, upper = window.lower, window.upper
-    ticks = _grid(np.linspace(-1.0, 1.0, count), low.shape[1])
-    for _ in range(zooms):
-        step = radius[:, :, None, :] * ticks
-        if low.shape[1] == 2:
-            step[..., 1] += window.shear[:, :, None] * step[..., 0]
-        near = centres[:, :, None, :] + step
-        near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
-        ends = scan.ends(near.reshape(len(low), -1, low.shape[1]))
-        lows, highs = ends[0][:, : len(ticks)], ends[1][:, len(ticks) :]
-        best = [np.argmin(lows, axis=1), np.argmax(highs, axis=1)]
-        lower, upper = lows[rows, best[0]], highs[rows, best[1]]
-        centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)
-        radius = radius * shrink
-    return centres, lower, upper
+    """Return where both ends are ``(G, 2, q)``, and the ends ``(G,)``, of a least-squares fit."""
+    n_curves, frame, estimand = len(estimate), estimate.sample.frame, scan.estimand
+    low, high = (np.tile(bound.T, 2) for bound in problem.bounds())
+
+    def target(theta: tuple[Floats, ...], rows: Any) -> Terms:
+        here = frame.map(lambda value: value[rows]).expand(1)
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out it may be infinite
+            return estimand.take(rows).terms(problem.law, theta, here, np)
+
+    def facts(u: Floats, ends: Any) -> Floats:
+        rows = ends % n_curves
+        part = problem.take(rows)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return part.facts(u, target(part.theta(u), rows))
+
+    slope = Slope(
+        facts, np.repeat([-1.0, 1.0], n_curves), np.concatenate([-value, value]),
+        np.tile(scan.cut, 2), np.tile(allowance, 2), scan.rising, low, high,
+    )  # fmt: skip
+    solution = estimate.solution
+    with np.errstate(over="ignore", invalid="ignore"):
+        start, spacing = outlook(problem, slope, target, solution.u, solution.curvature)
+        centres, ends = climb(slope, start, spacing)
+    lower, upper = np.split(ends, 2)
+    return centres.T.reshape(2, n_curves, -1).swapaxes(0, 1), lower, upper
 
 
 def _open_ends(
-    scan: _Scan, sample: Sample, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
+    scan: Scan, sample: Sample, beyond: Beyond, centres: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, Floats]:
     """Open the interval where its end lies on a bound of the shapes beyond which it would move.
 
@@ -250,38 +186,3 @@ def _open_ends(
             moves = value < before - slip if side == 0 else value > before + slip
             value[leaves & moves] = -np.inf if side == 0 else np.inf
     return lower, upper
-
-
-def _points(u: Floats, axes: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Return the values of at most one shape to look at first ``(G, M, q)``, and their spacing.
-
-    A grid over the whole range, one over the neighbourhood that the curvature at the optimum
-    suggests, and the optimum itself, in order: no end can hide in the gap to the neighbours.
-    """
-    if u.shape[1] == 0:
-        return u[:, None, :], u[:, None, :]
-    everywhere = low + np.linspace(0.0, 1.0, _GLOBAL) * (high - low)
-    nearby = np.clip(u + axes[:, :, 0] * np.linspace(-2.0, 2.0, _LOCAL), low, high)
-    points = np.sort(np.concatenate([everywhere, nearby, u], axis=1), axis=1)
-    gaps = np.diff(points, axis=1)
-    edge = np.zeros((len(u), 1))
-    spacing = np.maximum(np.hstack([edge, gaps]), np.hstack([gaps, edge]))
-    return points[:, :, None], spacing[:, :, None]
-
-
-def _axes(curvature: Floats, allowance: Floats, width: Floats) -> Floats:
-    """Return matrices ``(G, q, q)`` that turn the unit ball into the compatible neighbourhood."""
-    if curvature.shape[-1] == 0:
-        return curvature
-    values, vectors = np.linalg.eigh(curvature)
-    length = np.sqrt(2.0 * allowance[:, None] / np.maximum(values, 1e-300))
-    length = np.minimum(length, width.max(axis=1, keepdims=True))
-    axes: Floats = vectors * length[:, None, :]
-    return axes
-
-
-def _grid(ticks: Floats, q: int) -> Any:
-    """Return all combinations of ``q`` ticks, shape ``(len(ticks) ** q, q)``."""
-    if q == 0:
-        return np.zeros((1, 0))
-    return np.stack(np.meshgrid(*[ticks] * q, indexing="ij"), axis=-1).reshape(-1, q)

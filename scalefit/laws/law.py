@@ -97,7 +97,8 @@ class Frame:
 
     def expand(self, n_axes: int) -> Frame:
         """Return a frame whose fields have ``n_axes`` trailing axes of length one."""
-        return self.map(lambda value: np.reshape(value, np.shape(value) + (1,) * n_axes))
+        new = (..., *(None,) * n_axes)
+        return self.map(lambda value: np.asarray(value)[new])
 
     def row(self, g: int) -> Frame:
         """Return the frame of curve ``g``, with scalar fields."""

@@ -5,14 +5,16 @@ Coordinates come first in all arrays, starts last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bottom", "Curved", "Quadratic", "differenced", "minima"]
+from .records import either, joined, put, take
+
+__all__ = ["Bottom", "Curved", "Quadratic", "differenced", "eigen", "minima"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -45,23 +47,6 @@ class Quadratic:
     value: Floats
     slope: Floats
     bend: Floats
-
-    def take(self, rows: Any) -> Quadratic:
-        """Return those of some starts."""
-        return Quadratic(self.value[rows], self.slope[:, rows], self.bend[:, :, rows])
-
-    def put(self, rows: Any, other: Quadratic) -> None:
-        """Replace those of some starts."""
-        self.value[rows], self.slope[:, rows] = other.value, other.slope
-        self.bend[:, :, rows] = other.bend
-
-    def where(self, first: Bools, other: Quadratic) -> Quadratic:
-        """Return these for some of the starts, and others for the rest."""
-        return Quadratic(
-            np.where(first, self.value, other.value),
-            np.where(first, self.slope, other.slope),
-            np.where(first, self.bend, other.bend),
-        )
 
 
 class Curved(Protocol):
@@ -131,8 +116,8 @@ def minima(
         ))  # fmt: skip
     while pool:
         # Starts that take long go on together, so that no pass is made for a few of them.
-        left = _joined([_some_steps(problem, start, best, bottom) for start in pool])
-        pool = [left.take(rows) for rows in _blocks(left.owner, step) if rows.size]
+        left = joined([_some_steps(problem, start, best, bottom) for start in pool])
+        pool = [take(left, rows) for rows in _blocks(left.owner, step) if rows.size]
     return bottom
 
 
@@ -180,24 +165,6 @@ class _Descent:
     astray: Bools
     turns: Ints
 
-    def take(self, rows: Any) -> _Descent:
-        """Return some of them."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return _Descent(*(
-            value.take(rows) if isinstance(value, Quadratic) else value[..., rows]
-            for value in values
-        ))  # fmt: skip
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    """Return records, or arrays, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts, axis=-1)
-    names = [field.name for field in fields(parts[0])]
-    return type(parts[0])(*(_joined([getattr(part, name) for part in parts]) for name in names))
-
 
 def _some_steps(problem: Curved, start: _Descent, best: Floats, bottom: Bottom) -> _Descent:
     """Return those of some starts that are still moving; the others are put into ``bottom``.
@@ -208,10 +175,10 @@ def _some_steps(problem: Curved, start: _Descent, best: Floats, bottom: Bottom) 
     for _ in range(_TOGETHER):
         start, done = _one_step(part, start, best)
         if done.any():
-            over, left = start.take(np.flatnonzero(done)), np.flatnonzero(~done)
+            over, left = take(start, np.flatnonzero(done)), np.flatnonzero(~done)
             bottom.u[:, over.number] = over.u
-            bottom.model.put(over.number, over.found)
-            start = start.take(left)
+            put(bottom.model, over.number, over.found)
+            start = take(start, left)
             if not left.size:
                 break
             part = part.take(left)
@@ -237,8 +204,8 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     good = better & limited & (level | (now.value - new.value > _GOOD * promise))
     radius = np.where(astray, np.minimum(length, radius), radius)
     radius = radius * np.where(back, 0.25, np.where(good, 2.0, 1.0))
-    u, found = np.where(better, trial, start.u), new.where(better, found)
-    at, now = np.where(back, u, trial), found.where(back, new)
+    u, found = np.where(better, trial, start.u), either(better, new, found)
+    at, now = np.where(back, u, trial), either(back, found, new)
     np.minimum.at(best, start.owner, found.value)
     still = ~limited & (moved <= _LAST_STEP * (1.0 + _largest(at)))
     still = (still | (promise <= _NOTHING * found.value)) & ~(astray | start.astray & back)
@@ -282,7 +249,7 @@ def _step(
         fixed = held[:, rows]
         wall = np.clip(step[:, rows], (low - at)[:, rows], (high - at)[:, rows])
         step[:, rows] = _free_step(
-            now.take(rows), np.where(fixed, wall, 0.0), np.where(fixed, 0.0, unit[:, rows]),
+            take(now, rows), np.where(fixed, wall, 0.0), np.where(fixed, 0.0, unit[:, rows]),
             radius[rows],
         )  # fmt: skip
     return step, held
@@ -291,7 +258,7 @@ def _step(
 def _free_step(now: Quadratic, given: Floats, unit: Floats, radius: Floats) -> Floats:
     """Return the best steps of a trust region with some coordinates given, whose unit is zero."""
     slope = (now.slope + _times(now.bend, given)) * unit
-    values, vectors = _eigen(now.bend * unit * unit[:, None])
+    values, vectors = eigen(now.bend * unit * unit[:, None])
     values = np.abs(values)
     turned = np.add.reduce(vectors * slope[:, None])
     known = values > 1e-12 * np.maximum.reduce(values)
@@ -317,10 +284,11 @@ def _shortened(turned: Floats, values: Floats, radius: Floats) -> Floats:
         slope = np.maximum(np.add.reduce(square / damped), 1e-300)
         damping += np.maximum(length * length / slope * (length - radius) / radius, 0.0)
     part = turned / (values + damping)
-    return part * np.minimum(1.0, radius / np.sqrt(np.add.reduce(part * part)))
+    short: Floats = part * np.minimum(1.0, radius / np.sqrt(np.add.reduce(part * part)))
+    return short
 
 
-def _eigen(matrix: Floats) -> tuple[Floats, Floats]:
+def eigen(matrix: Floats) -> tuple[Floats, Floats]:
     """Return eigenvalues ``(q, B)`` and eigenvectors ``(q, q, B)``, in columns, of symmetric ones.
 
     Up to two by two in closed form; LAPACK takes a microsecond for each.

@@ -152,12 +152,12 @@ class LikelihoodProblem:
         """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
         return self._misfit(u, ROUGH)
 
-    def designs(self, widest: int) -> Ints:
+    def designs(self, _widest: int, /) -> Ints:
         """Return the curves, each in a group of its own, ``(G, 1)``: they share nothing."""
         return np.arange(len(self))[:, None]
 
     def survey(self, positions: Floats, alike: Ints) -> Floats:
-        """Return the same at fractions ``(M, q)`` of the box for groups of curves, ``(D, W, M)``."""
+        """Return the same at fractions ``(M, q)`` of the box for such groups, ``(D, W, M)``."""
         some = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in some.bounds())
         return some.screen(low + positions * (high - low))[:, None]

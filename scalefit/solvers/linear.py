@@ -62,7 +62,10 @@ class Projection:
     @property
     def coefficients(self) -> Floats:
         """The same as one array ``(..., p)``."""
-        return np.stack(np.broadcast_arrays(*self.solved), axis=-1)
+        found = np.empty((*np.shape(self.rss), len(self.scores)))
+        for j, value in enumerate(self.solved):
+            found[..., j] = value
+        return found
 
     def orthogonal(self, weights: Sequence[Any]) -> list[Any]:
         """Return ``weights`` of a linear target rewritten for the orthogonalised columns."""
@@ -126,11 +129,11 @@ def project(
     return Projection(residual, rss, rss_edge, scores, norms, basis, mix)
 
 
-def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bool) -> Floats:
-    """Return the residual sums of squares of :func:`project`, faster and with half the digits.
+def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bool) -> Projection:
+    """Return what :func:`project` does but the residual, faster and with half the digits.
 
-    They follow from moments, which are matrix products where targets share their columns. Good
-    enough to find basins.
+    All follows from moments, which are matrix products where targets share their columns. Good
+    enough to find basins, and to see where ends are.
 
     Parameters
     ----------
@@ -143,36 +146,48 @@ def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bo
 
     Returns
     -------
-    array (D, W, M)
+    Projection
+        Arrays broadcastable to ``(D, W, M)``; no residual and no basis.
     """
     constant = np.ndim(columns[0]) == 0
     free = columns[1:] if constant else columns
-    total = weight.sum(axis=-1, keepdims=True)
+    first = int(constant)
+    scores: list[Floats] = []
+    norms: list[Floats] = []
+    mix: dict[tuple[int, int], Floats] = {}
     if constant:
-        target = target - (weight * target).sum(axis=-1, keepdims=True) / total
+        norms.append(columns[0] * columns[0] * weight.sum(axis=-1, keepdims=True))
+        scores.append(columns[0] * (weight * target).sum(axis=-1, keepdims=True) / norms[0])
+        target = target - columns[0] * scores[0]
     pulled = weight * target
     rss: Floats = (pulled * target).sum(axis=-1, keepdims=True)
+    rss_edge = rss
     along = [pulled @ column for column in free]
-    level = [weight @ column for column in free] if constant else []
     product = {
         pair: weight @ (free[pair[0]] * free[pair[1]])
         for pair in itertools.combinations_with_replacement(range(len(free)), 2)
     }
     least = [1e-12 * product[j, j] for j in range(len(free))]
     if constant:
+        level = [weight @ column for column in free]
         for i, j in product:
-            product[i, j] -= level[i] * level[j] / total
+            product[i, j] -= level[i] * (level[j] * (columns[0] ** 2 / norms[0]))
+        for j, value in enumerate(level):
+            mix[0, 1 + j] = value * (columns[0] / norms[0])
     for j in range(len(free)):
         idle = product[j, j] <= least[j]
-        if rising and j == len(free) - 1:
+        last = j == len(free) - 1
+        if rising and last:
             idle |= along[j] <= 0
         np.copyto(product[j, j], np.inf, where=idle)
         for k in range(j + 1, len(free)):  # what the column explains of the later ones
-            share = product[j, k] / product[j, j]
+            mix[first + j, first + k] = share = product[j, k] / product[j, j]
             along[k] -= share * along[j]
             for i in range(k, len(free)):
                 product[k, i] -= share * product[j, i]
-        along[j] *= along[j]
-        along[j] /= product[j, j]
-        rss = rss - along[j]
-    return rss
+        if last:
+            rss_edge = rss
+        scores.append(along[j] / product[j, j])
+        norms.append(product[j, j])
+        rss = rss - scores[-1] * along[j]
+    return Projection(rss, rss, rss_edge, scores, norms, [], mix)

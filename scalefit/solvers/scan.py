@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scan"]
+__all__ = ["grid", "scan"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -38,7 +38,7 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
     position : array (N, q)
     """
     if len(counts) <= 2:
-        points = _grid(counts)
+        points = grid(counts)
         values = misfit(points)
         lowest = _grid_minima(values.reshape(len(values), *counts)).reshape(len(values), -1)
     else:
@@ -52,7 +52,8 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
 
 
 @lru_cache(maxsize=32)
-def _grid(counts: tuple[int, ...]) -> Floats:
+def grid(counts: tuple[int, ...]) -> Floats:
+    """Return the points of a grid over the unit cube, ``(M, q)``."""
     ticks = [np.linspace(0.0, 1.0, count) for count in counts]
     return np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, len(counts))
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..laws.law import Law, Terms
 from .basins import Quadratic, minima
+from .records import take
 from .scan import scan
 
 __all__ = ["Search", "Solution", "solve"]
@@ -62,7 +63,7 @@ class Search(Protocol):
     def screen(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
 
-    def designs(self, widest: int) -> Ints:
+    def designs(self, widest: int, /) -> Ints:
         """Return the curves in groups that share the work of a survey, ``(D, W)``."""
 
     def survey(self, positions: Floats, alike: Ints) -> Floats:
@@ -150,7 +151,7 @@ def solve(problem: Search) -> Solution:
     start = low + position * (high - low)
     found = minima(scaled.take(curve), start.T, low.T, high.T, width.T, curve)
     best, n_basins, runner_up = _select(curve, found.u.T, found.model.value, width, n_curves)
-    u, model = found.u.T[best], found.model.take(best)
+    u, model = found.u.T[best], take(found.model, best)
     at_bound = np.where(u <= lower, -1, 0) + np.where(u >= upper, 1, 0)
     gradient = np.where(at_bound * model.slope.T < 0, 0.0, model.slope.T)
     return Solution(

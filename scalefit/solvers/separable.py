@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 from ..laws.law import Frame, Law, Terms
 from .basins import Quadratic
 from .designs import designs
+from .ends import ends_of, facts_of, least_misfit
 from .linear import Projection, project, screen
 from .shapes import box, shapes_at
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "Target"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+#: Returns a target at shapes ``(G, M)`` of the curves with given numbers, as terms.
+Target = Callable[[tuple[Floats, ...], Any], Terms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,10 @@ class Problem:
         cls, law: Law, z: Floats, y: Floats, weight: Floats, frame: Frame, *, rising: bool
     ) -> Problem:
         """Return the problem of fitting scores ``y`` ``(G, K)``, with a frame of shape ``(G,)``."""
-        first = [np.ascontiguousarray(np.moveaxis(values, 1, 0)) for values in (z, y, weight)]
-        first[1] = first[1] - law.offset(first[0], (), frame, np)
-        return cls(law, frame, *first, rising)
+        z, y, weight = (
+            np.ascontiguousarray(np.moveaxis(values, 1, 0)) for values in (z, y, weight)
+        )
+        return cls(law, frame, z, y - law.offset(z, (), frame, np), weight, rising)
 
     def take(self, rows: Any) -> Problem:
         """Return the problem of some of the curves."""
@@ -91,24 +96,41 @@ class Problem:
 
     def screen(self, u: Floats) -> Floats:
         """Return the residual sums of squares at ``u`` ``(G, M, q)``, with half the digits."""
-        return self._screened(u, self.y.T[:, None], self.weight.T[:, None])[:, 0]
+        return self._screened(u, self.y.T[:, None], self.weight.T[:, None]).rss[:, 0]
 
-    def designs(self, widest: int) -> Ints:
-        """Return the curves in groups of the same sizes, ``(D, W)``."""
-        return designs([np.moveaxis(self.z, 1, 0), *self.frame.arrays], widest)
+    def designs(self, widest: int, /, *more: Floats) -> Ints:
+        """Return the curves in groups of the same sizes ``(D, W)``, and of more ``(G, ...)``."""
+        return designs([np.moveaxis(self.z, 1, 0), *self.frame.arrays, *more], widest)
 
     def survey(self, positions: Floats, alike: Ints) -> Floats:
-        """Return the same at fractions ``(M, q)`` of the box for groups ``(D, W)`` of the same sizes.
+        """Return the same at fractions ``(M, q)`` of the box for groups ``(D, W)`` of one design.
 
         The columns are made once a group. Shape ``(D, W, M)``.
         """
+        return self._surveyed(positions, alike)[0].rss
+
+    def survey_facts(self, positions: Floats, alike: Ints, target: Target) -> Floats:
+        """Return what :meth:`facts` does, for such groups and with half the digits.
+
+        Shape ``(9, D, W, M)``.
+        """
+        fit, u = self._surveyed(positions, alike)
+        terms = target(self.theta(u), alike[:, 0])
+        wide = Terms(
+            tuple(weight if np.ndim(weight) == 0 else weight[:, None] for weight in terms.weights),
+            terms.offset if np.ndim(terms.offset) == 0 else terms.offset[:, None],
+        )
+        return facts_of(fit, wide, (*alike.shape, len(positions)))
+
+    def _surveyed(self, positions: Floats, alike: Ints) -> tuple[Projection, Floats]:
         one = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in one.bounds())
+        u = low + positions * (high - low)
         target, weight = (np.moveaxis(values[:, alike], 0, 2) for values in (self.y, self.weight))
-        return one._screened(low + positions * (high - low), target, weight)
+        return one._screened(u, target, weight), u
 
-    def _screened(self, u: Floats, target: Floats, weight: Floats) -> Floats:
-        """Return what :meth:`screen` does for targets ``(G, W, K)`` of each curve."""
+    def _screened(self, u: Floats, target: Floats, weight: Floats) -> Projection:
+        """Return what :meth:`project` does for targets ``(G, W, K)`` of each curve."""
         shape = (target.shape[2], *u.shape[:2])
         columns = [
             column if np.ndim(column) == 0 else np.moveaxis(np.broadcast_to(column, shape), 0, 1)
@@ -139,6 +161,13 @@ class Problem:
         total: Floats = np.maximum(np.add.reduce(self.weight), 1e-300)
         return total
 
+    def facts(self, u: Floats, terms: Terms) -> Floats:
+        """Return what the ends of a target at ``u`` ``(G, M, q)`` are made of, ``(9, G, M)``.
+
+        The terms are oriented as the user's scores. See :mod:`~scalefit.solvers.ends`.
+        """
+        return facts_of(self.project(u), terms, u.shape[:2])
+
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool
     ) -> tuple[Floats, Floats, Floats]:
@@ -163,34 +192,8 @@ class Problem:
             Of the best coefficients.
         """
         fit = self.project(u, passes=1 if u.shape[-1] > 1 else 2)
-        turned = fit.orthogonal(terms.weights)
-        slack = cut[:, None] - fit.rss
-        centre = np.zeros(slack.shape) + terms.offset
-        spread = np.zeros(slack.shape)
-        for j, weight in enumerate(turned):
-            centre = centre + weight * fit.scores[j]
-            spread = spread + weight * weight / fit.norms[j]
-        half = np.sqrt(spread * np.maximum(slack, 0.0))
-        lower = np.where(slack >= 0, centre - half, np.inf)
-        upper = np.where(slack >= 0, centre + half, -np.inf)
-        if rising:
-            last, norm, score = turned[-1], fit.norms[-1], fit.scores[-1]
-            # With the last coefficient at zero: the ends of the same target on that edge.
-            edge_slack = cut[:, None] - fit.rss_edge
-            edge_spread = np.maximum(spread - last * last / norm, 0.0)
-            edge_half = np.sqrt(edge_spread * np.maximum(edge_slack, 0.0))
-            edge = centre - last * score
-            reach = np.sqrt(np.maximum(slack, 0.0) / np.where(spread > 0, spread, np.inf))
-            shift = reach * last / norm
-            low_edge = np.where(edge_slack >= 0, edge - edge_half, np.inf)
-            high_edge = np.where(edge_slack >= 0, edge + edge_half, -np.inf)
-            lower = np.where(score - shift < 0, low_edge, lower)
-            upper = np.where(score + shift < 0, high_edge, upper)
-        nothing = np.isnan(lower) | np.isnan(upper)
-        misfit = fit.rss
-        if rising:
-            misfit = np.where(fit.scores[-1] <= 0, fit.rss_edge, fit.rss)
-        return np.where(nothing, np.inf, lower), np.where(nothing, -np.inf, upper), misfit
+        facts = facts_of(fit, terms, u.shape[:2])
+        return *ends_of(facts, cut[:, None], rising), least_misfit(facts, rising)
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives.
