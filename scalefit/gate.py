@@ -21,6 +21,7 @@ from .laws import get_law
 from .laws.saturating_power import box_cox
 from .noise import variance_slope
 from .sample import Sample
+from .solvers.sums import total
 
 __all__ = ["DRAWS", "Gate", "exponents", "scaling_gate"]
 
@@ -28,6 +29,8 @@ Floats = NDArray[np.float64]
 _POINTS = 33
 #: Simulated tables a curve: p = 0.05 is known to about +/- 0.001.
 DRAWS = 2999
+#: Simulated tables that are worked on together.
+_BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,88 +76,115 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
     """
     sample = sample.on_link()
     seed = int(np.random.default_rng(rng).integers(2**62))
-    scanned = exponents(sample)
     df = np.maximum(sample.n - 2.0 - sample.variance_df - sample.errors.unit_df, 1.0)
-    result = np.tile([0.0, 1.0, 0.0, 1.0, 1.0], (len(sample), 1))
-    drawn: dict[tuple[float, ...], tuple[Floats, Floats]] = {}
-    for g in np.flatnonzero(sample.n_sizes >= 2):
+    scanned = exponents(sample)
+    t, seen = _statistics(sample, scanned, df)
+    statistic, trend = t[:, :-1].max(axis=1), t[:, -1]
+    # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
+    p = np.minimum(scanned.shape[1] * stdtr(df, -statistic), 1.0)
+    drawn: dict[bytes, tuple[Floats, Floats]] = {}
+    tables: dict[bytes, tuple[bytes, _Simulated]] = {}
+    for g in np.flatnonzero(seen & (p > 1.0 / (DRAWS + 1.0))):
         sizes = np.flatnonzero(sample.count[g])
         count, weight, z = sample.count[g, sizes], sample.weight[g, sizes], sample.z[g, sizes]
-        y = sample.benefit[g, sizes]
-        scatter = y - weight @ y / weight.sum()
-        total = float(weight @ scatter**2 + sample.pure_ss[g])
-        if total <= 1e-24 * float(weight @ y**2):
-            continue  # the score never changes
+        runs = count.tobytes()
+        if runs not in drawn:
+            drawn[runs] = _errors(count, seed)
+        if runs not in tables or tables[runs][0] != z.tobytes():
+            directions, squares = drawn[runs]
+            slope, _, _ = variance_slope(count, squares.T, z)
+            tables[runs] = z.tobytes(), _Simulated(directions, squares, slope)
+        tail = _tail(
+            tables[runs][1], box_cox(z, scanned[g][:, None], np), count, weight, z,
+            bool(sample.variance_slope_error[g]), statistic[g], df[g],
+        )  # fmt: skip
+        p[g] = min((1.0 + tail) / (DRAWS + 1.0), p[g])
+    found = (statistic, p, trend, stdtr(df, -trend), stdtr(df, trend))
+    nothing = (0.0, 1.0, 0.0, 1.0, 1.0)
+    return Gate(*(np.where(seen, one, none) for one, none in zip(found, nothing, strict=True)))
+
+
+def _statistics(sample: Sample, scanned: Floats, df: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return t of every exponent and, last, of none ``(G, M + 1)``, and where the score changes."""
+    z, y, weight = (np.ascontiguousarray(v.T) for v in (sample.z, sample.benefit, sample.weight))
+    weights = np.where(sample.n_sizes > 0, total(weight), 1.0)
+    scatter = y - total(weight * y) / weights
+    spread = total(weight * scatter**2) + sample.pure_ss
+    changes = (sample.n_sizes >= 2) & (spread > 1e-24 * total(weight * y**2))
+    t = np.zeros((len(sample), scanned.shape[1] + 1))
+    for m in range(t.shape[1]):
         # The last exponent, zero, is the log-linear trend.
-        columns = box_cox(z, np.append(scanned[g], 0.0)[:, None], np)
-        along = _along(columns, scatter[None], weight[None])[0]
-        t = along / np.sqrt(np.maximum(total - along**2, 1e-30 * total) / df[g])
-        statistic = t[:-1].max()
-        key = tuple(count)
-        if key not in drawn:
-            drawn[key] = _errors(count, seed)
-        estimated = bool(sample.variance_slope_error[g])
-        tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
-        # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
-        bound = scanned.shape[1] * stdtr(df[g], -statistic)
-        p = min((1.0 + tail.sum()) / (DRAWS + 1.0), float(bound))
-        result[g] = statistic, p, t[-1], stdtr(df[g], -t[-1]), stdtr(df[g], t[-1])
-    return Gate(*result.T)
+        column = box_cox(z, scanned[:, m] if m < scanned.shape[1] else np.zeros(len(t)), np)
+        column = column - total(weight * column) / weights
+        along = total(weight * scatter * column)
+        along = along / np.sqrt(np.where(changes, total(weight * column**2), 1.0))
+        left = np.maximum(spread - along**2, 1e-30 * spread)
+        t[:, m] = along / np.sqrt(np.where(changes, left, 1.0) / df)
+    return t, changes
 
 
-def _along(columns: Floats, errors: Floats, weight: Floats) -> Floats:
-    """Return the component of ``errors`` ``(B, K)`` along each centred column, ``(B, M)``.
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    """Errors of simulated tables without scaling.
 
-    ``weight`` is ``(B, K)``, or ``(1, K)`` if it is the same for all.
+    Parameters
+    ----------
+    directions : array (K, DRAWS)
+        Of the mean errors.
+    squares : array (K, DRAWS)
+        Sums of squares of the replicates.
+    slope : array (DRAWS,)
+        Of their log on log size, as it is estimated.
     """
-    total = weight.sum(axis=1, keepdims=True)
-    level = weight @ columns.T / total
-    square = weight @ (columns * columns).T - level * level * total
-    pull = (weight * errors) @ columns.T - level * (weight * errors).sum(axis=1, keepdims=True)
-    along: Floats = pull / np.sqrt(square)
-    return along
+
+    directions: Floats
+    squares: Floats
+    slope: Floats
 
 
 def _tail(
+    drawn: _Simulated,
     columns: Floats,
-    statistic: float,
-    df: float,
     count: Floats,
     weight: Floats,
     z: Floats,
     estimated: bool,
-    errors: Floats,
-    squares: Floats,
-) -> Floats:
-    """Return, per simulated table, the chance of so large a statistic over the errors' length.
+    statistic: float,
+    df: float,
+) -> float:
+    """Return the chance of so large a statistic over the errors' length, summed over the tables.
 
     In a table with mean errors ``r e``, of which the best column takes ``r m`` and all take
     ``r^2 q``, and with pure error ``P``, t reaches ``T`` where
     ``r^2 (m^2 (1 + T^2 / df) - q T^2 / df) >= P T^2 / df``, and ``r^2`` is chi-squared.
     """
     if statistic <= 0:
-        return np.ones(DRAWS)
+        return float(DRAWS)
     one_run = count / weight  # relative variance of one run
-    spread = squares * one_run
-    if estimated:
-        slope, _, _ = variance_slope(count, spread, z)
-        weight = count * np.exp(-slope[:, None] * z)
-    else:
-        weight = weight[None]
-    scaled = errors * np.sqrt(one_run / count)
-    scaled = scaled - (weight * scaled).sum(axis=1, keepdims=True) / weight.sum(
-        axis=1, keepdims=True
-    )
-    best = np.maximum(_along(columns, scaled, weight).max(axis=1), 0.0)
-    share = statistic**2 / df
-    gain = best**2 * (1.0 + share) - share * (weight * scaled**2).sum(axis=1)
-    pure = (weight / count * spread).sum(axis=1)
-    needed = np.where(gain > 0, share * pure / np.where(gain > 0, gain, 1.0), np.inf)
-    return np.asarray(gammaincc(0.5 * count.size, 0.5 * needed), dtype=np.float64)
+    length, share = np.sqrt(one_run / count)[:, None], statistic**2 / df
+    square, own = columns * columns, weight[:, None]
+    # A slope of the variance adds to the one that is estimated from equal variances.
+    added = variance_slope(count, one_run, z)[0] - variance_slope(count, np.ones(count.size), z)[0]
+    tail = 0.0
+    for first in range(0, DRAWS, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        error = drawn.directions[:, rows] * length
+        if estimated:
+            own = count[:, None] * np.exp(-(drawn.slope[rows] + added) * z[:, None])
+        weights = total(own)
+        pulled = own * (error - total(own * error) / weights)
+        level = columns @ own / weights
+        along = columns @ pulled / np.sqrt(square @ own - level * level * weights)
+        best = np.maximum(along.max(axis=0), 0.0)
+        gain = best**2 * (1.0 + share) - share * total(pulled * error)
+        reached = gain > 0
+        pure = total(own * drawn.squares[:, rows] * (one_run / count)[:, None])[reached]
+        tail += float(gammaincc(0.5 * count.size, 0.5 * share * pure / gain[reached]).sum())
+    return tail
 
 
 def _errors(count: Floats, seed: int) -> tuple[Floats, Floats]:
-    """Return directions of mean errors and sums of squares of replicates, ``(DRAWS, K)`` each.
+    """Return directions of mean errors and sums of squares of replicates, ``(K, DRAWS)`` each.
 
     The directions follow a randomly shifted additive recurrence, which fills the sphere evenly: its
     steps are the powers of the inverse root of ``x^(K + 1) = x + 1``.
@@ -167,4 +197,6 @@ def _errors(count: Floats, seed: int) -> tuple[Floats, Floats]:
     uniform = (rng.random(count.size) + np.arange(1.0, DRAWS + 1.0)[:, None] * steps) % 1.0
     normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
     squares = rng.chisquare(np.maximum(count - 1.0, 1e-9), (DRAWS, count.size))
-    return normal / np.linalg.norm(normal, axis=1, keepdims=True), np.where(count > 1, squares, 0.0)
+    normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    squares = np.where(count > 1, squares, 0.0)
+    return np.ascontiguousarray(normal.T), np.ascontiguousarray(squares.T)

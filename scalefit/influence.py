@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .estimands import GainBetween
-from .estimate import estimate
-from .inference import Inference, Intervals
+from .estimate import Estimate, estimate
+from .inference import Inference, Intervals, Posterior, refuse
 from .selection import MIN_SIZES, Candidates
 
 __all__ = ["LeftOut", "influence_table", "leave_sizes_out"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 #: Share of the gain's interval by which a single size may move the gain.
 MUCH = 0.5
 
@@ -30,7 +32,7 @@ class LeftOut:
     curve, size : arrays (T,) of int
         Which curve lacks which of its sizes.
     gain : Intervals
-        Arrays of shape ``(T,)``.
+        Arrays of shape ``(T,)``; open where none was needed.
     """
 
     curve: Ints
@@ -39,7 +41,12 @@ class LeftOut:
 
 
 def leave_sizes_out(
-    candidates: Candidates, factor: float, inference: Inference, level: float, outer: int | None
+    candidates: Candidates,
+    factor: float,
+    inference: Inference,
+    level: float,
+    outer: int | None = None,
+    needed: Callable[[Ints, Floats], Bools] | None = None,
 ) -> LeftOut:
     """Fit each curve's chosen law again without one of its sizes, in one batch a law.
 
@@ -55,6 +62,9 @@ def leave_sizes_out(
         Of the gains' intervals.
     outer : int or None
         Only so many sizes at either end are left out; None for all.
+    needed : callable or None
+        ``needed(curve, gain)``: which refits need an interval; None for all. Draws give all of
+        them, with medians of their own.
 
     Returns
     -------
@@ -77,7 +87,11 @@ def leave_sizes_out(
         curve = rows[curve]
         less = estimate(law, sample.take(curve).without(size))
         last = sample.x[curve].max(axis=1)
-        found = inference(less, GainBetween(last, factor * last), level)
+        question = GainBetween(last, factor * last)
+        if needed is None or isinstance(inference, Posterior):
+            found = inference(less, question, level)
+        else:
+            found = _where(needed, curve, less, question, inference, level)
         curves.append(curve)
         sizes.append(size)
         gains.append(np.stack([found.estimate, found.lower, found.upper]))
@@ -87,6 +101,23 @@ def leave_sizes_out(
         np.concatenate([none, *curves]), np.concatenate([none, *sizes]),
         Intervals(values[0], values[1], values[2], level, ""),
     )  # fmt: skip
+
+
+def _where(
+    needed: Callable[[Ints, Floats], Bools],
+    curve: Ints,
+    less: Estimate,
+    question: GainBetween,
+    inference: Inference,
+    level: float,
+) -> Intervals:
+    value = less.evaluate(question.terms(less.law, less.shapes(), less.sample.frame, np))
+    lower, upper = np.full(len(value), -np.inf), np.full(len(value), np.inf)
+    rows = np.flatnonzero(needed(curve, value))
+    if rows.size:
+        found = inference(less.take(rows), question.take(rows), level)
+        lower[rows], upper[rows] = found.lower, found.upper
+    return refuse(Intervals(value, lower, upper, level, ""), less, question)
 
 
 def influence_table(
@@ -100,7 +131,7 @@ def influence_table(
     """
     sample = candidates.sample
     level = float(gain.level)
-    found = leave_sizes_out(candidates, factor, inference, level, None)
+    found = leave_sizes_out(candidates, factor, inference, level)
     shift = found.gain.estimate - gain.estimate[0]
     width = gain.upper[0] - gain.lower[0]
     share = np.abs(shift) / width if np.isfinite(width) and width > 0 else shift * np.nan

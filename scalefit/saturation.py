@@ -23,7 +23,16 @@ from ._format import number
 from .errors import FitError
 from .estimands import Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
-from .inference import Inference, Intervals, join, open_beyond, posterior_shares, profile
+from .inference import (
+    Inference,
+    Intervals,
+    Question,
+    ask_together,
+    join,
+    open_beyond,
+    posterior_shares,
+    profile,
+)
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
 from .plateau import plateau_test
@@ -163,19 +172,21 @@ def assess(
         inference,
     )
     spanning = candidates.spanning()
-    robust = _whichever(spanning, gain, question, level, inference)
-    bounds, observed, gain, robust = (
-        _below(span, part) for part in (bounds, observed, gain, robust)
-    )
+    one_law = gain
+    bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     bent = curvature(candidates, spanning)
     distance = question.beyond(candidates.law(0), sample.frame).distance
     refusal = refused_codes(Grounds(spanning, bent[1], distance, reach))
     verdict = np.where(refusal != "", "inconclusive", verdict)
+    robust, disagreeing = _by_other_laws(
+        spanning, verdict, gate.p, margin, question, (one_law, two_sided), inference
+    )
     kept = [code for code, each in REFUSALS.items() if force and each.forcible]
     withheld = (refusal != "") & ~np.isin(refusal, kept)
-    bounds, gain, robust = (_nothing(withheld, part) for part in (bounds, gain, robust))
-    disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
+    bounds, gain, robust = (
+        _nothing(withheld, part) for part in (bounds, gain, _below(span, robust))
+    )
     influential, flipped, tried = _without_sizes(
         candidates, verdict, gain, margin, factor, inference
     )
@@ -216,22 +227,47 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 
-def _whichever(
-    spanning: Candidates, gain: Intervals, question: Gain, level: float, inference: Inference
-) -> Intervals:
-    """Return the union of the gain's intervals over the surviving laws.
+def _by_other_laws(
+    spanning: Candidates,
+    verdict: NDArray[Any],
+    gate_p: Floats,
+    margin: Floats,
+    question: Gain,
+    known: tuple[Intervals, float],
+    inference: Inference,
+) -> tuple[Intervals, NDArray[Any]]:
+    """Return the union of the gain's intervals over the surviving laws, and who disagrees.
 
-    The interval of the chosen law is known; the others are asked where they survive.
+    Per decided curve these are the surviving laws whose own bounds give another verdict. ``known``
+    are the gain's intervals by the chosen laws, and the level of bounds. Every other law is asked
+    where it survives, all questions together.
     """
-    parts = []
+    gain, two_sided = known
+    level = float(gain.level)
+    # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
+    ahead, decided = gate_p <= 1.0 - ONE_SIDED, verdict != "inconclusive"
+    kinds: list[tuple[Bools, list[Question]]] = [
+        (~decided, []),
+        (decided & ahead, [(question, two_sided)]),
+        (decided & ~ahead, [(ObservedGain(), two_sided)]),
+    ]
+    parts, names = [], [""] * len(verdict)
     for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
-        estimate, lower, upper = gain.estimate.copy(), gain.lower.copy(), gain.upper.copy()
-        rows = np.flatnonzero(survives & (spanning.chosen != i))
-        if rows.size:
-            own = inference(item.take(rows), question, level)
-            estimate[rows], lower[rows], upper[rows] = own.estimate, own.lower, own.upper
-        parts.append(Intervals(estimate, lower, upper, level, gain.method))
-    return join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
+        whole = np.stack([gain.estimate, gain.lower, gain.upper])
+        for where, more in kinds:
+            rows = np.flatnonzero(survives & (spanning.chosen != i) & where)
+            if not rows.size:
+                continue
+            asked = [(question, level), *more]
+            own, *bounds = ask_together(item.take(rows), asked, inference)
+            whole[:, rows] = own.estimate, own.lower, own.upper
+            for found in bounds:
+                said = _decide(gate_p[rows], found.lower, found.upper, found.upper, margin[rows])
+                for g in rows[said != verdict[rows]]:
+                    names[g] += (", " if names[g] else "") + item.law.name
+        parts.append(Intervals(whole[0], whole[1], whole[2], level, gain.method))
+    union = join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
+    return union, np.array(names, dtype=object)
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
@@ -260,34 +296,6 @@ def _decide(
     )
 
 
-def _disagreeing(
-    spanning: Candidates,
-    verdict: NDArray[Any],
-    gate_p: Floats,
-    margin: Floats,
-    question: Gain,
-    level: float,
-    inference: Inference,
-) -> NDArray[Any]:
-    """Return, per decided curve, the surviving laws whose own bounds give another verdict."""
-    names = [""] * len(verdict)
-    # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
-    ahead = gate_p <= 1.0 - ONE_SIDED
-    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
-        asked = survives & (verdict != "inconclusive") & (spanning.chosen != i)
-        for estimand, rows in (
-            (question, np.flatnonzero(asked & ahead)),
-            (ObservedGain(), np.flatnonzero(asked & ~ahead)),
-        ):
-            if not rows.size:
-                continue
-            bounds = inference(item.take(rows), estimand, level)
-            own = _decide(gate_p[rows], bounds.lower, bounds.upper, bounds.upper, margin[rows])
-            for g in rows[own != verdict[rows]]:
-                names[g] += (", " if names[g] else "") + item.law.name
-    return np.array(names, dtype=object)
-
-
 def _without_sizes(
     candidates: Candidates,
     verdict: NDArray[Any],
@@ -299,15 +307,24 @@ def _without_sizes(
     """Return the most influential size, one whose omission flips the verdict, and where tried."""
     sample = candidates.sample
     influential, flipped = np.full(len(sample), np.nan), np.full(len(sample), np.nan)
-    less = leave_sizes_out(candidates, factor, inference, 2.0 * ONE_SIDED - 1.0, _OUTER)
+
+    def against(curve: NDArray[np.intp], lower: Floats, upper: Floats) -> Bools:
+        """Return where bounds contradict the verdict on a curve."""
+        return np.select(
+            [verdict[curve] == "saturated", verdict[curve] == "still_scaling"],
+            [lower > margin[curve], upper < margin[curve]],
+            (verdict[curve] == "no_scaling") & (lower > margin[curve]),
+        )
+
+    # An interval contains its estimate: where that does not contradict no bound does.
+    less = leave_sizes_out(
+        candidates, factor, inference, 2.0 * ONE_SIDED - 1.0, _OUTER,
+        lambda curve, gain: against(curve, gain, gain),
+    )  # fmt: skip
     curve, bounds = less.curve, less.gain
     left_out = sample.x[curve, less.size]
-    against = np.select(
-        [verdict[curve] == "saturated", verdict[curve] == "still_scaling"],
-        [bounds.lower > margin[curve], bounds.upper < margin[curve]],
-        (verdict[curve] == "no_scaling") & (bounds.lower > margin[curve]),
-    )
-    flipped[curve[against]] = left_out[against]
+    flips = against(curve, bounds.lower, bounds.upper)
+    flipped[curve[flips]] = left_out[flips]
     width = (gain.upper - gain.lower)[curve]
     shift = np.abs(bounds.estimate - gain.estimate[curve])
     moved = np.flatnonzero(np.isfinite(width) & (shift > MUCH * width))

@@ -20,6 +20,7 @@ from .inversion import invert
 from .posterior import Posterior, posterior_sd, posterior_shares
 from .profile import profile
 from .resampling import resample
+from .support import refuse
 from .together import Question, ask_together
 from .union import join, union
 from .wald import standard_error, wald
@@ -45,6 +46,7 @@ __all__ = [
     "posterior_sd",
     "posterior_shares",
     "profile",
+    "refuse",
     "resample",
     "standard_error",
     "t_against",

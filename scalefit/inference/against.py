@@ -38,8 +38,10 @@ _EVEN = np.linspace(0.0, 1.0, 65)
 _CLOSER = np.concatenate([-(0.5 ** np.arange(1, 25)), [0.0], 0.5 ** np.arange(1, 25)])
 _WINDOW = np.linspace(-1.0, 1.0, 17)
 _ZOOMS = 7
-#: Precision of t where a level is searched for.
-_PRECISION = 1e-5
+#: Values of a scan that are looked at together; see :mod:`scalefit.solvers.search`.
+_BLOCK = 40_000
+#: Precision of t where a level is searched for, a usual t, and shares of a guess that enclose t.
+_PRECISION, _USUAL, _ABOUT = 1e-5, 2.0, (0.9, 1.1)
 
 
 def t_against(
@@ -78,10 +80,15 @@ def t_against(
     # The strip of two shapes is too thin to be scanned without knowing its level.
     law = estimate.law
     scanned = len(law.shapes) < 2 and not law.guesses and estimate.sample.kernel is None
+    distance, unsettled = np.full(len(estimate), np.nan), np.ones(len(estimate), dtype=bool)
     if inference is profile and scanned:
-        distance, unsettled = _pinned(estimate, estimand, value, side)
-    else:
-        distance, unsettled = np.full(len(estimate), np.nan), np.ones(len(estimate), dtype=bool)
+        points = _EVEN.size + _CLOSER.size
+        step = max(1, _BLOCK // (points * int(estimate.sample.x.shape[1])))
+        for first in range(0, len(estimate), step):
+            rows = slice(first, first + step)
+            distance[rows], unsettled[rows] = _pinned(
+                estimate.take(rows), estimand.take(rows), value[rows], side[rows]
+            )
     rows = np.flatnonzero(unsettled & np.isfinite(centre))
     if rows.size:
         part = estimate.take(rows), estimand.take(rows)
@@ -188,13 +195,22 @@ def _searched(
         # Bounds may be infinite, and a root finder wants numbers.
         return np.asarray(np.tanh(side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)))
 
-    row = np.arange(len(estimate), dtype=float)
-    farthest: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P))
-    inside = beyond(farthest, row) <= 0
-    distance = np.where(inside, farthest, 0.0)
+    row, far = np.arange(len(estimate), dtype=float), np.asarray(stdtrit(df, 1.0 - _LEAST_P))
+    inside = beyond(far, row) <= 0
+    distance = np.where(inside, far, 0.0)
     rest = np.flatnonzero(~inside)
-    if rest.size:
-        bracket = np.full(rest.size, 1e-6), farthest[rest]
-        found = find_root(beyond, bracket, args=(row[rest],), tolerances={"xatol": _PRECISION})
-        distance[rest] = np.where(found.success, found.x, 0.0)
+    if not rest.size:
+        return distance
+    row, far, near = row[rest], far[rest], np.full(rest.size, 1e-6)
+    # How far out a bound is grows with t, about in proportion: the root is near where that leads.
+    guess = np.full(rest.size, _USUAL)
+    for share in (1.0, *_ABOUT):
+        t = np.clip(share * guess, near, far)
+        gap = beyond(t, row)
+        near, far = np.where(gap <= 0, t, near), np.where(gap <= 0, far, t)
+        if share == 1.0:
+            with np.errstate(divide="ignore"):
+                guess = t / np.clip(1.0 + np.arctanh(gap), 0.1, 10.0)
+    found = find_root(beyond, (near, far), args=(row,), tolerances={"xatol": _PRECISION})
+    distance[rest] = np.where(found.success, found.x, 0.0)
     return distance

@@ -57,7 +57,8 @@ def outlook(
     counts = (_WIDE,) if q == 1 else tuple(shape.points for shape in problem.law.shapes)
     far = _wide(problem, slope, target, counts)
     height, place = np.empty((2, n_curves)), np.empty((2, n_curves, q))
-    step = max(1, _BLOCK // (problem.n_terms * (counts[0] + _NEAR)))
+    points = _NEAR if q == 1 else _NEAR + counts[0]
+    step = max(1, _BLOCK // (problem.n_terms * points))
     for first in range(0, n_curves, step):
         rows = np.arange(first, min(first + step, n_curves))
         shapes, facts = _close(problem, slope, rows, far, u[rows], curvature[rows])

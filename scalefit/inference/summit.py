@@ -213,7 +213,7 @@ def _model(
 ) -> _Model:
     """Return parabolas through shapes about ``at``, along axes or, at a wall, the coordinates."""
     q = len(at)
-    low, high = slope.low[:, rows], slope.high[:, rows]
+    low, high = take(slope.low, rows), take(slope.high, rows)
     box = high - low
     nodes = _NODES[q]
     spread = (axes[:, :, None] * nodes[None, :, :, None] * size).sum(axis=1)
@@ -409,7 +409,7 @@ def _newton(slope: Slope, now: _Climb) -> Floats:
     model, rows = now.model, now.number
     q, scale = len(model.at), model.width
     cut = slope.cut[rows] - _INSIDE * slope.allowance[rows]
-    low, high = ((wall[:, rows] - model.at) / scale for wall in (slope.low, slope.high))
+    low, high = ((take(wall, rows) - model.at) / scale for wall in (slope.low, slope.high))
     turn = model.into * scale
     value = model.parabolas[[CENTRE, SPREAD, RSS]]
     value[0] *= slope.side[rows]
@@ -444,4 +444,4 @@ def _newton(slope: Slope, now: _Climb) -> Floats:
         goal = x + forth * more - back
         x = np.clip(np.where(np.isfinite(goal), goal, x), low, high)
         v = np.maximum(v + more, 1e-300)
-    return np.clip(model.at + scale * x, slope.low[:, rows], slope.high[:, rows])
+    return np.clip(model.at + scale * x, take(slope.low, rows), take(slope.high, rows))

@@ -108,10 +108,11 @@ def minima(
     step = max(1, _BLOCK // problem.n_terms)
     pool = []
     for rows in _blocks(owner, step):
-        found = problem.take(rows).model(u[:, rows], _inward(u[:, rows], upper[:, rows]))
+        at, low, high, size = (take(values, rows) for values in (u, lower, upper, unit))
+        found = problem.take(rows).model(at, _inward(at, high))
         pool.append(_Descent(
-            rows, owner[rows], lower[:, rows], upper[:, rows], unit[:, rows], u[:, rows], found,
-            u[:, rows], found, np.full(len(rows), _RADIUS), np.zeros(len(rows), dtype=bool),
+            rows, owner[rows], low, high, size, at, found, at, found,
+            np.full(len(rows), _RADIUS), np.zeros(len(rows), dtype=bool),
             np.zeros(len(rows), dtype=np.intp),
         ))  # fmt: skip
     while pool:
@@ -246,12 +247,11 @@ def _step(
             break
         # What leaves the box goes to its wall, and the rest follows from that.
         held |= out
-        fixed = held[:, rows]
-        wall = np.clip(step[:, rows], (low - at)[:, rows], (high - at)[:, rows])
+        fixed, goal, size = (take(values, rows) for values in (held, step, unit))
+        wall = np.clip(goal, take(low - at, rows), take(high - at, rows))
         step[:, rows] = _free_step(
-            take(now, rows), np.where(fixed, wall, 0.0), np.where(fixed, 0.0, unit[:, rows]),
-            radius[rows],
-        )  # fmt: skip
+            take(now, rows), np.where(fixed, wall, 0.0), np.where(fixed, 0.0, size), radius[rows]
+        )
     return step, held
 
 
@@ -266,7 +266,7 @@ def _free_step(now: Quadratic, given: Floats, unit: Floats, radius: Floats) -> F
     part = turned / values
     long = np.flatnonzero(np.add.reduce(part * part) > radius * radius)
     if long.size:
-        part[:, long] = _shortened(turned[:, long], values[:, long], radius[long])
+        part[:, long] = _shortened(take(turned, long), take(values, long), radius[long])
     return given - _times(vectors, part) * unit
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .sums import total
+
 __all__ = ["Projection", "project", "screen"]
 
 Floats = NDArray[np.float64]
@@ -94,7 +96,6 @@ def project(
         Hold the last coefficient at zero or above. Because its column is orthogonal to the others,
         the constrained fit is the free one with a negative last score replaced by zero.
     """
-    total = np.add.reduce
     residual = target
     weighted_residual = weight * target
     scores: list[Floats] = []

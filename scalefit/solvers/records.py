@@ -20,11 +20,16 @@ def _parts(record: Any) -> list[Any]:
     return [getattr(record, name) for name in record.__slots__]
 
 
-def take(record: R, rows: Any) -> R:
-    """Return a record of some problems."""
+def take(record: R, rows: Any, axis: int = -1) -> R:
+    """Return a record of some problems, by their numbers or a slice.
+
+    Indexed by numbers an array would come out with its problems far apart in memory.
+    """
     if isinstance(record, np.ndarray):
-        return record[..., rows]  # type: ignore[return-value]
-    return type(record)(*(take(part, rows) for part in _parts(record)))
+        if isinstance(rows, slice):
+            return record[:, rows] if axis == 1 else record[..., rows]  # type: ignore[return-value]
+        return record.take(rows, axis)  # type: ignore[return-value]
+    return type(record)(*(take(part, rows, axis) for part in _parts(record)))
 
 
 def put(record: Any, rows: Any, other: Any) -> None:

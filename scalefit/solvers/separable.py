@@ -14,7 +14,9 @@ from .basins import Quadratic
 from .designs import designs
 from .ends import ends_of, facts_of, least_misfit
 from .linear import Projection, project, screen
+from .records import take
 from .shapes import box, shapes_at
+from .sums import total
 
 __all__ = ["Problem", "Target"]
 
@@ -65,7 +67,7 @@ class Problem:
     def take(self, rows: Any) -> Problem:
         """Return the problem of some of the curves."""
         frame = self.frame.map(lambda v: v[rows])
-        z, y, weight = (values[:, rows] for values in (self.z, self.y, self.weight))
+        z, y, weight = (take(values, rows, axis=1) for values in (self.z, self.y, self.weight))
         return Problem(self.law, frame, z, y, weight, self.rising)
 
     def held(self, rising: bool) -> Problem:
@@ -150,16 +152,16 @@ class Problem:
 
     def in_spreads(self) -> tuple[Problem, Floats]:
         """Return the problem in units of the scores' spread, so that tolerances have a meaning."""
-        total = self.spread()
-        centre = np.add.reduce(self.weight * self.y) / total
-        spread = np.sqrt(np.add.reduce(self.weight * (self.y - centre) ** 2) / total)
+        weights = self.spread()
+        centre = total(self.weight * self.y) / weights
+        spread = np.sqrt(total(self.weight * (self.y - centre) ** 2) / weights)
         scale = np.where(spread > 0, spread, 1.0)
         return replace(self, y=self.y / scale), scale
 
     def spread(self) -> Floats:
         """Return what gradients are measured against, ``(G,)``."""
-        total: Floats = np.maximum(np.add.reduce(self.weight), 1e-300)
-        return total
+        weights: Floats = np.maximum(total(self.weight), 1e-300)
+        return weights
 
     def facts(self, u: Floats, terms: Terms) -> Floats:
         """Return what the ends of a target at ``u`` ``(G, M, q)`` are made of, ``(9, G, M)``.
@@ -206,7 +208,7 @@ class Problem:
         (Golub & Pereyra 1973, doi:10.1137/0710036), in which ``X_kl`` is a difference of ``X_k``
         over ``step``.
         """
-        law, total, q = self.law, np.add.reduce, len(u)
+        law, q = self.law, len(u)
         shapes = [shape.coordinate for shape in law.shapes]
         theta = tuple(shape.to_theta(v) for shape, v in zip(shapes, u, strict=True))
         fit = project(
