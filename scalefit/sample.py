@@ -276,6 +276,7 @@ def of_table(table: Table) -> Sample:
     unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
+    limits = np.array([(metric.lower, metric.upper) for metric in table.metrics], dtype=float)
     sample = by_size(
         first,
         table.rows[table.score].to_numpy(dtype=float),
@@ -288,10 +289,9 @@ def of_table(table: Table) -> Sample:
         se=known.get("se"),
         items=known.get("items"),
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
-        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in table.metrics]),
+        bounded=np.isfinite(limits).all(axis=1),
     )
-    limits = [(metric.lower, metric.upper) for metric in table.metrics]
-    return replace(sample, score_range=np.array(limits, dtype=float))
+    return replace(sample, score_range=limits)
 
 
 def by_size(
@@ -401,9 +401,10 @@ def by_size(
 
 def _within(group: NDArray[np.intp], unit: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return units numbered from 0 within each group."""
-    pairs, code = np.unique(np.stack([group, unit]), axis=1, return_inverse=True)
-    first = np.searchsorted(pairs[0], np.arange(group.max() + 1))
-    numbered: NDArray[np.intp] = np.ravel(code) - first[group]
+    width = int(unit.max()) + 1
+    pairs, code = np.unique(group * width + unit, return_inverse=True)
+    first = np.searchsorted(pairs, np.arange(group.max() + 1) * width)
+    numbered: NDArray[np.intp] = code - first[group]
     return numbered
 
 

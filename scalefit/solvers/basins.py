@@ -25,7 +25,7 @@ _STEPS = 200
 #: Steps before the starts that are left are brought together anew.
 _TOGETHER = 6
 #: Terms of sums that are worked on at once.
-_BLOCK = 8_000
+_BLOCK = 16_000
 #: A step this small, or that promises so little of the objective, is the last one: convergence is
 #: quadratic, and what is left is rounding.
 _LAST_STEP, _NOTHING = 1e-7, 1e-13
