@@ -16,11 +16,16 @@ from .compare import compare
 from .comparison import Comparison
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import (
+    BestScore,
+    BestSize,
+    Cost,
+    Difference,
     Gain,
     GainBetween,
     MarginalGain,
     ObservedGain,
     Parameter,
+    SharePower,
     SizeReaching,
     Value,
 )
@@ -28,6 +33,7 @@ from .fit import Fit, FitSet, fit
 from .inference import Bootstrap, Crossing, Interval
 from .laws import Law, laws
 from .literature import PublishedFit
+from .optimum import optimum
 from .published import published_saturation
 from .reading import read_table
 from .report import report
@@ -38,9 +44,13 @@ from .verdict import Saturation
 __all__ = [
     "Backtest",
     "Bayes",
+    "BestScore",
+    "BestSize",
     "Bootstrap",
     "Comparison",
+    "Cost",
     "Crossing",
+    "Difference",
     "Fit",
     "FitError",
     "FitSet",
@@ -59,6 +69,7 @@ __all__ = [
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
+    "SharePower",
     "SizeReaching",
     "TableError",
     "Value",
@@ -68,6 +79,7 @@ __all__ = [
     "fit",
     "laws",
     "load",
+    "optimum",
     "published_saturation",
     "read_table",
     "report",

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .estimands import Curved
+
 __all__ = ["ARRAYS", "Draws", "drawn_values"]
 
 Floats = NDArray[np.float64]
@@ -119,6 +121,15 @@ def drawn_values(
     """Return a target for drawn parameters ``(G, S, q)`` and ``(G, S, p)``; shape ``(G, S)``."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         shapes = tuple(np.moveaxis(theta, 2, 0))
+        if isinstance(estimand, Curved):  # every draw is a curve of its own
+            rows = np.repeat(np.arange(len(theta)), theta.shape[1])
+            shapes = tuple(shape.reshape(-1, 1) for shape in shapes)
+            coefficients = coefficients.reshape(len(rows), 1, -1)
+            one = frame.map(lambda value: value[rows])
+            own = estimand.take(rows)
+            estimand = own.touching(law, coefficients[:, 0], tuple(s[:, 0] for s in shapes), one)
+            found = drawn_values(law, estimand, np.stack(shapes, axis=-1), coefficients, one)
+            return found.reshape(theta.shape[:2])
         terms = estimand.terms(law, shapes, frame.expand(1), np)
         total: Floats = np.zeros(theta.shape[:2]) + terms.offset
         for j, weight in enumerate(terms.weights):

@@ -13,10 +13,10 @@ import pandas as pd
 from . import plots, storage, words
 from ._seeds import seed_of
 from .bayes import Bayes, as_bayes
-from .checked import Backed, Checked, assess_table
+from .checked import Backed, assess_table
 from .claims import Adjust, claims
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain, Implicit, Parameter
+from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
@@ -36,7 +36,9 @@ from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, one_level
+from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
+from .surface import driver_number
 from .table import Table, make_table
 from .verdict import several
 
@@ -177,7 +179,7 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Fit(Checked, WithPosterior):
+class Fit(SeveralDrivers, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -242,9 +244,8 @@ class Fit(Checked, WithPosterior):
         """
         settings = self.settings
         metric = self.table.metrics[0]
-        refused = self._case.refused_range()
         return parameter_table(
-            self.estimate, metric, settings.level, settings.within_law, refused
+            self.estimate, metric, settings.level, settings.within_law, self._case.refused
         )  # fmt: skip
 
     @property
@@ -264,7 +265,7 @@ class Fit(Checked, WithPosterior):
 
     def ask(
         self,
-        estimand: Estimand | Implicit,
+        estimand: Asked | Implicit,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
     ) -> Interval:
@@ -273,8 +274,6 @@ class Fit(Checked, WithPosterior):
         ``inference="union"`` holds whichever surviving law is true; the others are conditional on
         :attr:`law`.
         """
-        if not isinstance(estimand, Parameter):
-            self.table.need_one_driver("this question")
         level = one_level(self.settings.level if level is None else level)
         reason = self._case.refused(estimand)
         if reason:
@@ -292,9 +291,14 @@ class Fit(Checked, WithPosterior):
         factor: float = 10.0,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
+        driver: str | None = None,
     ) -> Interval:
-        """Return the gain from ``factor`` times the largest size; positive is for the better."""
-        return self.ask(Gain(factor), level, inference)
+        """Return the gain from ``factor`` times the largest size; positive is for the better.
+
+        Of several drivers it is that of the largest run, with ``driver`` or all of them multiplied.
+        """
+        number = driver_number(self.table.drivers, driver)
+        return self.ask(Gain(factor, number), level, inference)
 
     def predict(
         self,
@@ -319,10 +323,9 @@ class Fit(Checked, WithPosterior):
             Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
             (why a forecast is refused; empty where it is not).
         """
-        self.table.need_one_driver("a prediction")
-        x = sizes_from(sizes, self.driver)
+        x = sizes_from(sizes, self.table.drivers)
         found = prediction_table(
-            self.estimate, x, self.driver, self.table.metrics[0],
+            self.estimate, x, self.table.drivers, self.table.metrics[0],
             one_level(self.settings.level if level is None else level),
             self.settings.within_law, interval,
         )  # fmt: skip

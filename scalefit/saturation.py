@@ -212,7 +212,8 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)
-        tops[rows] = candidates.estimates[i].take(rows).fitted()[:, -1]
+        part = candidates.estimates[i].take(rows)
+        tops[rows] = part.fitted()[np.arange(len(rows)), part.sample.largest]
     return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 

@@ -32,21 +32,21 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle draws"),
+    "estimate": (3, "estimate settle draws recount"),
     "inference": (4, "inference"),
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share convergence",
+        "confidence contrasts meta one_stage ranks share convergence surface",
     ),
     "bayes": (5, "bayes"),
     "telling": (
         6,
         "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
     ),
-    "face": (7, "fit checked settings"),
-    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
+    "face": (7, "fit checked several_drivers settings"),
+    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce optimum isoflop"),
     "report": (9, "report"),
     "package": (10, ""),
     "command line": (11, "cli _options _config _terminal _compare_command __main__"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Estimand
+from ..estimands import Asked, touching
 from ..estimate import Estimate
 from ..settle import mean_correlation
 from .interval import Intervals
@@ -24,10 +24,11 @@ Floats = NDArray[np.float64]
 _STEP = 1e-30
 
 
-def gradient(estimate: Estimate, estimand: Estimand) -> Floats:
+def gradient(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the derivatives of a target by coefficients and shapes, ``(G, P)``."""
     theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
     frame, law = estimate.sample.frame, estimate.law
+    estimand = touching(estimand, law, estimate.coefficients, tuple(theta.T), frame)
     pull = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
     for j in range(theta.shape[1]):
         moved = theta.astype(complex)
@@ -38,7 +39,7 @@ def gradient(estimate: Estimate, estimand: Estimand) -> Floats:
     return np.stack([np.broadcast_to(p, (len(estimate),)) for p in pull], axis=-1)
 
 
-def influence(estimate: Estimate, estimand: Estimand) -> Floats:
+def influence(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the derivative of the estimate by the mean score at each size, ``(G, K)``.
 
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
@@ -63,7 +64,7 @@ def influence(estimate: Estimate, estimand: Estimand) -> Floats:
     return np.where(known[:, None], change, np.nan)
 
 
-def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
+def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
     """Return variance and degrees of freedom of one run for intervals of an estimand, ``(G,)``.
 
     Where rows are correlated the variance is inflated by what that does to this estimand.
@@ -84,7 +85,7 @@ def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
     return variance, df
 
 
-def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
+def common_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the standard error of a target from the shift that all scores share, ``(G,)``."""
     errors = estimate.sample.errors
     error = np.zeros(len(estimate))
@@ -95,7 +96,7 @@ def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
     return error
 
 
-def widened(found: Intervals, estimate: Estimate, estimand: Estimand) -> Intervals:
+def widened(found: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
     """Return intervals whose arms are joined in quadrature with the common error's."""
     critical = stdtrit(estimate.sample.errors.common_df, 0.5 + 0.5 * found.level)
     arm = critical * common_error(estimate, estimand)

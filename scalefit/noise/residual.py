@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, ndtri, stdtrit
 
-from ..kernel import Contribution, Kernel, Link
+from ..kernel import TINY_SCALE, Contribution, Kernel, Link, Pulls, usual_pulls
 
 __all__ = [
     "HuberKernel",
@@ -27,6 +27,12 @@ class Plain:
     """What kernels share that leave nothing free, and whose density is taken for the truth."""
 
     __slots__ = ()
+
+    def pulls(
+        self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+    ) -> Pulls:
+        """Return the pulls of runs; see :meth:`scalefit.kernel.Kernel.pulls`."""
+        return usual_pulls(cast("Kernel", self), y, mean, relative, weight, log_scale)
 
     def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return 1: the density is taken for the truth."""
@@ -244,28 +250,56 @@ class LaplaceKernel(ResidualKernel):
         log = self.link == "log"
         possible = mean > 0 if log else np.isfinite(mean)
         safe = np.where(possible, mean, 1.0)
-        gap = np.log(y / safe) if log else y - safe
-        slope = -1.0 / safe if log else -np.ones_like(safe)
-        bend = slope * slope if log else np.zeros_like(safe)
-        near = np.abs(gap) <= self.threshold
-        part = np.where(near, 0.5 * gap * gap / self.threshold, np.abs(gap) - 0.5 * self.threshold)
-        first = np.where(near, gap / self.threshold, np.sign(gap)) / scale
-        second = near / (self.threshold * scale)
+        slope = 1.0 / safe if log else np.ones_like(safe)
+        gap = np.log(y * slope) if log else y - safe
+        part = self._size(gap) / scale
+        first = np.clip(gap / self.threshold, -1.0, 1.0) / scale * slope
+        second = (np.abs(gap) <= self.threshold) / (self.threshold * scale) * slope * slope
         return Contribution(
-            np.where(possible, part / scale + np.log(scale), np.inf),
-            first * slope,
-            second * slope * slope + first * bend,
-            1.0 - part / scale,
-            part / scale,
-            -first * slope,
+            np.where(possible, part + np.log(scale), np.inf),
+            -first,
+            second + first * slope if log else second,
+            1.0 - part,
+            part,
+            first,
         )
+
+    def _size(self, gap: Floats) -> Floats:
+        """Return Huber's function of residuals over its threshold."""
+        far = np.abs(gap)
+        within = np.minimum(far, self.threshold)
+        return within * (far - 0.5 * within) / self.threshold
 
     def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the contribution in the log of the scale alone."""
-        gap = self.standard(y, mean, np.ones_like(scale))
-        near = np.abs(gap) <= self.threshold
-        part = np.where(near, 0.5 * gap * gap / self.threshold, np.abs(gap) - 0.5 * self.threshold)
-        return 1.0 - part / scale, part / scale
+        part = self._size(self.standard(y, mean, np.ones_like(scale))) / scale
+        return 1.0 - part, part
+
+    def pulls(
+        self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+    ) -> Pulls:
+        """Return the pulls of runs; the best scale is the mean of Huber's function."""
+        log = self.link == "log"
+        slope = 1.0 / mean if log else 1.0
+        gap = np.log(y * slope) if log else y - mean
+        far = np.abs(gap)
+        within = np.minimum(far, self.threshold)
+        share = weight / relative
+        total = (share * (within * (far - 0.5 * within))).sum(axis=1) / self.threshold
+        n = weight.sum(axis=1)
+        unit = 1.0 if log else np.maximum(np.abs(y).max(axis=1), 1e-280)
+        known = np.isfinite(total)  # not where a mean is impossible
+        scale = np.maximum(np.where(known, total, 1.0) / n, TINY_SCALE * unit)
+        log_scale[:] = np.log(scale)
+        share *= slope / (self.threshold * scale[:, None])
+        pull = share * np.clip(gap, -self.threshold, self.threshold)
+        twice = share * (far <= self.threshold)
+        if log:
+            twice = (twice + pull) * slope
+        value = np.where(known, total / scale + n * log_scale, np.inf)
+        if relative.size > len(relative):
+            value = value + (weight * np.log(relative)).sum(axis=1)
+        return Pulls(value, -pull, twice, pull, total / scale)
 
     def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return twice the density of standard residuals at zero, by a normal kernel, ``(B,)``.
