@@ -234,7 +234,7 @@ def _distance_text(grounds: Grounds) -> str:
 
 _LIST = (
     Refusal(
-        "too_few_sizes", f"a verdict needs at least {MIN_SIZES} distinct sizes",
+        "too_few_sizes", f"fewer than {MIN_SIZES} distinct sizes are too few to go beyond",
         "add runs at other sizes", False,
         lambda grounds: grounds.fewest(grounds.spanning.sample.levels) < MIN_SIZES,
         lambda grounds: f"{int(grounds.fewest(grounds.spanning.sample.levels)[0])} sizes",

@@ -31,8 +31,10 @@ class SeveralDrivers(Checked):
         DataFrame
             Index ``more``: each driver, "all", and of two drivers "first less second", which tells
             the bottleneck; columns gain, lower, upper, robust_lower, robust_upper (whichever
-            surviving law is true), bound_lower, bound_upper (one-sided 95 %), margin, says ("above"
-            the margin, "below" it, "undecided"), caution (why there is no number).
+            surviving law is true), bound_lower, bound_upper (one-sided 95 %), observed,
+            observed_lower, observed_upper (from the driver's smallest size to its largest), margin,
+            says (the gain is "above" or "below" the margin, "none seen" where over the driver's
+            range it is below, or "undecided"), caution (why there is no number).
 
         Examples
         --------
@@ -48,6 +50,13 @@ class SeveralDrivers(Checked):
         1  tokens  10000000000.0 100000000000.0
         2  tokens  1000000000.0  100000000000.0
         """
+        return self._gains if factor == 10.0 and margin is None else self._ask_gains(factor, margin)
+
+    @cached_property
+    def _gains(self) -> pd.DataFrame:
+        return self._ask_gains(10.0, None)
+
+    def _ask_gains(self, factor: float, margin: float | None) -> pd.DataFrame:
         metric, settings = self.table.metrics[0], self.settings
         least = float(margins([metric], self.candidates, margin)[0])
         return driver_gains(

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import FitError
-from .estimands import Difference, Estimand, Gain, GainBetween
+from .estimands import Difference, Estimand, Gain, GainBetween, ObservedGain
 from .inference import Inference, Interval, open_beyond, union
 from .selection import MIN_SIZES, Candidates, ask
 
@@ -70,7 +70,9 @@ def driver_gains(
     DataFrame
         Index ``more``: each driver, "all", and of two drivers "first less second"; columns gain,
         lower, upper, robust_lower, robust_upper (whichever surviving law is true), bound_lower,
-        bound_upper (one-sided 95 %), margin, says (above, below or undecided), caution.
+        bound_upper (one-sided 95 %), observed, observed_lower, observed_upper (from the driver's
+        smallest size to its largest, two-sided), margin, says (the gain is "above" or "below" the
+        margin, "none seen" where over the driver's range it is below, or "undecided"), caution.
     """
     asked: dict[str, Estimand] = {
         name: Gain(factor, driver_number(drivers, name)) for name in drivers
@@ -80,36 +82,44 @@ def driver_gains(
     if len(drivers) == 2:
         asked[f"{drivers[0]} less {drivers[1]}"] = Difference(*(asked[name] for name in drivers))
     spanning = fitted.spanning()
+    none = Interval(np.nan, -np.inf, np.inf, level, "")
     rows: dict[str, dict[str, Any]] = {}
     for name, question in asked.items():
         caution = refused(question)
         questions = [(question, level), (question, 2.0 * _ONE_SIDED - 1.0)]
         if caution:
-            none = Interval(np.nan, -np.inf, np.inf, level, "")
             gain = bound = hull = none
         else:
             gain, bound = (found[0] for found in ask(fitted, questions, inference))
             hull = union(spanning.estimates, spanning.surviving, question, level, inference)[0]
-        compared = not name.endswith(f"less {drivers[-1]}")
-        says = ""
-        if compared:
-            says = (
-                "above"
-                if bound.lower > margin
-                else "below"
-                if bound.upper < margin
-                else "undecided"
-            )
+        observed, seen = none, np.inf
+        if name in drivers:
+            range_ = ObservedGain(driver_number(drivers, name))
+            both = [(range_, level), (range_, 2.0 * _ONE_SIDED - 1.0)]
+            observed, one_sided = (found[0] for found in ask(fitted, both, inference))
+            seen = one_sided.upper
+        compared = isinstance(question, Gain)
         rows[name] = {
             "gain": gain.estimate, "lower": gain.lower, "upper": _capped(gain.upper, span),
             "robust_lower": hull.lower, "robust_upper": _capped(hull.upper, span),
             "bound_lower": bound.lower, "bound_upper": _capped(bound.upper, span),
-            "margin": margin if compared else np.nan, "says": says, "caution": caution,
+            "observed": observed.estimate, "observed_lower": observed.lower,
+            "observed_upper": observed.upper, "margin": margin if compared else np.nan,
+            "says": _says(bound, seen, margin) if compared else "", "caution": caution,
         }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "more"
     table.attrs["factor"] = factor
     return table
+
+
+def _says(bound: Interval, seen: float, margin: float) -> str:
+    """Return how one-sided bounds of a gain, and of the one over the sizes, lie to the margin."""
+    if bound.lower > margin:
+        return "above"
+    if bound.upper < margin:
+        return "below"
+    return "none seen" if seen < margin else "undecided"
 
 
 def _capped(upper: float, span: float) -> float:

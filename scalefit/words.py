@@ -9,6 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, interval_text, number, size_text, table_text
+from .surface_words import (
+    CONTRASTS_HEADING,
+    contrasts_text,
+    gains_heading,
+    gains_text,
+    surface_answer,
+)
 
 if TYPE_CHECKING:
     from .fit import Fit, FitSet
@@ -41,7 +48,12 @@ def verdict_text(verdict: str) -> str:
 
 
 def answer(fit: Fit) -> str:
-    """Return the answer in two sentences: the verdict, and what ten times more buys."""
+    """Return the answer in two sentences: the verdict, and what ten times more buys.
+
+    Of several drivers: what ten times more of each buys, and which of them limits the score.
+    """
+    if len(fit.table.drivers) > 1:
+        return surface_answer(fit)
     found = fit.saturation()
     name = f"{fit.label}: " if fit.label else ""
     if found.withheld:
@@ -68,7 +80,12 @@ def one_line(fit: Fit) -> str:
     """Return the fit in one line, for a repr."""
     name = f" {fit.label}" if fit.label else ""
     if len(fit.table.drivers) > 1:
-        return f"<Fit{name}: {fit.law.name} of {' and '.join(fit.table.drivers)}>"
+        gains = fit.gains()
+        told = ", ".join(
+            f"{driver} {interval_text(*gains.loc[driver, ['gain', 'lower', 'upper']])}"
+            for driver in fit.table.drivers
+        )
+        return f"<Fit{name}: {fit.law.name}, gain at 10x {told}>"
     found = fit.saturation()
     gain = interval_text(*_three(found.gain))
     return (
@@ -79,12 +96,13 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
-    several = len(fit.table.drivers) > 1  # of which there is no verdict
     lines = [
-        *([] if several else [answer(fit), ""]),
+        answer(fit),
+        "",
         *(f"{name:<10}{text}" for name, text in facts(fit)),
         "",
         table_text(parameters_text(fit.params)),
+        *_of_drivers(fit),
         "",
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
@@ -95,6 +113,16 @@ def summary(fit: Fit) -> str:
     if told:
         lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)
+
+
+def _of_drivers(fit: Fit) -> list[str]:
+    """Return the tables of a fit of several drivers."""
+    if len(fit.table.drivers) == 1:
+        return []
+    lines = ["", gains_heading(fit), table_text(gains_text(fit.gains()))]
+    if len(fit.contrasts):
+        lines += ["", CONTRASTS_HEADING, table_text(contrasts_text(fit.contrasts))]
+    return lines
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
@@ -226,6 +254,9 @@ def _counts(verdicts: pd.Series[str]) -> str:
 def html(fit: Fit) -> str:
     """Return the fit for a notebook."""
     parts = [f"<p>{markup.escape(answer(fit))}</p>", _html_table(parameters_text(fit.params))]
+    if len(fit.table.drivers) > 1:
+        parts.append(f"<p>{markup.escape(gains_heading(fit))}</p>")
+        parts.append(_html_table(gains_text(fit.gains())))
     return "".join(parts)
 
 

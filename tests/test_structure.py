@@ -43,10 +43,14 @@ ROOMS = {
     "bayes": (5, "bayes"),
     "telling": (
         6,
-        "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
+        "words surface_words storage _drawing plots evidence_plots backtest_plot compare_plot "
+        "shrinkage_plot surface_plots",
     ),
     "face": (7, "fit checked several_drivers settings"),
-    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce optimum isoflop"),
+    "studies": (
+        8,
+        "backtest holdout groups shared_seeds compare comparison reproduce optimum isoflop",
+    ),
     "report": (9, "report"),
     "package": (10, ""),
     "command line": (11, "cli _options _config _terminal _compare_command __main__"),

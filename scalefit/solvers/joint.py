@@ -243,7 +243,8 @@ def joint_ends(
             _, state = edge(every.take(left), best.take(left), pull, cut[left], side)
             value, pull = target(state[:, :p], state[:, p:-1], left)
             size = np.maximum(np.abs(value), np.abs(result[left]))
-            going = side * (value - result[left]) > 1e-7 * size
+            with np.errstate(invalid="ignore"):  # a target may be infinite on the way
+                going = side * (value - result[left]) > 1e-7 * size
             result[left] = side * np.maximum(side * value, side * result[left])
             at = state[:, p:-1]
             out = (at <= low[left]) & opens[left, :, 0] | (at >= high[left]) & opens[left, :, 1]
