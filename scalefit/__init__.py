@@ -31,6 +31,7 @@ from .estimands import (
 )
 from .fit import Fit, FitSet, fit
 from .inference import Bootstrap, Crossing, Interval
+from .isoflop import IsoFlop, isoflop
 from .laws import Law, laws
 from .literature import PublishedFit
 from .optimum import optimum
@@ -57,6 +58,7 @@ __all__ = [
     "Gain",
     "GainBetween",
     "Interval",
+    "IsoFlop",
     "Law",
     "LawError",
     "MarginalGain",
@@ -77,6 +79,7 @@ __all__ = [
     "compare",
     "datasets",
     "fit",
+    "isoflop",
     "laws",
     "load",
     "optimum",

@@ -331,6 +331,13 @@ class Fit(SeveralDrivers, WithPosterior):
         )  # fmt: skip
         return withhold(found, self._case.refused_at(x))
 
+    def refused_at(self, sizes: Any) -> list[str]:
+        """Return why a forecast at each of some sizes is refused; empty where it is not.
+
+        ``sizes`` are as for :meth:`predict`.
+        """
+        return self._case.refused_at(sizes_from(sizes, self.table.drivers))
+
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
         return words.summary(self)

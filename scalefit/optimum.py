@@ -81,8 +81,8 @@ def optimum(
     >>> best = sf.optimum(fit, [1e20, 1e21])
     >>> best[["compute", "params", "params_lower", "params_upper"]].round(-7)
             compute        params  params_lower  params_upper
-    0  1.000000e+20  9.500000e+08  8.300000e+08  1.100000e+09
-    1  1.000000e+21  3.020000e+09  2.470000e+09  3.740000e+09
+    0  1.000000e+20  9.000000e+08  8.700000e+08  9.400000e+08
+    1  1.000000e+21  2.930000e+09  2.750000e+09  3.120000e+09
     """
     drivers, found = fit.table.drivers, as_cost(cost)
     if len(drivers) != 2 or fit.law.n_drivers != 2:

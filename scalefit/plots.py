@@ -17,6 +17,7 @@ from ._format import interval_text, number, plain, size_text
 from .errors import FitError
 from .evidence_plots import plot_laws, plot_profile
 from .results import residuals
+from .surface_plots import plot_slices, plot_surface
 from .words import verdict_text
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "paper", "plot_fit", "plot_fits", "plot_gain", "plot_laws", "plot_margins", "plot_profile",
-    "plot_residuals",
+    "plot_residuals", "plot_slices", "plot_surface",
 ]  # fmt: skip
 
 paper = draw.paper
@@ -51,6 +52,8 @@ def plot_fit(
     legend: bool = True,
 ) -> Axes:
     """Draw runs, size means, the fitted curve, its bands and the forecast.
+
+    Of two drivers: the surface from above; see :func:`plot_surface`.
 
     Parameters
     ----------
@@ -80,6 +83,8 @@ def plot_fit(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('cells', 'f1 (higher is better)')
     """
+    if len(fit.table.drivers) > 1:
+        return plot_surface(fit, ax, beyond=beyond)
     sizes = draw.size_grid(fit, beyond, 81)
     mean, run = (fit.predict(sizes, kind, level) for kind in ("mean", "run"))
     found = fit.saturation()

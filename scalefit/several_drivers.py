@@ -44,11 +44,18 @@ class SeveralDrivers(Checked):
         ...         "loss": [4.90, 4.92, 3.94, 3.95, 3.51, 3.50, 3.31, 3.32,
         ...                  4.45, 4.26, 3.49, 3.31, 3.06, 2.86, 2.86, 2.68]}
         >>> fit = sf.fit(runs, drivers=["params", "tokens"])
-        >>> fit.contrasts[["driver", "from", "to"]]
-           driver           from             to
-        0  tokens  1000000000.0   10000000000.0
-        1  tokens  10000000000.0 100000000000.0
-        2  tokens  1000000000.0  100000000000.0
+        >>> fit.gains(2)[["gain", "says"]].round(2)
+                            gain   says
+        more
+        params              ...
+        tokens              ...
+        all                 ...
+        params less tokens  ...
+        >>> fit.contrasts[["driver", "from", "to", "gain"]].round(2)
+           driver          from            to  gain
+        0  tokens  1.000000e+09  1.000000e+10  0.4...
+        1  tokens  1.000000e+10  1.000000e+11  0.1...
+        2  tokens  1.000000e+09  1.000000e+11  0.6...
         """
         return self._gains if factor == 10.0 and margin is None else self._ask_gains(factor, margin)
 

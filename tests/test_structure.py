@@ -44,7 +44,7 @@ ROOMS = {
     "telling": (
         6,
         "words surface_words storage _drawing plots evidence_plots backtest_plot compare_plot "
-        "shrinkage_plot surface_plots",
+        "shrinkage_plot isoflop_plot surface_plots",
     ),
     "face": (7, "fit checked several_drivers settings"),
     "studies": (
