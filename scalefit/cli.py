@@ -15,6 +15,8 @@ import click
 from . import __version__
 from ._compare_command import EXAMPLES, compare_command, compares_tables
 from ._format import interval_text, number, size_text
+from ._optimum_command import EXAMPLES as BUDGETS
+from ._optimum_command import budget_options, print_optimum
 from ._options import Command, fits_a_table
 from ._terminal import complain, note, print_lines, print_table, progress_bar
 from .errors import FitError, ScalefitError, TableError, nearest
@@ -126,8 +128,14 @@ def fit_command(as_json: bool, **asked: Any) -> None:
 @_JSON
 @_debuggable
 def saturation_command(factor: float, margin: float | None, as_json: bool, **asked: Any) -> None:
-    """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE."""
+    """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE.
+
+    Of two drivers, what more of each would buy.
+    """
     fits, _ = _fitted(asked)
+    if len((fits.all_rows if _several(fits) else fits.table).drivers) > 1:
+        _print_gains(fits, factor, margin, as_json)
+        return
     if as_json:
         from .report.machine import as_json as text
         from .report.machine import rows_form
@@ -180,6 +188,19 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     if len(found.skipped):
         print_lines(f"\n{len(found.skipped)} curves not backtested:")
         print_table(found.skipped)
+
+
+@cli.command("optimum", epilog=_examples(*BUDGETS))
+@fits_a_table
+@budget_options
+@_JSON
+@_debuggable
+def optimum_command(
+    compute: list[float], cost: str, parabolas: bool, as_json: bool, **asked: Any
+) -> None:
+    """Divide each budget between the two drivers of TABLE: the best run that it buys."""
+    fits, _ = _fitted(asked)
+    print_optimum(fits, compute, cost, parabolas, as_json)
 
 
 cli.command("compare", epilog=_examples(*EXAMPLES))(
@@ -353,17 +374,16 @@ def _several(fits: Any) -> bool:
 def _print_fit(fit: Fit) -> None:
     from . import words
 
-    judged = len(fit.table.drivers) == 1
-    if judged:
-        print_lines(f"{words.answer(fit)}\n")
-    elif fit.label:
-        print_lines(f"{fit.label}\n")
+    print_lines(f"{words.answer(fit)}\n")
     print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
     print_lines("")
     print_table(words.parameters_text(fit.params), ["std_error"])
+    for heading, rows in words.tables_of_drivers(fit):
+        print_lines(f"\n{heading}")
+        print_table(rows, ["over its range", "margin"])
     print_lines("\nlaws tried (AICc weights are for display only)")
     print_table(words.laws_text(fit.laws), ["residual_sd", "weight", "n_params"])
-    cautions = words.cautions(fit) if judged else []
+    cautions = words.cautions(fit)
     if cautions:
         print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
 
@@ -371,12 +391,10 @@ def _print_fit(fit: Fit) -> None:
 def _print_set(fits: FitSet) -> None:
     from . import words
 
-    if len(fits.all_rows.drivers) > 1:
-        for fit in fits.values():
-            _print_fit(fit)
-            print_lines("")
-        return
     rows = fits.table()
+    if len(fits.all_rows.drivers) > 1:
+        print_table(words.surfaces_text(rows, fits.all_rows.by, fits.all_rows.drivers), ["runs"])
+        return
     print_table(
         words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
     )
@@ -411,6 +429,25 @@ def _print_verdicts(rows: pd.DataFrame, by: list[str], factor: float) -> None:
     shown["published rule"] = [size_text(value) for value in rows["published"]]
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
+
+
+def _print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
+    """Print what more of each driver would buy, of every curve."""
+    from .report.machine import as_json as text
+    from .report.machine import rows_form
+    from .surface_words import gains_text, place_text
+
+    every = list(fits.values()) if _several(fits) else [fits]
+    if as_json:
+        rows = fits.gains(factor, margin)
+        rows = rows if _several(fits) else rows.reset_index()
+        click.echo(text({"schema": "scalefit gains 1", "factor": factor,
+                         "curves": rows_form(rows)}))  # fmt: skip
+        return
+    for fit in every:
+        name = f"{fit.label}: " if fit.label else ""
+        print_lines(f"{name}gain from {factor:g} times more, at {place_text(fit)}")
+        print_table(gains_text(fit.gains(factor, margin)), ["over its range", "margin"])
 
 
 def _print_json(rows: pd.DataFrame) -> None:

@@ -38,7 +38,7 @@ from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, one_level
 from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
-from .surface import driver_number
+from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
 from .verdict import several
 
@@ -428,12 +428,33 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     def _assess(self, factor: float, margin: float | None) -> Assessment:
         return assess_table(self.all_rows, self.candidates, self.settings, factor, margin)
 
+    def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
+        parts = []
+        for key, fit in self.items():
+            part = fit.gains(factor, margin).reset_index()
+            parts.append(self._keyed(part, key))
+        return pd.concat(parts, ignore_index=True)
+
+    def _keyed(self, part: pd.DataFrame, key: Any) -> pd.DataFrame:
+        names = dict(zip(self.all_rows.by, key, strict=True))
+        keys = pd.DataFrame(dict.fromkeys(names, [None] * len(part)), dtype=object)
+        for name, value in names.items():
+            keys[name] = [value] * len(part)
+        return pd.concat([keys, part], axis=1)
+
     def table(self) -> pd.DataFrame:
-        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""
+        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit.
+
+        Of several drivers: runs, sizes, law, and for each driver its gain with bounds, and what
+        they say of the margin.
+        """
         table = self._keys_frame()
         sample = self.candidates.sample
         table["runs"], table["sizes"] = sample.n.astype(int), sample.n_sizes.astype(int)
         table["law"] = [self.candidates.law(i).name for i in range(len(self))]
+        if len(self.all_rows.drivers) > 1:
+            return pd.concat([table, gains_of_drivers(self.gains(), self.all_rows.drivers)], axis=1)
         verdicts = self.saturation()
         for column in (
             "verdict",

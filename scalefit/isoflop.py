@@ -118,16 +118,19 @@ class IsoFlop:
     score: str
     cost: str
 
-    def __str__(self) -> str:
-        first, second = (f"{name}_power" for name in self.drivers)
+    def text(self) -> pd.DataFrame:
+        """Return the powers with their intervals as text."""
         rows = []
         for approach, row in self.powers.iterrows():
-            texts = {"approach": approach}
-            for name in (first, second):
+            texts = {"approach": str(approach)}
+            for name in (f"{driver}_power" for driver in self.drivers):
                 three = [float(row[column]) for column in (name, f"{name}_lower", f"{name}_upper")]
                 texts[name] = number(three[0]) if np.isinf(three[1]) else interval_text(*three)
             rows.append({**texts, "bias": number(row["bias"]), "note": row["note"]})
-        return f"powers of compute ({self.cost})\n{table_text(pd.DataFrame(rows))}"
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        return f"powers of compute ({self.cost})\n{table_text(self.text())}"
 
     def __repr__(self) -> str:
         used = int((self.budgets["status"] == "").sum())

@@ -15,7 +15,7 @@ from .estimands import Difference, Estimand, Gain, GainBetween, ObservedGain
 from .inference import Inference, Interval, open_beyond, union
 from .selection import MIN_SIZES, Candidates, ask
 
-__all__ = ["contrasts", "driver_gains", "driver_number", "largest_run"]
+__all__ = ["contrasts", "driver_gains", "driver_number", "gains_of_drivers", "largest_run"]
 
 Floats = NDArray[np.float64]
 #: One-sided level of the bounds that are compared with the margin.
@@ -111,6 +111,17 @@ def driver_gains(
     table.index.name = "more"
     table.attrs["factor"] = factor
     return table
+
+
+def gains_of_drivers(gains: pd.DataFrame, drivers: Sequence[str]) -> pd.DataFrame:
+    """Return the gains of many curves with a row a curve and the drivers side by side."""
+    parts = []
+    for name in drivers:
+        own = gains[gains["more"] == name].reset_index(drop=True)
+        names = {"gain": f"gain_{name}", "lower": f"lower_{name}", "upper": f"upper_{name}",
+                 "says": f"says_{name}"}  # fmt: skip
+        parts.append(own[list(names)].rename(columns=names))
+    return pd.concat(parts, axis=1)
 
 
 def _says(bound: Interval, seen: float, margin: float) -> str:

@@ -24,7 +24,7 @@ __all__ = ["plot_slices", "plot_surface"]
 
 Floats = NDArray[np.float64]
 #: Points of a side of the surface, and of a slice.
-_SIDE, _ALONG = 61, 61
+_SIDE, _ALONG = 61, 25
 #: Values of the other driver at which slices are drawn.
 _SLICES = 5
 #: Lines of equal cost.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ._format import interval_text, number, size_text
+from .hypotheses import interval_sizes
 from .surface import largest_run
 
 if TYPE_CHECKING:
@@ -15,11 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTRASTS_HEADING",
+    "best_text",
     "contrasts_text",
     "gains_heading",
     "gains_text",
     "place_text",
     "surface_answer",
+    "surfaces_text",
 ]
 
 #: What :func:`contrasts_text` is a table of.
@@ -109,6 +113,38 @@ def gains_text(gains: pd.DataFrame) -> pd.DataFrame:
                 "caution": row["caution"],
             }
         )
+    return pd.DataFrame(rows)
+
+
+def surfaces_text(table: pd.DataFrame, by: Sequence[str], drivers: Sequence[str]) -> pd.DataFrame:
+    """Return :meth:`FitSet.table` of several drivers with gains as text."""
+    shown = table[[*by, "runs", "sizes", "law"]].copy()
+    shown[list(by)] = shown[list(by)].map(lambda key: "-" if key is None else key)
+    for name in drivers:
+        triples = zip(
+            *(table[f"{part}_{name}"] for part in ("gain", "lower", "upper")), strict=True
+        )
+        shown[f"10x {name}"] = [interval_text(*triple) for triple in triples]
+        shown[f"margin, {name}"] = table[f"says_{name}"]
+    return shown
+
+
+def best_text(best: pd.DataFrame, drivers: Sequence[str], score: str) -> pd.DataFrame:
+    """Return a table of :func:`scalefit.optimum` with intervals as text."""
+    rows = []
+    for row in best.to_dict("records"):
+        told = {"budget": f"{row['compute']:.3g}"}
+        for name in (*drivers, score):
+            three = (float(row[name]), float(row[f"{name}_lower"]), float(row[f"{name}_upper"]))
+            text = interval_text(*three) if name == score else interval_sizes(*three)
+            told[name] = "" if row["caution"] else text
+        first = drivers[0]
+        near = f"{size_text(row[f'{first}_1%_from'])} to {size_text(row[f'{first}_1%_to'])}"
+        told[f"{first} within 1 % of the best"] = "" if row["caution"] else near
+        told["power of compute"] = interval_text(
+            *(float(row[f"{first}_power{end}"]) for end in ("", "_lower", "_upper"))
+        )
+        rows.append({**told, "caution": row["caution"]})
     return pd.DataFrame(rows)
 
 

@@ -15,13 +15,24 @@ from .surface_words import (
     gains_heading,
     gains_text,
     surface_answer,
+    surfaces_text,
 )
 
 if TYPE_CHECKING:
     from .fit import Fit, FitSet
     from .inference import Interval
 
-__all__ = ["answer", "html", "one_line", "set_html", "set_summary", "summary", "verdict_text"]
+__all__ = [
+    "answer",
+    "html",
+    "one_line",
+    "set_html",
+    "set_summary",
+    "summary",
+    "surfaces_text",
+    "tables_of_drivers",
+    "verdict_text",
+]
 
 _SAYS = {
     "saturated": "saturated",
@@ -96,13 +107,14 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
+    of_drivers = tables_of_drivers(fit)
     lines = [
         answer(fit),
         "",
         *(f"{name:<10}{text}" for name, text in facts(fit)),
         "",
         table_text(parameters_text(fit.params)),
-        *_of_drivers(fit),
+        *(line for name, rows in of_drivers for line in ("", name, table_text(rows))),
         "",
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
@@ -115,14 +127,14 @@ def summary(fit: Fit) -> str:
     return "\n".join(lines)
 
 
-def _of_drivers(fit: Fit) -> list[str]:
-    """Return the tables of a fit of several drivers."""
+def tables_of_drivers(fit: Fit) -> list[tuple[str, pd.DataFrame]]:
+    """Return heading and text of the tables of a fit of several drivers; none of one."""
     if len(fit.table.drivers) == 1:
         return []
-    lines = ["", gains_heading(fit), table_text(gains_text(fit.gains()))]
+    tables = [(gains_heading(fit), gains_text(fit.gains()))]
     if len(fit.contrasts):
-        lines += ["", CONTRASTS_HEADING, table_text(contrasts_text(fit.contrasts))]
-    return lines
+        tables.append((CONTRASTS_HEADING, contrasts_text(fit.contrasts)))
+    return tables
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
@@ -211,6 +223,8 @@ def effect_text(effect: pd.DataFrame) -> pd.DataFrame:
 def set_summary(fits: FitSet) -> str:
     """Return one line a curve, and the count of inconclusive verdicts."""
     table = fits.table()
+    if len(fits.all_rows.drivers) > 1:
+        return table_text(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
     return table_text(set_text(table)) + "\n" + count_text(table)
 
 
@@ -263,6 +277,8 @@ def html(fit: Fit) -> str:
 def set_html(fits: FitSet) -> str:
     """Return the set for a notebook."""
     table = fits.table()
+    if len(fits.all_rows.drivers) > 1:
+        return _html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
     return _html_table(set_text(table)) + f"<p>{markup.escape(count_text(table))}</p>"
 
 

@@ -102,8 +102,9 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
     variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
-    surface = estimate.law.n_drivers > 1 and estimate.sample.kernel is not None
-    if isinstance(estimand, Curved) or surface:
+    law = estimate.law
+    costly = estimate.sample.kernel is not None or len(law.shapes) > 2
+    if isinstance(estimand, Curved) or (law.n_drivers > 1 and costly):
         lower, upper = followed_ends(estimate, estimand, cut)
         found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
         return refuse(widened(found, estimate, estimand), estimate, estimand)
