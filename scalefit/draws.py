@@ -119,23 +119,22 @@ def drawn_values(
     law: Any, estimand: Any, theta: Floats, coefficients: Floats, frame: Any
 ) -> Floats:
     """Return a target for drawn parameters ``(G, S, q)`` and ``(G, S, p)``; shape ``(G, S)``."""
+    shape = theta.shape[:2]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        shapes = tuple(np.moveaxis(theta, 2, 0))
         if isinstance(estimand, Curved):  # every draw is a curve of its own
-            rows = np.repeat(np.arange(len(theta)), theta.shape[1])
-            shapes = tuple(shape.reshape(-1, 1) for shape in shapes)
-            coefficients = coefficients.reshape(len(rows), 1, -1)
-            one = frame.map(lambda value: value[rows])
-            own = estimand.take(rows)
-            estimand = own.touching(law, coefficients[:, 0], tuple(s[:, 0] for s in shapes), one)
-            found = drawn_values(law, estimand, np.stack(shapes, axis=-1), coefficients, one)
-            return found.reshape(theta.shape[:2])
-        terms = estimand.terms(law, shapes, frame.expand(1), np)
-        total: Floats = np.zeros(theta.shape[:2]) + terms.offset
+            rows = np.repeat(np.arange(shape[0]), shape[1])
+            frame = frame.map(lambda value: value[rows])
+            shapes = tuple(theta.reshape(rows.size, -1).T)
+            coefficients = coefficients.reshape(rows.size, -1)
+            estimand = estimand.take(rows).touching(law, coefficients, shapes, frame)
+        else:
+            shapes, frame = tuple(np.moveaxis(theta, 2, 0)), frame.expand(1)
+        terms = estimand.terms(law, shapes, frame, np)
+        total: Floats = np.zeros(coefficients.shape[:-1]) + terms.offset
         for j, weight in enumerate(terms.weights):
-            coefficient = coefficients[:, :, j]
+            coefficient = coefficients[..., j]
             # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
             total = total + np.multiply(
                 weight, coefficient, out=np.zeros(total.shape), where=coefficient != 0
             )
-    return total
+    return total.reshape(shape)

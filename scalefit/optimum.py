@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 #: Shares by which a score may fall short of the best one for its sizes to be as good.
 NEAR = (0.001, 0.01)
 #: Log sizes of the first driver at which the score is compared with the best one.
-_AROUND = np.linspace(-12.0, 12.0, 4801)
+_AROUND = np.linspace(-12.0, 12.0, 1201)
 
 
 def optimum(
@@ -179,10 +179,17 @@ class _Place:
         known = np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1)
         many = self.estimate.take(np.zeros(int(known.sum()), dtype=np.intp))
         score = many.sample.frame.sign * many.answer(Value(sizes[known]))
-        best = score.max()
-        good = sizes[known][score >= best - share * abs(best)]
-        ends = np.stack([good[0], good[-1]])
-        return np.sort(ends, axis=0)
+        enough = score.max() - share * abs(score.max())
+        good = np.flatnonzero(score >= enough)
+        ends = []
+        for inner, outer in ((good[0], good[0] - 1), (good[-1], good[-1] + 1)):
+            if 0 <= outer < score.size:  # between the last good size and the next one
+                share_of_step = (score[inner] - enough) / (score[inner] - score[outer])
+                both = np.log(sizes[known][[inner, outer]])
+                ends.append(np.exp(both[0] + share_of_step * (both[1] - both[0])))
+            else:
+                ends.append(sizes[known][inner])
+        return np.sort(np.stack(ends), axis=0)
 
     def caution(self, fit: Fit) -> str:
         """Return why the forecast at the best run is refused; empty if it is not."""

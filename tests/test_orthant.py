@@ -116,7 +116,7 @@ def test_ends_are_those_of_a_constrained_search(problem):
         for side, end in ((1, lower[g, 0]), (-1, upper[g, 0])):
             found = minimize(
                 lambda b, s=side, own=own, unit=unit: s * (own @ b) / unit, start,
-                jac=lambda b, s=side, own=own, unit=unit: s * own / unit,
+                jac=lambda _, s=side, own=own, unit=unit: s * own / unit,
                 constraints=[inside, signs], method="SLSQP",
                 options={"ftol": 1e-12, "maxiter": 500},
             )  # fmt: skip

@@ -121,6 +121,9 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
         lower[rows], upper[rows] = _hull(
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
+    if law.n_drivers > 1:  # a scan of two shapes may stop short of the sharp tip of their set
+        tips = followed_ends(estimate, estimand, cut)
+        lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     return refuse(widened(found, estimate, estimand), estimate, estimand)
 
