@@ -120,6 +120,9 @@ class Kernel(Protocol):
         The first has a curvature, and serves for intervals.
         """
 
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return kernels ever more like this one, whose minima are reached from farther off."""
+
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return what a run's distance from its mean is measured by, on the scale of the link."""
 

@@ -46,6 +46,10 @@ class Plain:
         """Return the kernel alone: its minimum is easily found."""
         return (cast("Kernel", self),)
 
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return none: the minimum is reached from anywhere in its basin."""
+        return ()
+
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
         return self
@@ -333,6 +337,11 @@ class LaplaceKernel(ResidualKernel):
             steps.append(_SMOOTH)
         return (*(replace(self, threshold=step) for step in steps[:0:-1]), self)
 
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return kernels whose thresholds halve from a tenth: beyond them there is no curvature."""
+        steps = int(np.ceil(np.log2(_WIDE / self.threshold)))
+        return tuple(replace(self, threshold=self.threshold * 2.0**k) for k in range(steps, 0, -1))
 
-#: Threshold from which an objective is smooth enough for a scan.
-_SMOOTH = 1e-3
+
+#: Threshold from which an objective is smooth enough for a scan, and one that few residuals reach.
+_SMOOTH, _WIDE = 1e-3, 0.1

@@ -9,21 +9,22 @@ of what is compatible with the data.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .likelihood import LikelihoodProblem
-from .newton import FINE, Model, Optimum, Rows, edge, minimise
-from .scan import apart
+from .newton import FINE, ROUGH, Model, Optimum, Rows, edge, minimise
+from .scan import apart, spread
 from .separable import Search, Solution, screening
 
 __all__ = ["Hint", "Joint", "joint_ends", "polish", "solve_together"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
 #: Returns a target ``(B,)`` and its gradient ``(B, p + q)`` at coefficients and shapes of the
 #: curves with given numbers.
 Target = Callable[[Floats, Floats, Any], tuple[Floats, Floats]]
@@ -112,6 +113,22 @@ def _descend(problem: LikelihoodProblem, coefficients: Floats, u: Floats, steps:
     return minimise(Joint(problem), state, steps)
 
 
+def _eased(
+    problem: LikelihoodProblem, curve: Ints, coefficients: Floats, u: Floats
+) -> tuple[Ints, Floats, Floats]:
+    """Return starts ``(N,)`` of the curves, and as many from which eased kernels have led on."""
+    place, part = (coefficients, u), problem.take(curve)
+    for kernel in problem.kernel.eased():
+        state = _descend(replace(part, kernel=kernel), *place, ROUGH).state
+        place = state[:, : coefficients.shape[1]], state[:, coefficients.shape[1] : -1]
+    if place[1] is u:
+        return curve, coefficients, u
+    return (
+        np.concatenate([curve, curve]), np.concatenate([coefficients, place[0]]),
+        np.concatenate([u, place[1]]),
+    )  # fmt: skip
+
+
 def solve_together(problem: LikelihoodProblem, hint: Hint | None = None) -> tuple[Solution, Floats]:
     """Return the optimum of every curve, and its coefficients ``(G, p)``.
 
@@ -132,6 +149,10 @@ def solve_together(problem: LikelihoodProblem, hint: Hint | None = None) -> tupl
     width = (high - low) / np.maximum(np.array(counts) - 1, 1)
     near = problem.by_least_squares()
     position = apart(screening(near, low, high), counts, many)
+    if hint is None and problem.kernel.eased():  # least squares may be unlike it
+        others = spread(len(counts))
+        others = np.broadcast_to(others, (len(problem), *others.shape))
+        position = np.concatenate([position, others], axis=1)
     places = low[:, None] + position * (high - low)[:, None]
     step = max(1, _BLOCK // (problem.z.shape[1] * many))
     parts = []
@@ -163,7 +184,10 @@ def _solve_block(
         curve = np.concatenate([np.arange(n_curves), curve])
         coefficients = np.concatenate([hint[0], coefficients])
         u = np.concatenate([hint[1], u])
-    steps = _EARLY if hint is None else FINE
+    steps = FINE
+    if hint is None:
+        steps = _EARLY
+        curve, coefficients, u = _eased(problem, curve, coefficients, u)
     early = _descend(problem.take(curve), coefficients, u, steps)
     # The best few of every curve go on.
     order = np.lexsort((early.model.rss, curve))
@@ -185,7 +209,7 @@ def _solve_block(
 
 
 def _solution(
-    problem: LikelihoodProblem, found: Optimum, n_basins: NDArray[np.intp], second: Floats
+    problem: LikelihoodProblem, found: Optimum, n_basins: Ints, second: Floats
 ) -> Solution:
     """Return the optimum as a search over the shapes would: the rest at its best beside them."""
     p = problem.law.n_columns

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apart", "scan"]
+__all__ = ["apart", "scan", "spread"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -23,6 +23,8 @@ Ints = NDArray[np.intp]
 _FOLLOWED = 96
 #: How far apart positions of :func:`apart` are at least, in sides of the box.
 _APART = 0.12
+#: Points of :func:`spread` where there is no grid.
+_SPREAD = 16
 
 
 def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[Ints, Floats]:
@@ -79,6 +81,13 @@ def apart(misfit: Callable[[Floats], Floats], counts: tuple[int, ...], many: int
         values[near] = np.inf
         values[rows, lowest] = np.inf
     return np.stack(found, axis=1)
+
+
+def spread(q: int) -> Floats:
+    """Return positions ``(M, q)`` all over the unit cube, each in the middle of its share."""
+    if q <= 2:
+        return (0.5 + 2.0 * _grid((3,) * q)) / 3.0
+    return _filling(_SPREAD, q)[0]
 
 
 def _grid(counts: tuple[int, ...]) -> Floats:
