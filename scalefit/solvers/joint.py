@@ -37,7 +37,9 @@ _ELSEWHERE = 1.5
 #: How much coarser a scan is that only tells whether a basin is another one than the hint's.
 _COARSER = 3
 #: Newton steps after which they are compared, and how many then go on.
-_EARLY, _LATE = 12, 3
+_EARLY, _LATE = 12, 5
+#: Objectives this close, as a ratio, are of one place.
+_SAME = 1e-6
 #: Times the target is linearised anew on the edge; four are typical.
 _ROUNDS = 12
 #: Numbers of one column of a block of curves.
@@ -189,9 +191,12 @@ def _solve_block(
         steps = _EARLY
         curve, coefficients, u = _eased(problem, curve, coefficients, u)
     early = _descend(problem.take(curve), coefficients, u, steps)
-    # The best few of every curve go on.
+    # The best few of every curve go on, once each where several have come to the same place.
     order = np.lexsort((early.model.rss, curve))
-    rank = np.arange(len(curve)) - np.searchsorted(curve[order], np.arange(n_curves))[curve[order]]
+    value, owner = early.model.rss[order], curve[order]
+    again = (value[1:] <= (1.0 + _SAME) * value[:-1]) & (owner[1:] == owner[:-1])
+    order = order[np.concatenate([[True], ~again])]
+    rank = np.arange(len(order)) - np.searchsorted(curve[order], np.arange(n_curves))[curve[order]]
     rows = order[rank < _LATE]
     owner = curve[rows]
     late = early.take(rows)
