@@ -12,7 +12,6 @@ from ..estimands import Estimand
 from ..estimate import Estimate, pose
 from ..solvers.joint import joint_ends
 from ..solvers.likelihood import LikelihoodProblem
-from .common_mode import gradient
 
 __all__ = ["followed_ends"]
 
@@ -30,7 +29,7 @@ def followed_ends(estimate: Estimate, estimand: Estimand, cut: Floats) -> tuple[
         here = replace(estimate.take(rows), coefficients=coefficients, theta=theta)
         asked = estimand.take(rows)
         value = here.evaluate(asked.terms(law, here.shapes(), here.sample.frame, np))
-        slopes = gradient(here, asked)
+        slopes = here.curves.gradient(asked)
         for k, shape in enumerate(law.shapes):
             slopes[:, law.n_columns + k] *= shape.coordinate.slope(u[:, k])
         return value, np.nan_to_num(slopes)
