@@ -163,7 +163,8 @@ def assess(
         inference,
     )
     spanning = candidates.spanning()
-    robust = _whichever(spanning, gain, question, level, inference)
+    each = _by_each_law(spanning, gain, question, level, inference)
+    robust = join(each, spanning.surviving, [item.law.name for item in spanning.estimates])
     bounds, observed, gain, robust = (
         _below(span, part) for part in (bounds, observed, gain, robust)
     )
@@ -175,7 +176,9 @@ def assess(
     kept = [code for code, each in REFUSALS.items() if force and each.forcible]
     withheld = (refusal != "") & ~np.isin(refusal, kept)
     bounds, gain, robust = (_nothing(withheld, part) for part in (bounds, gain, robust))
-    disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
+    disagreeing = _disagreeing(
+        spanning, verdict, gate.p, margin, question, two_sided, inference, each
+    )
     influential, flipped, tried = _without_sizes(
         candidates, verdict, gain, margin, factor, inference
     )
@@ -216,10 +219,10 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 
-def _whichever(
+def _by_each_law(
     spanning: Candidates, gain: Intervals, question: Gain, level: float, inference: Inference
-) -> Intervals:
-    """Return the union of the gain's intervals over the surviving laws.
+) -> list[Intervals]:
+    """Return the gain's intervals by each law, where it survives.
 
     The interval of the chosen law is known; the others are asked where they survive.
     """
@@ -231,7 +234,7 @@ def _whichever(
             own = inference(item.take(rows), question, level)
             estimate[rows], lower[rows], upper[rows] = own.estimate, own.lower, own.upper
         parts.append(Intervals(estimate, lower, upper, level, gain.method))
-    return join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
+    return parts
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
@@ -268,13 +271,21 @@ def _disagreeing(
     question: Gain,
     level: float,
     inference: Inference,
+    known: Sequence[Intervals],
 ) -> NDArray[Any]:
-    """Return, per decided curve, the surviving laws whose own bounds give another verdict."""
+    """Return, per decided curve, the surviving laws whose own bounds give another verdict.
+
+    ``known`` are intervals of the gain by each law: where a wider one decides, so do the bounds.
+    """
     names = [""] * len(verdict)
     # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
     ahead = gate_p <= 1.0 - ONE_SIDED
     for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
         asked = survives & (verdict != "inconclusive") & (spanning.chosen != i)
+        wide = known[i]
+        if wide.level >= level:
+            agreed = _decide(gate_p, wide.lower, wide.upper, wide.upper, margin) == verdict
+            asked &= ~(ahead & agreed)
         for estimand, rows in (
             (question, np.flatnonzero(asked & ahead)),
             (ObservedGain(), np.flatnonzero(asked & ~ahead)),
