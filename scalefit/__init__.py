@@ -28,10 +28,14 @@ from .fit import Fit, FitSet, fit
 from .inference import Bootstrap, Crossing, Interval
 from .laws import Law, laws
 from .literature import PublishedFit
+from .planning import Plan, plan
+from .power import Power, power
 from .published import published_saturation
 from .reading import read_table
 from .report import report
 from .reproduce import Reproduction, reproduce
+from .seeds_needed import SeedsNeeded, seeds_needed
+from .stated import Hypothesis
 from .storage import load
 from .verdict import Saturation
 
@@ -46,19 +50,23 @@ __all__ = [
     "FitSet",
     "Gain",
     "GainBetween",
+    "Hypothesis",
     "Interval",
     "Law",
     "LawError",
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "Plan",
     "PosteriorView",
+    "Power",
     "Prior",
     "PublishedFit",
     "Reproduction",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
+    "SeedsNeeded",
     "SizeReaching",
     "TableError",
     "Value",
@@ -68,10 +76,13 @@ __all__ = [
     "fit",
     "laws",
     "load",
+    "plan",
+    "power",
     "published_saturation",
     "read_table",
     "report",
     "reproduce",
+    "seeds_needed",
 ]
 
 __version__ = "0.1.0"

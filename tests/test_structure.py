@@ -38,15 +38,20 @@ ROOMS = {
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share convergence",
+        "confidence contrasts meta one_stage ranks share convergence runs_needed",
     ),
     "bayes": (5, "bayes"),
     "telling": (
         6,
-        "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
+        "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot "
+        "plan_plot plan_words",
     ),
     "face": (7, "fit checked settings"),
-    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
+    "studies": (
+        8,
+        "backtest holdout groups shared_seeds compare comparison reproduce planning outcomes study "
+        "truths stated proposals next_size seeds_needed power",
+    ),
     "report": (9, "report"),
     "package": (10, ""),
     "command line": (11, "cli _options _config _terminal _compare_command __main__"),
@@ -58,6 +63,8 @@ ALLOWED = {
     ("plots", "fit"),
     ("backtest_plot", "backtest"),
     ("compare_plot", "comparison"),
+    ("plan_plot", "planning"),
+    ("plan_words", "planning"),
     ("words", "fit"),
     ("storage", "fit"),
     ("storage", ""),
