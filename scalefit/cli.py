@@ -16,6 +16,8 @@ from . import __version__
 from ._compare_command import EXAMPLES, compare_command, compares_tables
 from ._format import interval_text, number, size_text
 from ._options import Command, fits_a_table
+from ._plan_command import EXAMPLES as PLAN_EXAMPLES
+from ._plan_command import plan_runs, plans_runs
 from ._terminal import complain, note, print_lines, print_table, progress_bar
 from .errors import FitError, ScalefitError, TableError, nearest
 
@@ -185,6 +187,26 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
 cli.command("compare", epilog=_examples(*EXAMPLES))(
     compares_tables(_JSON(_debuggable(compare_command)))
 )
+
+
+@cli.command("plan", epilog=_examples(*PLAN_EXAMPLES))
+@fits_a_table
+@plans_runs
+@_JSON
+@_debuggable
+def plan_command(
+    as_json: bool, sizes: Any, seeds: Any, true_law: str | None, margin: float | None,
+    factor: float, n_tables: int, target: float | None, plot: Path | None, force: bool,
+    **asked: Any,
+) -> None:  # fmt: skip
+    """Say what more runs at some sizes would tell: chances of each verdict, widths, next sizes."""
+    rng = asked["seed"]
+    fits, _ = _fitted(asked)
+    plan_runs(
+        list(fits.values()) if _several(fits) else [fits], as_json, target, plot, force,
+        sizes=sizes, seeds=seeds, law=true_law, margin=margin, factor=factor, n_tables=n_tables,
+        rng=rng,
+    )  # fmt: skip
 
 
 @cli.command("report", epilog=_examples(

@@ -66,7 +66,7 @@ def _known(plan: Plan, first: Mapping[Any, Any]) -> str:
 def proposals_text(plan: Plan) -> pd.DataFrame:
     """Return the table of proposals as text: chances in percent, median widths of intervals."""
     table = plan.table
-    shown = {"proposal": table["proposal"]}
+    shown: dict[str, Any] = {"proposal": table["proposal"]}
     for name in _VERDICTS:
         shown[verdict_text(name)] = [_percent(share) for share in table[name]]
     for name in ("firm", "right"):
@@ -83,10 +83,13 @@ def proposals_text(plan: Plan) -> pd.DataFrame:
 
 def key(plan: Plan) -> str:
     """Return what the columns of the table of proposals are."""
+    unit = "" if plan.cost is not None else (
+        f" in runs at {size_text(max(plan.study.counts or plan.proposals[0].sizes))}"
+    )  # fmt: skip
     return (
-        "firm, right: chance of a firm verdict, and of one that claims what is true; last columns: "
-        f"median width of {100 * plan.study.level:g} % intervals (share of them open), and cost in "
-        "runs of the largest size in hand"
+        "firm, right: chance of a firm verdict, and of one that claims what is true; then the "
+        f"median width of {100 * plan.study.level:g} % intervals (share of them open), and the "
+        f"cost{unit}"
     )
 
 

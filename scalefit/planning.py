@@ -122,11 +122,8 @@ def plan(
         tell("plan", done, len(proposals))
         parts.append(outcomes(study, proposal, margin, factor).assign(proposal=done))
     tell("plan", len(proposals), len(proposals))
-    largest = max(known or every)
-    return Plan(
-        study, tuple(proposals), pd.concat(parts, ignore_index=True), float(factor),
-        cost or (lambda size: size / largest),
-    )  # fmt: skip
+    rows = pd.concat(parts, ignore_index=True)
+    return Plan(study, tuple(proposals), rows, float(factor), cost)
 
 
 @dataclass(frozen=True)
@@ -146,15 +143,21 @@ class Plan:
         the verdict claims what is true).
     factor : float
         The k of the next k-fold gain.
-    cost : callable
-        Cost of one run at a size.
+    cost : callable or None
+        Cost of one run at a size; None for one in proportion to it.
     """
 
     study: Study
     proposals: tuple[Proposal, ...]
     rows: pd.DataFrame
     factor: float
-    cost: Callable[[float], float]
+    cost: Callable[[float], float] | None
+
+    def cost_of(self, size: float) -> float:
+        """Return the cost of one run at a size, by default 1 at the largest in hand."""
+        if self.cost is not None:
+            return float(self.cost(size))
+        return size / max(self.study.counts or self.proposals[0].sizes)
 
     @property
     def label(self) -> str:
@@ -180,7 +183,7 @@ class Plan:
         rows = []
         for i, proposal in enumerate(self.proposals):
             part = self.rows[self.rows["proposal"] == i]
-            cost = sum(n * self.cost(size) for size, n in proposal.added().items())
+            cost = sum(n * self.cost_of(size) for size, n in proposal.added().items())
             row: dict[str, Any] = {
                 "proposal": proposal.label, "sizes": proposal.sizes, "seeds": proposal.seeds,
                 "runs": proposal.runs, "cost": float(cost),
@@ -220,7 +223,7 @@ class Plan:
         proposed = [p.sizes[0] for p in self.proposals if len(p.sizes) == 1]
         sizes = np.unique([*in_hand, *proposed]) if proposed else candidate_sizes(in_hand)
         runs = next(p.seeds for p in self.proposals if p.runs)
-        return next_sizes(self.study, sizes, runs, self.cost, self.factor)
+        return next_sizes(self.study, sizes, runs, self.cost_of, self.factor)
 
     @property
     def next_size(self) -> NextSize:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,9 @@ def propose(
     choices = _usual(counts) if sizes is None else _choices(sizes, driver)
     if seeds is None:
         seeds = int(np.median(list(counts.values()))) if counts else 1
-    many = [seeds] if np.ndim(seeds) == 0 else list(seeds)  # type: ignore[arg-type]
-    numbers = [whole_number("seeds", each) for each in many]
+    numbers = [
+        whole_number("seeds", each) for each in (seeds if isinstance(seeds, Iterable) else [seeds])
+    ]
     if not choices or not numbers:
         raise FitError("nothing is proposed: give sizes and seeds, such as sizes=[1e6, 1e7]")
     return [Proposal(each, n, name) for n in numbers for name, each in choices]
@@ -102,7 +104,7 @@ def _choices(sizes: Any, driver: str) -> list[tuple[str, tuple[float, ...]]]:
     if isinstance(sizes, Mapping):
         named = [(str(name), each) for name, each in sizes.items()]
     else:
-        named = [("", each) for each in ([sizes] if np.ndim(sizes) == 0 else sizes)]
+        named = [("", each) for each in ([sizes] if isinstance(sizes, Real) else sizes)]
     chosen = [(name, tuple(np.unique(sizes_from(each, driver)).tolist())) for name, each in named]
     return [(name, each) for name, each in chosen if each]
 

@@ -62,21 +62,21 @@ class SeedsNeeded:
 
     def headline(self) -> str:
         """Return the answer in a sentence."""
-        where = f"at each of {counted(len(self.sizes), 'size')}, " + (
-            f"{size_text(self.sizes[0])} to {size_text(self.sizes[-1])}"
-            if len(self.sizes) > 1 else size_text(self.sizes[0])
-        )  # fmt: skip
+        first, last = size_text(self.sizes[0]), size_text(self.sizes[-1])
+        where = f"at {first}"
+        if len(self.sizes) > 1:
+            where = f"at each of {len(self.sizes)} sizes, {first} to {last},"
         best = self.table.iloc[-1]
         if self.seeds is None:
             return (
-                f"Even {counted(int(best['seeds']), 'run')} more {where}, give the right verdict "
+                f"Even {counted(int(best['seeds']), 'run')} more {where} give the right verdict "
                 f"in {100 * best['right']:.0f} % of tables only, not in {100 * self.target:g} %: "
                 "choose other sizes."
             )
         most = "more" if self.at_most is None else str(self.at_most)
         got = self.table.set_index("seeds").loc[self.seeds]
         return (
-            f"{counted(self.seeds, 'run')} more {where}, give the right verdict in "
+            f"{counted(self.seeds, 'run')} more {where} give the right verdict in "
             f"{100 * got['right']:.0f} ± {100 * got['right_error']:.0f} % of tables (asked for: "
             f"{100 * self.target:g} %); between {self.at_least} and {most}, by the error of the "
             f"simulation. The rule of thumb says {self.rule}."
@@ -115,8 +115,8 @@ def seeds_needed(
     """Find how many more runs a size needs until the right verdict is likely.
 
     A verdict is right if what it claims holds for the truth of its table. Its chance is simulated
-    as by :func:`scalefit.plan`, for 1, 2, 4, ... runs at each size until the target is reached, and
-    then by halving; the same truths and random numbers serve all of them.
+    as by :func:`scalefit.plan`, for 1, 2, 4, ... runs at each size until the target is surely
+    reached, and between them by halving; the same truths and random numbers serve all of them.
 
     Parameters
     ----------
@@ -155,19 +155,22 @@ def seeds_needed(
     tell = progress or (lambda *_: None)
     tried: dict[int, pd.DataFrame] = {}
 
-    def right(seeds: int) -> float:
+    def right(seeds: int) -> tuple[float, float]:
         if seeds not in tried:
             tell("seeds", len(tried), len(tried) + 1)
             tried[seeds] = outcomes(study, Proposal(places, seeds), margin, factor)
-        return chance(events(tried[seeds])["right"])[0]
+        return chance(events(tried[seeds])["right"])
 
     low, high = 0, 1
-    while right(high) < target and high < most:
+    while right(high)[0] < target and high < most:
         low, high = high, min(2 * high, most)
-    found = right(high) >= target
+    found = right(high)[0] >= target
+    surely = high
+    while found and surely < most and right(surely)[0] - _ERRORS * right(surely)[1] < target:
+        surely = min(2 * surely, most)
     while found and high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if right(middle) >= target else (middle, high)
+        low, high = (low, middle) if right(middle)[0] >= target else (middle, high)
     tell("seeds", len(tried), len(tried))
     x = np.array(places)
     sd = float(np.median(np.concatenate([truth.deviation(x) for truth in study.truths])))

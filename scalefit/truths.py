@@ -24,6 +24,7 @@ from .metrics import Metric
 from .noise import Gaussian, Noise
 from .noise.residual import StudentKernel
 from .sample import of_runs
+from .selection import MIN_SIZES
 
 __all__ = ["Truths", "drawn_truths", "fitted_truths", "need_independent_runs"]
 
@@ -154,7 +155,7 @@ def drawn_truths(
         The law has no fit to draw from, or its draws failed a check.
     """
     law = fitted.law
-    if not fitted.applicable[0]:
+    if not fitted.applicable[0] or fitted.sample.n_sizes[0] < MIN_SIZES:
         raise FitError(
             f"{law.name} has too few sizes or runs here to draw truths from its fit; state what "
             "you expect by sf.Hypothesis"

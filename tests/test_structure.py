@@ -54,7 +54,10 @@ ROOMS = {
     ),
     "report": (9, "report"),
     "package": (10, ""),
-    "command line": (11, "cli _options _config _terminal _compare_command __main__"),
+    "command line": (
+        11,
+        "cli _options _config _terminal _compare_command _plan_command __main__",
+    ),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
