@@ -54,28 +54,31 @@ def seeds_for_margin(sd: float, margin: float) -> int:
 
 
 def times_as_many(estimate: float, lower: float, upper: float, margin: float) -> float:
-    """Return how many times as many runs at the same sizes decide in four of five tables.
+    """Return how many times as many runs at the same sizes would probably decide.
+
+    The arm of the interval that faces the margin must come to lie beside it, with room for the
+    estimate to come out differently.
 
     Parameters
     ----------
     estimate, lower, upper : float
-        A gain with its one-sided 95 % bounds, taken for true.
+        A gain, taken for true, with its one-sided 95 % bounds.
     margin : float
         The margin.
 
     Returns
     -------
     float
-        At least 1; infinite where the gain is the margin, or a bound is open.
+        At least 1; infinite where the gain is the margin, or the bound is open.
 
     Examples
     --------
-    >>> round(times_as_many(0.02, 0.0, 0.04, 0.01), 1)
+    >>> round(times_as_many(0.02, 0.0, 0.06, 0.01), 1)
     9.1
     """
     room = abs(estimate - margin)
-    half = 0.5 * (upper - lower)
-    if not np.isfinite(half) or room <= 0:
+    arm = estimate - lower if estimate > margin else upper - estimate
+    if not np.isfinite(arm) or room <= 0:
         return float("inf")
     reach = (ndtri(_BOUND) + ndtri(_CHANCE)) / ndtri(_BOUND)
-    return max(1.0, float((reach * half / room) ** 2))
+    return max(1.0, float((reach * arm / room) ** 2))

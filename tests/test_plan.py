@@ -350,7 +350,8 @@ def test_powers_that_are_refused(fit):
 
 def test_a_closed_form_says_how_many_runs_would_settle_it():
     assert times_as_many(0.02, 0.015, 0.025, 0.01) == 1.0
-    assert times_as_many(0.02, 0.0, np.inf, 0.01) == np.inf
+    assert times_as_many(0.005, 0.0, np.inf, 0.01) == np.inf
+    assert times_as_many(0.02, 0.0, np.inf, 0.01) == times_as_many(0.02, 0.0, 0.04, 0.01)
     near, far = times_as_many(0.012, 0.0, 0.024, 0.01), times_as_many(0.02, 0.0, 0.04, 0.01)
     assert near > far > 4
     said = sf.fit(runs(sd=0.02, exponent=0.5, seed=3)).saturation()
