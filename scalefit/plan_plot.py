@@ -81,4 +81,4 @@ def plot_plan(found: Plan, *, ax: Axes | None = None) -> Axes:
 
 
 def _width(value: float) -> str:
-    return "open" if np.isinf(value) else number(value)
+    return "open" if np.isinf(value) else number(value, 2)

@@ -73,13 +73,13 @@ class SeedsNeeded:
                 f"in {100 * best['right']:.0f} % of tables only, not in {100 * self.target:g} %: "
                 "choose other sizes."
             )
-        most = "more" if self.at_most is None else str(self.at_most)
+        most = "or more" if self.at_most is None else f"to {self.at_most}"
         got = self.table.set_index("seeds").loc[self.seeds]
         return (
             f"{counted(self.seeds, 'run')} more {where} give the right verdict in "
             f"{100 * got['right']:.0f} ± {100 * got['right_error']:.0f} % of tables (asked for: "
-            f"{100 * self.target:g} %); between {self.at_least} and {most}, by the error of the "
-            f"simulation. The rule of thumb says {self.rule}."
+            f"{100 * self.target:g} %); by the error of the simulation it may be {self.at_least} "
+            f"{most}. The rule of thumb says {self.rule}."
         )
 
     def summary(self) -> str:
