@@ -128,7 +128,7 @@ def _numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
 _OPTIONS = (
     click.option("--sizes", multiple=True, callback=_sizes, metavar="SIZES",
                  help="A size to run, or several together separated by commas; repeat to compare.  "
-                 "[default: a decade down, the same sizes again, 3 and 10 times larger]"),
+                 "[default: 10 and 3 times smaller, the same again, 3 and 10 times larger]"),
     click.option("--seeds", callback=_seeds, metavar="NUMBERS",
                  help="Runs at each size; several numbers are compared.  [default: as in TABLE]"),
     click.option("--margin", type=click.FloatRange(min=0, min_open=True),

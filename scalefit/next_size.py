@@ -119,7 +119,7 @@ def next_sizes(
     spanning = study.tables({}).spanning()
     narrowed["any_law"], told_apart = _any_law(study, spanning, gain, sizes, runs)
     # Where the law leaves the metric's range it does not hold, and promises nothing.
-    inside = np.array([study.outside([size]) <= 0.5 for size in sizes])
+    inside = np.array([study.holds([size]) for size in sizes])
     spent = np.array([runs * cost(float(size)) for size in sizes])
     table = pd.DataFrame({"size": sizes, "runs": runs, "cost": spent})
     for name, share in narrowed.items():

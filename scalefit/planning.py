@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-#: Share of the truths that may leave the metric's range at a size before it is said.
-_FEW = 0.05
 #: Intervals whose widths are told.
 _WIDTHS = ("gain", "any_law", "exponent", "asymptote")
 
@@ -64,8 +62,8 @@ def plan(
         What is known, or expected.
     sizes : number, sequence or mapping, optional
         What to choose from: each element is a size, or several sizes to be run together; a mapping
-        names them. By default a decade down, the same sizes again, 3 and 10 times the largest,
-        both, and a decade either way.
+        names them. By default 10 and 3 times smaller ones, the same sizes again, 3 and 10 times
+        larger ones, and 10 times either way, as far as the law holds there.
     seeds : int or sequence of int, optional
         Runs at each size; several numbers are several proposals. By default as many as the sizes in
         hand have.
@@ -115,7 +113,7 @@ def plan(
     every = [size for proposal in proposals for size in proposal.sizes]
     study = study_of(source, law, n, seed, every)
     if sizes is None:  # what the law cannot mean is no proposal
-        proposals = [each for each in proposals if study.outside(each.sizes) <= 0.5]
+        proposals = [each for each in proposals if study.holds(each.sizes)]
     tell = progress or (lambda *_: None)
     parts = []
     for done, proposal in enumerate(proposals):
@@ -198,12 +196,12 @@ class Plan:
                     width, error, share = width_of(part[f"{name}_lower"], part[f"{name}_upper"])
                     row |= {f"{name}_width": width, f"{name}_width_error": error if drawn else 0.0,
                             f"{name}_open": share}  # fmt: skip
-            outside = self.study.outside(proposal.sizes)
-            row["caution"] = (
-                f"{100 * outside:.0f} % of the truths leave the range of {self.study.score} there"
-                if outside > _FEW
-                else ""
-            )
+            row["caution"] = ""
+            if not self.study.holds(proposal.sizes):
+                row["caution"] = (
+                    f"{100 * self.study.outside(proposal.sizes):.0f} % of the truths leave the "
+                    f"range of {self.study.score} there"
+                )
             rows.append(row)
         table = pd.DataFrame(rows)
         table.attrs["label"] = self.label

@@ -67,8 +67,8 @@ def propose(
     ----------
     sizes : number, sequence or mapping, or None
         Each element is one choice: a size, or several sizes together. The keys of a mapping name
-        them. None for the usual ones: a decade below the smallest size, the sizes in hand again,
-        3 and 10 times the largest, both of these, and a decade either way.
+        them. None for the usual ones: a decade and half a decade below the smallest size, the sizes
+        in hand again, as far above the largest, and a decade either way.
     seeds : int or sequence of int, or None
         Runs at each size; None for as many as the sizes in hand have in the median.
     counts : mapping of float to int
@@ -117,10 +117,10 @@ def _usual(counts: Mapping[float, int]) -> list[tuple[str, tuple[float, ...]]]:
         )
     low, high = min(counts), max(counts)
     return [
-        ("a decade down", (low / 10,)),
+        ("10 times smaller", (low / 10,)),
+        ("3 times smaller", (low / 3,)),
         ("the same sizes again", tuple(sorted(counts))),
         ("3 times larger", (3 * high,)),
         ("10 times larger", (10 * high,)),
-        ("3 and 10 times larger", (3 * high, 10 * high)),
-        ("a decade either way", (low / 10, 10 * high)),
+        ("10 times either way", (low / 10, 10 * high)),
     ]

@@ -32,6 +32,9 @@ __all__ = ["InHand", "Study", "runs_known", "study_of"]
 
 Floats = NDArray[np.float64]
 
+#: Share of the truths that may leave the metric's range at a size where the law still holds.
+_FEW = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class InHand:
@@ -192,6 +195,10 @@ class Study:
         means = np.concatenate([truth.mean(x) for truth in self.truths])
         beyond = (means < self.metric.lower) | (means > self.metric.upper)
         return float(beyond.any(axis=1).mean())
+
+    def holds(self, sizes: Sequence[float]) -> bool:
+        """Return whether the law can hold at sizes: few truths leave the metric's range there."""
+        return self.outside(sizes) <= _FEW
 
     def true(self, estimand: Estimand) -> Floats:
         """Return what an estimand is under each truth, ``(N,)``."""
