@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._options import NOISES
 from ._terminal import complain, print_lines, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def plan_runs(
         raise click.UsageError("--plot is for one curve; choose it by --filter")
     if plot is not None and plot.exists() and not force:
         raise click.UsageError(f"{plot} exists; name another file, or pass --force to replace it")
-    shared = {name: asked[name] for name in ("margin", "factor", "n_tables", "law", "rng")}
+    shared = {name: asked[name] for name in ("margin", "factor", "n_tables", "law", "noise", "rng")}
     forms, failed = [], []
     for one in curves:
         try:
@@ -141,6 +142,9 @@ _OPTIONS = (
     click.option("--true-law", metavar="LAW",
                  help='Law that is taken for true, or "surviving" for all that TABLE allows.  '
                  "[default: the chosen one]"),
+    click.option("--fit-noise", type=click.Choice(NOISES), metavar="NOISE",
+                 help="Error model that simulated tables are fitted by.  [default: that of TABLE; "
+                 "gaussian in place of a likelihood, for speed]"),
     click.option("--target", type=click.FloatRange(0, 1, min_open=True, max_open=True),
                  help="Find the seeds with which the right verdict is so likely, at the sizes of "
                  "the first proposal."),

@@ -195,17 +195,17 @@ cli.command("compare", epilog=_examples(*EXAMPLES))(
 @_JSON
 @_debuggable
 def plan_command(
-    as_json: bool, sizes: Any, seeds: Any, true_law: str | None, margin: float | None,
-    factor: float, n_tables: int, target: float | None, plot: Path | None, force: bool,
-    **asked: Any,
+    as_json: bool, sizes: Any, seeds: Any, true_law: str | None, fit_noise: str | None,
+    margin: float | None, factor: float, n_tables: int, target: float | None, plot: Path | None,
+    force: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Say what more runs at some sizes would tell: chances of each verdict, widths, next sizes."""
     rng = asked["seed"]
     fits, _ = _fitted(asked)
     plan_runs(
         list(fits.values()) if _several(fits) else [fits], as_json, target, plot, force,
-        sizes=sizes, seeds=seeds, law=true_law, margin=margin, factor=factor, n_tables=n_tables,
-        rng=rng,
+        sizes=sizes, seeds=seeds, law=true_law, noise=fit_noise, margin=margin, factor=factor,
+        n_tables=n_tables, rng=rng,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from .estimands import Parameter
 from .estimate import estimate
 from .inference import Intervals, check_level, profile
 from .laws import get_law
+from .noise import Noise
 from .outcomes import chance
 from .proposals import NOTHING, Proposal, propose, whole_number
 from .selection import MIN_SIZES
@@ -82,6 +83,7 @@ def power(
     *,
     sd: Iterable[float] | None = None,
     level: float = 0.95,
+    noise: str | Noise | None = None,
     n_tables: int = 200,
     rng: int | np.random.Generator = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -102,7 +104,7 @@ def power(
         Standard deviations of a run to try in place of those of two hypotheses.
     level : float
         One less the p value below which exponents count as different.
-    n_tables, rng, progress
+    noise, n_tables, rng, progress
         As in :func:`scalefit.plan`.
 
     Returns
@@ -129,24 +131,24 @@ def power(
     check_level(level)
     known = runs_known(one), runs_known(other)
     proposals = [NOTHING] if sizes is None else propose(sizes, seeds, known[0], one.driver)
-    noises: list[float | None] = [None] if sd is None else [float(each) for each in sd]
+    spreads: list[float | None] = [None] if sd is None else [float(each) for each in sd]
     if sd is not None and not (isinstance(one, Hypothesis) and isinstance(other, Hypothesis)):
         raise FitError("sd= is for two hypotheses; the noise of a fit is that of its table")
     every = [size for proposal in proposals for size in proposal.sizes]
-    cases = list(product(noises, proposals))
+    cases = list(product(spreads, proposals))
     tell = progress or (lambda *_: None)
     rows, label = [], ""
-    for done, (noise, proposal) in enumerate(cases):
+    for done, (spread, proposal) in enumerate(cases):
         tell("power", done, len(cases))
-        pair = [source if noise is None else replace(source, sd=noise) for source in (one, other)]
+        pair = [source if spread is None else replace(source, sd=spread) for source in (one, other)]
         first, second = (
-            study_of(each, None, n, seed + k, every) for k, each in enumerate(pair)
+            study_of(each, None, n, seed + k, every, noise) for k, each in enumerate(pair)
         )  # fmt: skip
         p, told = _p_values(first, second, proposal)
         share, error = chance(pd.Series(told & (p <= 1.0 - level)))
         rows.append({
             "proposal": proposal.label, "sizes": proposal.sizes, "seeds": proposal.seeds,
-            "runs": proposal.runs, **({} if noise is None else {"sd": noise}),
+            "runs": proposal.runs, **({} if spread is None else {"sd": spread}),
             "power": share, "power_error": error, "silent": float(1.0 - told.mean()),
         })  # fmt: skip
         label = f"{len(p)} pairs of simulated tables; one: {first.label}; other: {second.label}"

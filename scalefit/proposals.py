@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._format import counted, size_text
 from .errors import FitError
 from .results import sizes_from
+from .selection import MIN_SIZES
 
 __all__ = ["NOTHING", "Proposal", "propose", "whole_number"]
 
@@ -87,6 +88,11 @@ def propose(
     numbers = [
         whole_number("seeds", each) for each in (seeds if isinstance(seeds, Iterable) else [seeds])
     ]
+    if not counts and any(len(each) < MIN_SIZES for _, each in choices):
+        raise FitError(
+            f"there are no runs in hand, and a table needs {MIN_SIZES} sizes or more: each element "
+            "of sizes is then a whole table, as in sizes=[[1e4, 1e5, 1e6, 1e7]]"
+        )
     if not choices or not numbers:
         raise FitError("nothing is proposed: give sizes and seeds, such as sizes=[1e6, 1e7]")
     return [Proposal(each, n, name) for n in numbers for name, each in choices]

@@ -12,6 +12,7 @@ import pandas as pd
 from ._format import counted, number, size_text, table_text
 from ._seeds import seed_of
 from .errors import FitError
+from .noise import Noise
 from .outcomes import chance, events, outcomes
 from .proposals import Proposal, propose, whole_number
 from .runs_needed import detectable_trend, seeds_for_margin, slope_error
@@ -109,6 +110,7 @@ def seeds_needed(
     most: int = 64,
     n_tables: int = 200,
     law: str | None = None,
+    noise: str | Noise | None = None,
     rng: int | np.random.Generator = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> SeedsNeeded:
@@ -126,7 +128,7 @@ def seeds_needed(
         Where the runs are made, all sizes together; by default those in hand.
     target : float
         Chance of the right verdict that is asked for.
-    margin, factor, n_tables, law, rng, progress
+    margin, factor, n_tables, law, noise, rng, progress
         As in :func:`scalefit.plan`.
     most : int
         Most runs at each size that are tried.
@@ -151,7 +153,7 @@ def seeds_needed(
     known = runs_known(source)
     chosen = [tuple(known) if sizes is None else tuple(np.ravel(sizes))]
     places = propose(chosen, 1, known, source.driver)[0].sizes
-    study = study_of(source, law, n, seed, places)
+    study = study_of(source, law, n, seed, places, noise)
     tell = progress or (lambda *_: None)
     tried: dict[int, pd.DataFrame] = {}
 
@@ -193,7 +195,7 @@ def seeds_needed(
         int(too_few.max()) + 1 if len(too_few) else 1,
         int(enough.min()) if len(enough) else None,
         float(target), places, table, seeds_for_margin(sd, smallest),
-        f"{n} simulated tables for each number; truths: {study.label}",
+        f"{n} simulated tables for each number; {study.label}",
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class Hypothesis:
     sd : float or two floats
         Standard deviation of one run; two numbers are those at the smallest and the largest of
         ``cells``, with a power of the size between. Of losses, whose errors are those of their
-        logs, it is relative: 0.01 stands for 1 %.
+        logs, it is relative: 0.01 stands for 1 %. Of errors with long tails it is their scale.
     cells : sequence of float
         Sizes that are run in any case; none if the whole table is up to the plan.
     seeds : int

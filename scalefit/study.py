@@ -20,8 +20,8 @@ from .fit import Fit, FitSet
 from .inference import profile
 from .laws import AUTO, Law, get_law
 from .metrics import Metric
-from .noise import Noise, get_noise, usual_margin
-from .sample import Sample, of_runs
+from .noise import Gaussian, Noise, get_noise, usual_margin
+from .sample import Sample, of_runs, of_table
 from .saturation import Assessment, assess, margins
 from .selection import Candidates, candidates
 from .stated import Hypothesis
@@ -67,8 +67,8 @@ class Study:
         Size to number of runs that are made in any case.
     laws : tuple of Law
         Candidates of every fit.
-    noise : Noise or None
-        Error model; None for the usual one of each table.
+    own_noise, noise : Noise
+        Error model of the runs in hand, and the one that simulated tables are fitted by.
     metric : Metric
     driver, score : str
     level : float
@@ -82,7 +82,8 @@ class Study:
     in_hand: InHand
     promised: dict[float, int]
     laws: tuple[Law, ...]
-    noise: Noise | None
+    own_noise: Noise
+    noise: Noise
     metric: Metric
     driver: str
     score: str
@@ -95,8 +96,13 @@ class Study:
 
     @property
     def label(self) -> str:
-        """Where the truths come from, in words."""
-        return "; ".join(truth.label for truth in self.truths)
+        """Where the truths come from, and what tables are fitted by, in words."""
+        said = "truths: " + "; ".join(truth.label for truth in self.truths)
+        if self.noise == self.own_noise:
+            return said
+        return f"{said}; simulated tables are fitted with {self.noise.name} errors, not " + (
+            f"{self.own_noise.name} ones, for speed"
+        )
 
     @property
     def law(self) -> Law:
@@ -127,8 +133,8 @@ class Study:
 
     def weighed(self, added: Mapping[float, int]) -> Sample:
         """Return the tables with ``added`` runs, with the weights of their error model."""
-        sample = self.sample(added)
-        return (self.noise or usual_margin(sample)).weigh(sample)
+        drawn = bool(added or self.promised)
+        return (self.noise if drawn else self.own_noise).weigh(self.sample(added))
 
     def sample(self, added: Mapping[float, int]) -> Sample:
         """Return N tables with ``added`` runs, or one where all runs are in hand."""
@@ -230,7 +236,14 @@ def runs_known(source: Any) -> dict[float, int]:
     return dict(zip(sample.x[0].tolist(), sample.count[0].astype(int).tolist(), strict=True))
 
 
-def study_of(source: Any, law: str | None, n: int, seed: int, sizes: Sequence[float]) -> Study:
+def study_of(
+    source: Any,
+    law: str | None,
+    n: int,
+    seed: int,
+    sizes: Sequence[float],
+    noise: str | Noise | None = None,
+) -> Study:
     """Return the study that a fit or a hypothesis makes.
 
     Parameters
@@ -246,35 +259,46 @@ def study_of(source: Any, law: str | None, n: int, seed: int, sizes: Sequence[fl
         Of all random numbers.
     sizes : sequence of float
         All sizes that are proposed.
+    noise : str or Noise, optional
+        Error model that simulated tables are fitted by; by default that of the runs, or normal
+        errors in place of a likelihood, which takes far longer.
     """
     known = runs_known(source)
     if isinstance(source, Hypothesis):
         if law is not None:
             raise FitError(f"law={law!r}: a hypothesis names its own law")
-        return _of_hypothesis(source, n, seed, np.array(sorted({*known, *sizes})))
-    return _of_fit(source, law, n, seed)
+        return _of_hypothesis(source, n, seed, np.array(sorted({*known, *sizes})), noise)
+    return _of_fit(source, law, n, seed, noise)
 
 
-def _of_hypothesis(source: Hypothesis, n: int, seed: int, x: Floats) -> Study:
+def _of_hypothesis(
+    source: Hypothesis, n: int, seed: int, x: Floats, noise: str | Noise | None
+) -> Study:
     metric = source.metric(x)
-
     expected = of_runs(x, source.mean(x), np.zeros(x.size, dtype=np.intp), [metric])
-    noise = get_noise(source.noise)
-    known = noise or usual_margin(expected)
-    need_independent_runs(known)
+    own = get_noise(source.noise) or usual_margin(expected)
+    need_independent_runs(own)
     nothing = np.zeros(0)
     return Study(
-        (source.truths(n, x, known),), InHand(nothing, nothing, {}),
-        dict.fromkeys(source.cells, source.seeds), _with(AUTO, source.form), noise, metric,
-        source.driver, source.score, 0.95, 1.0, seed,
+        (source.truths(n, x, own),), InHand(nothing, nothing, {}),
+        dict.fromkeys(source.cells, source.seeds), _with(AUTO, source.form), own,
+        _judged_by(noise, own, expected), metric, source.driver, source.score, 0.95, 1.0, seed,
     )  # fmt: skip
+
+
+def _judged_by(noise: str | Noise | None, own: Noise, sample: Sample) -> Noise:
+    """Return the error model that simulated tables are fitted by."""
+    asked = get_noise(noise)
+    if asked is not None:
+        return asked
+    return own if own.weigh(sample).kernel is None else Gaussian(own.variance)
 
 
 def _with(laws: tuple[Law, ...], law: Law) -> tuple[Law, ...]:
     return laws if law.name in [each.name for each in laws] else (*laws, law)
 
 
-def _of_fit(source: Fit, law: str | None, n: int, seed: int) -> Study:
+def _of_fit(source: Fit, law: str | None, n: int, seed: int, noise: str | Noise | None) -> Study:
     table: Table = source.table
     settings, fitted = source.settings, source.candidates
     need_independent_runs(settings.noise)
@@ -301,6 +325,7 @@ def _of_fit(source: Fit, law: str | None, n: int, seed: int) -> Study:
     x = rows[table.drivers[0]].to_numpy(dtype=float)
     return Study(
         truths, InHand(x, rows[table.score].to_numpy(dtype=float), means), {},
-        tuple(each.law for each in fitted.estimates), settings.noise, metric,
+        tuple(each.law for each in fitted.estimates), settings.noise,
+        _judged_by(noise, settings.noise, of_table(table)), metric,
         table.drivers[0], table.score, settings.level, source.reach, seed,
     )  # fmt: skip

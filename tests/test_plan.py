@@ -65,8 +65,13 @@ def test_proposals_are_all_choices_with_all_numbers_of_seeds():
 def test_proposals_that_are_none(sizes, seeds, words):
     with pytest.raises(sf.FitError, match=words):
         propose(sizes, seeds, {1e4: 3}, "cells")
+
+
+def test_without_runs_in_hand_tables_are_proposed_as_a_whole():
     with pytest.raises(sf.FitError, match="whole table"):
         propose(None, 3, {}, "cells")
+    with pytest.raises(sf.FitError, match="4 sizes or more"):
+        sf.plan(expected(), sizes=[1e4, 1e5, 1e6, 1e7])
 
 
 # What is simulated --------------------------------------------------------------------------------
@@ -185,11 +190,27 @@ def test_other_laws_can_be_true(fit):
     assert "given hill" in every.label
 
 
-def test_losses_are_planned_on_their_scale():
-    rows = runs().assign(loss=lambda rows: 3.0 - 2.0 * rows["f1"]).drop(columns="f1")
-    found = sf.plan(sf.fit(rows), 1e7, 2, n_tables=5)
-    assert found.study.noise.name == "student"
-    assert found.rows["margin"].iloc[0] == pytest.approx(0.01 * rows["loss"].min(), rel=0.05)
+def losses():
+    rows = runs()
+    return rows.assign(loss=3.0 - 2.0 * rows["f1"]).drop(columns="f1")
+
+
+def test_losses_are_drawn_with_their_errors_and_fitted_fast():
+    fit = sf.fit(losses())
+    found = sf.plan(fit, 1e7, 2, n_tables=5)
+    assert found.study.truths[0].kernel.link == "log"
+    assert "fitted with gaussian errors, not student ones" in found.label
+    assert found.rows["margin"].iloc[0] == pytest.approx(0.01 * losses()["loss"].min(), rel=0.05)
+    today = fit.gain(10)
+    assert found.table["gain_width"][0] == pytest.approx(today.upper - today.lower, rel=1e-6)
+
+
+def test_simulated_tables_can_be_fitted_by_their_own_errors():
+    found = sf.seeds_needed(sf.fit(losses()), 1e7, noise="lognormal", n_tables=2, most=1)
+    assert "fitted with lognormal errors" in found.label
+    exact = study_of(sf.fit(losses()), None, 2, 0, [], "student")
+    assert "for speed" not in exact.label
+    assert exact.weighed({1e7: 1}).kernel is not None
 
 
 def test_a_whole_table_can_be_planned():

@@ -1,4 +1,4 @@
-"""Rows D1 to D6: plans against what then happens, in simulated tables."""
+"""Rows D1 to D7: plans against what then happens, in simulated tables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 import scalefit as sf
 from scalefit.estimands import GainBetween
+from scalefit.estimate import estimate
 from scalefit.inference import profile, union
-from scalefit.laws import AUTO
+from scalefit.laws import AUTO, get_law
 from scalefit.next_size import next_sizes
 from scalefit.outcomes import outcomes
 from scalefit.proposals import Proposal
@@ -227,3 +228,43 @@ def test_d6_seeds_that_are_needed_are_enough(tables):
         f"D6 {found.seeds} seeds ({found.at_least} to {found.at_most}): {share:.3f} +- {error:.3f}"
     )
     assert share >= 0.8 - 3.0 * np.sqrt(2) * error
+
+
+def test_d7_normal_fits_to_losses_err_on_the_side_of_width():
+    """Simulated losses have Student-t errors, and are fitted with normal ones, which are fast."""
+    truth = sf.Hypothesis(
+        "saturating_power", {"asymptote": 2.0, "coefficient": 1e2, "exponent": 0.5}, sd=0.01,
+        score="loss",
+    )  # fmt: skip
+    study = study_of(truth, None, 150, 1, SMALL.sizes)
+    added = dict.fromkeys(SMALL.sizes.tolist(), 3)
+    top = SMALL.sizes[-1]
+    width = []
+    for noise in (study.noise, study.own_noise):
+        fitted = estimate(get_law("saturating_power"), noise.weigh(study.sample(added)))
+        found = profile(fitted, GainBetween(top, 10 * top), 0.95)
+        width.append(np.median(found.upper - found.lower))
+    ratio = width[0] / width[1]
+    print(f"D7 median width of the gain by normal fits over that by Student-t: {ratio:.3f}")
+    assert 0.97 <= ratio <= 1.25
+
+
+#: Losses: exponent, noise, and the margin over the gain.
+LOSSES = [(0.2, 0.01, 0.6), (0.2, 0.01, 1.6), (0.5, 0.01, 0.6), (0.35, 0.02, 1.6)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("exponent", "sd", "share"), LOSSES)
+def test_d7_plans_of_losses_err_on_the_side_of_caution(exponent, sd, share):
+    """Chances of a decision by normal fits against those by the errors that losses have."""
+    curve = {"asymptote": 2.0, "coefficient": SMALL.sizes[0] ** exponent, "exponent": exponent}
+    truth = sf.Hypothesis("saturating_power", curve, sd=sd, score="loss")
+    margin = share * float(np.diff(truth.mean([10 * SMALL.sizes[-1], SMALL.sizes[-1]]))[0])
+    decided = []
+    for noise in (None, "student"):
+        study = study_of(truth, None, 100, 2, SMALL.sizes, noise)
+        told = outcomes(study, Proposal(tuple(SMALL.sizes), 3), margin, 10.0)
+        decided.append(rate((told["verdict"] != "inconclusive").to_numpy()))
+    print(f"D7 a {exponent} sigma {sd}, margin {share} of the gain: decided {decided[0][0]:.2f} by "
+          f"normal fits, {decided[1][0]:.2f} by Student-t (+- {decided[1][1]:.2f})")  # fmt: skip
+    assert -0.2 <= decided[0][0] - decided[1][0] <= 0.05 + decided[1][1]
