@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from . import plan_words as words
 from ._format import counted
@@ -24,14 +23,10 @@ from .proposals import NOTHING, Proposal, propose, whole_number
 from .study import Study, runs_known, study_of
 
 if TYPE_CHECKING:
-    pass
+    from matplotlib.axes import Axes
 
 __all__ = ["Plan", "plan"]
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 #: Intervals whose widths are told.

@@ -49,7 +49,7 @@ class Hypothesis:
     better, bounds : optional
         Where the name does not say it, as in :func:`scalefit.fit`.
     noise : str or Noise, optional
-        Error model of the runs and of the fits; by default that of :func:`scalefit.fit`.
+        Error model of the runs; by default that of :func:`scalefit.fit` for independent runs.
     driver : str
         What the sizes count.
     centre : float, optional

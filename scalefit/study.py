@@ -316,6 +316,7 @@ def _of_fit(source: Fit, law: str | None, n: int, seed: int, noise: str | Noise 
     truths = tuple(
         drawn_truths(each, settings.noise, metric, int(many), rng)
         for each, many in zip(drawn_from, share, strict=True)
+        if many
     )
     rows = table.rows
     means: dict[str, Floats] = {

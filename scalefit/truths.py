@@ -162,6 +162,8 @@ def drawn_truths(
         )
     if fitted.draws is not None:
         return _of_draws(fitted, n, rng)
+    if not fitted.run_scale[0] > 0:
+        raise FitError("the runs do not scatter about the curve: nothing tells how new ones would")
     many = fitted.take(np.zeros(n, dtype=np.intp))
     df = np.maximum(many.residual_df, 1.0)
     error = many.sample.variance_slope_error

@@ -66,6 +66,12 @@ def test_few_sizes_give_no_truths():
         draw(sf.fit(few))
 
 
+def test_runs_without_scatter_give_no_truths():
+    level = pd.DataFrame({"cells": SIZES, "f1": 0.5 + 0.0 * SIZES})
+    with pytest.raises(sf.FitError, match="scatter"):
+        draw(sf.fit(level))
+
+
 @pytest.mark.parametrize(
     ("noise", "words"),
     [(sf.noise.Hoffmann(), "hoffmann"), (Gaussian(seeds="crossed"), "crossed seeds")],

@@ -23,7 +23,9 @@ from .simulation import LARGE, SMALL, Design, Truth, rate, sample_of
 
 
 def stated(exponent, sd, design: Design, **options):
-    """Return the truth of a design as a hypothesis."""
+    """Return the truth of a design as a hypothesis; without an exponent it is a constant."""
+    if exponent is None:
+        return sf.Hypothesis("constant", {"level": 0.8}, sd=sd, score="f1", **options)
     if exponent == 0:
         truth = Truth(0.0, gap=0.05)
         ends = design.sizes[[0, -1]]
@@ -48,13 +50,13 @@ CELLS = [
     (design, exponent, sd)
     for design in (SMALL, LARGE) for exponent in (0.0, 0.2, 0.5, 1.0)
     for sd in (0.005, 0.01, 0.02)
-]  # fmt: skip
+] + [(SMALL, None, 0.005), (LARGE, None, 0.01)]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("cells", "tables"),
     [
-        pytest.param([CELLS[5], CELLS[8]], 60, id="two cells"),
+        pytest.param([CELLS[5], CELLS[8], CELLS[24]], 60, id="three cells"),
         pytest.param(CELLS, 400, id="all cells", marks=pytest.mark.slow),
     ],
 )
