@@ -91,26 +91,28 @@ NEXT = (
 
 def pilots(n, tables, proposals):
     """Return, per pilot and proposal, the planned chances and the verdict that then came out."""
-    rows = []
+    first, then, rows = [], [], []
+    truths = []
     for m in range(n):
         rng = np.random.default_rng([11, m])
         exponent, sd = PILOTS[rng.integers(len(PILOTS))]
-        truth = stated(exponent, sd, SMALL)
-        pilot = made(truth, SMALL.sizes, SMALL.seeds, 1, rng).drop(columns="table")
+        truths.append((stated(exponent, sd, SMALL), rng))
+        first.append(made(truths[m][0], SMALL.sizes, SMALL.seeds, 1, rng).assign(table=m))
+    fits = sf.fit(pd.concat(first), by="table")
+    for m, (truth, rng) in enumerate(truths):
         try:
-            study = study_of(sf.fit(pilot), None, tables, m, [])
+            study = study_of(fits[m], None, tables, m, [])
         except sf.FitError:  # one pilot in a hundred is fitted by no law, and plans nothing
             continue
         for proposal in proposals:
             told = outcomes(study, proposal, None, 10.0)
-            new = made(truth, proposal.sizes, proposal.seeds, 1, rng).drop(columns="table")
-            then = sf.fit(pd.concat([pilot, new])).saturation()
             planned = {name: (told["verdict"] == name).mean() for name in VERDICTS}
-            rows.append(planned | {
-                "firm": (told["strength"] == "firm").mean(), "then": then.verdict,
-                "then_firm": then.strength == "firm", "right": told["right"].mean(),
-            })  # fmt: skip
-    return pd.DataFrame(rows)
+            rows.append(planned | {"firm": (told["strength"] == "firm").mean()})
+            new = made(truth, proposal.sizes, proposal.seeds, 1, rng)
+            then.append(pd.concat([first[m], new]).assign(table=len(then)))
+    came = sf.fit(pd.concat(then), by="table").saturation()
+    firm = came["strength"] == "firm"
+    return pd.DataFrame(rows).assign(then=came["verdict"], then_firm=firm)
 
 
 @pytest.mark.parametrize(
