@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, number, size_text, table_text
+from .saturation import VERDICTS
 from .words import verdict_text
 
 if TYPE_CHECKING:
     from .planning import Plan
 
-__all__ = ["headline", "html", "next_words", "proposals_text", "summary"]
+__all__ = ["headline", "html", "key", "next_words", "proposals_text", "summary"]
 
-_VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
-_DECIDED = _VERDICTS[:-1]
+_DECIDED = VERDICTS[:-1]
 #: Intervals whose widths are told, and what they are called.
 _WIDTHS = {"gain": "gain", "any_law": "gain, any law", "exponent": "exponent",
            "asymptote": "asymptote"}  # fmt: skip
@@ -37,7 +37,7 @@ def headline(plan: Plan) -> str:
     kinds = ", ".join(
         f"{verdict_text(name)} {_percent(best[name])}" for name in _DECIDED if best[name] > 0
     )
-    error = 100 * max(float(row[f"{name}_error"]) for row in rows for name in _VERDICTS)
+    error = 100 * max(float(row[f"{name}_error"]) for row in rows for name in VERDICTS)
     lines = [
         f"{asked} {_known(plan, rows[0])}",
         f"Of {counted(len(new), 'proposal')}, {best['proposal']} would decide it most often: in "
@@ -67,7 +67,7 @@ def proposals_text(plan: Plan) -> pd.DataFrame:
     """Return the table of proposals as text: chances in percent, median widths of intervals."""
     table = plan.table
     shown: dict[str, Any] = {"proposal": table["proposal"]}
-    for name in _VERDICTS:
+    for name in VERDICTS:
         shown[verdict_text(name)] = [_percent(share) for share in table[name]]
     for name in ("firm", "right"):
         shown[name] = [_percent(share) for share in table[name]]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Curves
 from .errors import FitError, LawError, ScalefitError, nearest
+from .estimands import Parameter
 from .estimate import estimate
 from .laws import Frame, Law, get_law
 from .metrics import Metric, lookup, resolve
@@ -54,7 +55,7 @@ class Hypothesis:
         What the sizes count.
     centre : float, optional
         The size at which the level of a log law is meant; by default the geometric mean of
-        ``cells``.
+        ``cells``, or 1 without any.
 
     Examples
     --------
@@ -91,7 +92,7 @@ class Hypothesis:
                 )
         missing = [name for name in names if name not in self.params]
         if missing:
-            raise LawError(f"law {law.name!r} has a value of {', '.join(missing)} as well; give it")
+            raise LawError(f"law {law.name!r} needs {', '.join(missing)} as well")
         cells = tuple(np.unique(sizes_from(self.cells, self.driver)).tolist())
         sd = np.atleast_1d(np.asarray(self.sd, dtype=float))
         if sd.ndim > 1 or sd.size > 2 or not np.all(np.isfinite(sd) & (sd > 0)):
@@ -148,9 +149,7 @@ class Hypothesis:
         metric = _metric(str(options.get("score", cls.score)), x, y, **about)
         curve = estimate(found, of_runs(x, y, np.zeros(len(x), dtype=np.intp), [metric]))
         params = {
-            each.name: float(
-                curve.curves.evaluate(each.terms(curve.shapes(), curve.sample.frame, np))[0]
-            )
+            each.name: float(curve.curves.value(Parameter(each.name))[0])
             for each in found.parameters
         }
         misses = np.abs(curve.fitted()[0] - y).max() > 1e-6 * np.ptp(y)
@@ -165,12 +164,12 @@ class Hypothesis:
     @property
     def form(self) -> Law:
         """The law as a record."""
-        return self.law if isinstance(self.law, Law) else get_law(self.law)
+        return cast("Law", self.law)
 
     def mean(self, sizes: Any) -> Floats:
         """Return the expected scores at sizes."""
         x = np.atleast_1d(np.asarray(sizes, dtype=float))
-        found: Floats = self._curve(x).mean(np.log(x / self._middle(x))[None])[0]
+        found: Floats = self._curve(x).mean(np.log(x / self._middle)[None])[0]
         return found
 
     def metric(self, sizes: Any) -> Metric:
@@ -195,17 +194,18 @@ class Hypothesis:
             f"the hypothesis {self.form.name} with {stated}",
         )  # fmt: skip
 
-    def _middle(self, x: Floats) -> float:
+    @property
+    def _middle(self) -> float:
         if self.centre is not None:
-            return self.centre
-        return float(np.exp(np.log(np.unique(self.cells or x)).mean()))
+            return float(self.centre)
+        return float(np.exp(np.log(self.cells).mean())) if self.cells else 1.0
 
     def _curve(self, x: Floats) -> Curves:
         about = _metric(
             self.score, np.zeros(0), np.zeros(0), better=self.better, bounds=self.bounds
         )
         frame = Frame.of_sizes(np.array(self.cells or x), float(about.sign), about.best)
-        middle = self._middle(x)
+        middle = self._middle
         shift = np.log(frame.x0 / middle)
         frame = replace(frame, x0=np.float64(middle), z_min=frame.z_min + shift,
                         z_max=frame.z_max + shift)  # fmt: skip

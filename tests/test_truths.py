@@ -143,6 +143,16 @@ def test_a_hypothesis_says_how_noise_changes_with_size():
     assert len(truth) == 3
 
 
+def test_the_level_of_a_log_law_is_meant_at_one_size():
+    slope = 0.05 / np.log(10)
+    for options in ({"cells": [1e4, 1e6]}, {"centre": 1e5}):
+        line = sf.Hypothesis("log_linear", {"level": 0.7, "slope": slope}, sd=0.01, **options)
+        assert line.mean([1e5]).tolist() == pytest.approx([0.7])
+        assert line.mean([1e5, 1e7]).tolist() == pytest.approx([0.7, 0.8])
+    line = sf.Hypothesis("log_linear", {"level": 0.4, "slope": slope}, sd=0.01)
+    assert line.mean([1e5]).tolist() == pytest.approx([0.65])
+
+
 def test_percentages_are_understood():
     found = sf.Hypothesis.through({1e4: 60, 1e5: 75, 1e6: 82.5}, sd=1.0, score="accuracy")
     assert found.metric([1e4, 1e6]).unit == "percent"
