@@ -35,10 +35,14 @@ from .isoflop import IsoFlop, isoflop
 from .laws import Law, laws
 from .literature import PublishedFit
 from .optimum import optimum
+from .planning import Plan, plan
+from .power import Power, power
 from .published import published_saturation
 from .reading import read_table
 from .report import report
 from .reproduce import Reproduction, reproduce
+from .seeds_needed import SeedsNeeded, seeds_needed
+from .stated import Hypothesis
 from .storage import load
 from .verdict import Saturation
 
@@ -57,6 +61,7 @@ __all__ = [
     "FitSet",
     "Gain",
     "GainBetween",
+    "Hypothesis",
     "Interval",
     "IsoFlop",
     "Law",
@@ -64,13 +69,16 @@ __all__ = [
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "Plan",
     "PosteriorView",
+    "Power",
     "Prior",
     "PublishedFit",
     "Reproduction",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
+    "SeedsNeeded",
     "SharePower",
     "SizeReaching",
     "TableError",
@@ -83,10 +91,13 @@ __all__ = [
     "laws",
     "load",
     "optimum",
+    "plan",
+    "power",
     "published_saturation",
     "read_table",
     "report",
     "reproduce",
+    "seeds_needed",
 ]
 
 __version__ = "0.1.0"

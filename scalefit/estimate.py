@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from .curves import Curves
 from .draws import Draws
 from .errors import FitError
-from .estimands import Asked, touching
+from .estimands import Asked
 from .kernel import best_scale, free_levels
 from .laws import Law, Terms
 from .noise.residual import NormalKernel
@@ -28,7 +29,6 @@ __all__ = ["Estimate", "estimate", "parabola", "pose", "pose_jointly", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-_STEP = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,7 @@ class Estimate:
     @property
     def flat(self) -> Bools:
         """Where the rising part is held at zero, so that the shape means nothing; ``(G,)``."""
-        if not self.law.rising:
-            return np.zeros(len(self), dtype=bool)
-        nothing: Bools = np.all(self.coefficients[:, list(self.law.rises)] <= 0.0, axis=1)
-        return nothing
+        return self.curves.flat
 
     @property
     def within_gate(self) -> Bools:
@@ -236,57 +233,26 @@ class Estimate:
         place = np.arange(len(self)), far.argmin(axis=1)
         return replace(self, theta=theta[place], coefficients=coefficients[place], draws=None)
 
-    def tangent(self) -> Floats:
-        """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
+    @property
+    def curves(self) -> Curves:
+        """The fitted curves, without the data."""
+        return Curves(self.law, self.sample.frame, self.theta, self.coefficients)
 
-        Those by a shape are taken by the complex step (Squire & Trapp 1998,
-        doi:10.1137/S003614459631241X), so they are exact. A flat curve has none but its level's.
-        """
-        law, z, frame = self.law, self.sample.z, self.sample.frame.expand(1)
-        theta = np.where(np.isnan(self.theta), 1.0, self.theta)
-        columns = [
-            np.broadcast_to(np.asarray(column, dtype=float), self.sample.x.shape)
-            for column in law.columns(z, tuple(t[:, None] for t in theta.T), frame, np)
-        ]
-        for j in range(theta.shape[1]):
-            moved = theta.astype(complex)
-            moved[:, j] += 1j * _STEP
-            shapes = tuple(m[:, None] for m in moved.T)
-            curve = law.offset(z, shapes, frame, np)
-            for k, column in enumerate(law.columns(z, shapes, frame, np)):
-                curve = curve + column * self.coefficients[:, k, None]
-            columns.append(np.broadcast_to(np.imag(curve) / _STEP, self.sample.x.shape))
-        tangent = np.stack(columns, axis=-1)
-        if law.rises:
-            tangent[self.flat, :, law.rises[0] :] = 0.0
-        return tangent
+    def tangent(self) -> Floats:
+        """Return derivatives of the oriented means at the sizes, ``(G, K, P)``."""
+        return self.curves.tangent(self.sample.z)
 
     def evaluate(self, terms: Terms) -> Floats:
         """Return a target, given as terms of shape ``(G,)``, at the estimate."""
-        total = np.broadcast_to(np.asarray(terms.offset, dtype=float), (len(self),))
-        for j, weight in enumerate(terms.weights):
-            coefficient = self.coefficients[:, j]
-            # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
-            part = np.multiply(weight, coefficient, out=np.zeros(len(self)), where=coefficient != 0)
-            total = total + part
-        return total
+        return self.curves.evaluate(terms)
 
     def answer(self, estimand: Asked) -> Floats:
         """Return the answer to a question at the estimate, ``(G,)``."""
-        shapes, frame = self.shapes(), self.sample.frame
-        linear = touching(estimand, self.law, self.coefficients, shapes, frame)
-        return self.evaluate(linear.terms(self.law, shapes, frame, np))
+        return self.curves.value(estimand)
 
     def fitted(self) -> Floats:
         """Return the mean at each size in the metric's units, shape ``(G, K)``."""
-        frame = self.sample.frame.expand(1)
-        theta = tuple(t[:, None] for t in self.shapes())
-        terms = self.law.value_terms(self.sample.z, theta, frame)
-        total: Floats = np.zeros(self.sample.x.shape) + terms.offset
-        for j, weight in enumerate(terms.weights):
-            part = np.where(np.isnan(weight), 0.0, weight)
-            total = total + part * self.coefficients[:, j, None]
-        return total
+        return self.curves.mean(self.sample.z)
 
 
 def pose(law: Law, sample: Sample, rising: bool = False) -> Search:

@@ -126,10 +126,10 @@ class Kernel(Protocol):
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return what a run's distance from its mean is measured by, on the scale of the link."""
 
-    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def arms(self, level: Any, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return how far below and above its mean a run may lie, with probability ``level``.
 
-        On the scale of the link, for a scale known to ``df``.
+        One level, or one a run. On the scale of the link, for a scale known to ``df``.
         """
 
     def take(self, rows: Any) -> Self:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from .kernel import Kernel, free_levels
 from .laws import Frame
+from .metrics import Metric
 from .table import Table
 
-__all__ = ["Errors", "Sample", "by_size", "of_table"]
+__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -287,21 +288,37 @@ def of_table(table: Table) -> Sample:
     unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
-    sample = by_size(
+    return of_runs(
         first,
         table.rows[table.score].to_numpy(dtype=float),
         table.group,
-        np.array([float(metric.sign) for metric in table.metrics]),
-        np.array([metric.best for metric in table.metrics], dtype=float),
+        table.metrics,
         other,
-        n=known.get("n"),
-        sd=known.get("sd"),
-        se=known.get("se"),
-        items=known.get("items"),
+        **known,
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
-        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in table.metrics]),
     )
-    limits = [(metric.lower, metric.upper) for metric in table.metrics]
+
+
+def of_runs(
+    x: Floats,
+    y: Floats,
+    group: NDArray[np.intp],
+    metrics: Sequence[Metric],
+    other: Sequence[Floats] = (),
+    **known: Any,
+) -> Sample:
+    """Return :func:`by_size` with what the metric of each curve implies of its scores."""
+    sample = by_size(
+        x,
+        y,
+        group,
+        np.array([float(metric.sign) for metric in metrics]),
+        np.array([metric.best for metric in metrics], dtype=float),
+        other,
+        **known,
+        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in metrics]),
+    )
+    limits = [(metric.lower, metric.upper) for metric in metrics]
     return replace(sample, score_range=np.array(limits, dtype=float))
 
 

@@ -13,30 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Asked, touching
+from ..estimands import Asked
 from ..estimate import Estimate
 from ..settle import mean_correlation
 from .interval import Intervals
 
-__all__ = ["common_error", "gradient", "influence", "scale_of", "widened"]
+__all__ = ["common_error", "influence", "scale_of", "widened"]
 
 Floats = NDArray[np.float64]
-_STEP = 1e-30
-
-
-def gradient(estimate: Estimate, estimand: Asked) -> Floats:
-    """Return the derivatives of a target by coefficients and shapes, ``(G, P)``."""
-    theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
-    frame, law = estimate.sample.frame, estimate.law
-    estimand = touching(estimand, law, estimate.coefficients, tuple(theta.T), frame)
-    pull = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
-    for j in range(theta.shape[1]):
-        moved = theta.astype(complex)
-        moved[:, j] += 1j * _STEP
-        with np.errstate(all="ignore"):
-            target = estimand.terms(law, tuple(moved.T), frame, np).value(estimate.coefficients)
-        pull.append(np.imag(target) / _STEP)
-    return np.stack([np.broadcast_to(p, (len(estimate),)) for p in pull], axis=-1)
 
 
 def influence(estimate: Estimate, estimand: Asked) -> Floats:
@@ -50,7 +34,7 @@ def influence(estimate: Estimate, estimand: Asked) -> Floats:
     jacobian = root[:, :, None] * estimate.tangent()
     length = np.sqrt((jacobian**2).sum(axis=1))
     length = np.where(length > 0, length, np.inf)
-    pull = gradient(estimate, estimand)
+    pull = estimate.curves.gradient(estimand)
     lever = np.where(np.isinf(length), 0.0, pull / length)
     known = np.all(np.isfinite(lever), axis=1)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])

@@ -12,7 +12,6 @@ from ..estimands import Asked
 from ..estimate import Estimate, pose_jointly
 from ..solvers.joint import joint_ends
 from ..solvers.shapes import shapes_at
-from .common_mode import gradient
 
 __all__ = ["followed_ends"]
 
@@ -27,7 +26,7 @@ def followed_ends(estimate: Estimate, estimand: Asked, cut: Floats) -> tuple[Flo
         theta = np.stack(shapes_at(law, u), axis=-1)
         here = replace(estimate.take(rows), coefficients=coefficients, theta=theta)
         asked = estimand.take(rows)
-        slopes = gradient(here, asked)
+        slopes = here.curves.gradient(asked)
         for k, shape in enumerate(law.shapes):
             slopes[:, law.n_columns + k] *= shape.coordinate.slope(u[:, k])
         return here.answer(asked), np.nan_to_num(slopes)

@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from ..estimands import Asked
 from ..estimate import Estimate
-from .common_mode import common_error, gradient, scale_of, widened
+from .common_mode import common_error, scale_of, widened
 from .interval import Intervals, check_level
 from .posterior import posterior_sd
 from .support import refuse
@@ -53,7 +53,7 @@ def standard_error(estimate: Estimate, estimand: Asked) -> Floats:
 
 def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return standard errors from the scatter about the curve alone."""
-    jacobian, pull = estimate.tangent(), gradient(estimate, estimand)
+    jacobian, pull = estimate.tangent(), estimate.curves.gradient(estimand)
     weight = estimate.information
     length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(pull).all(axis=1)

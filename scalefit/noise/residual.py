@@ -125,12 +125,12 @@ class ResidualKernel(Plain):
         """Return the scale: it does not depend on the mean."""
         return scale
 
-    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def arms(self, level: Any, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return how far below and above its mean a run may lie: equally far."""
         reach = self.quantile(level, df) * scale
         return reach, reach
 
-    def quantile(self, level: float, df: Floats) -> Floats:
+    def quantile(self, level: Any, df: Floats) -> Floats:
         """Return the quantile of a run about a known mean, for a scale known to ``df``."""
         return np.asarray(stdtrit(df, 0.5 + 0.5 * level), dtype=float)
 
@@ -196,7 +196,7 @@ class StudentKernel(ResidualKernel):
             df, best = np.where(better, nu, df), np.where(better, total, best)
         return replace(self, df=df)
 
-    def quantile(self, level: float, df: Floats) -> Floats:
+    def quantile(self, level: Any, df: Floats) -> Floats:
         """Return the quantile of t, with no more degrees of freedom than the scale has."""
         return np.asarray(stdtrit(np.minimum(self.df, df), 0.5 + 0.5 * level), dtype=float)
 
