@@ -71,7 +71,9 @@ def cpu(job: Callable[[], object]) -> float:
     return time.process_time() - clock
 
 
-def both(ours: Callable[[], object], theirs: Callable[[], object], n: int = 5) -> tuple[float, float]:
+def both(
+    ours: Callable[[], object], theirs: Callable[[], object], n: int = 5
+) -> tuple[float, float]:
     """Return the median times of two jobs that take turns, the first once to warm up."""
     ours()
     times = [(cpu(theirs), cpu(ours)) for _ in range(n)]

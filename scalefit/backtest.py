@@ -309,7 +309,7 @@ class Backtest:
             The ``by`` columns, the driver, estimate.
         """
         table, fitted = self.fits.all_rows, self.fits.candidates
-        x = sizes_from(sizes, table.drivers[0])
+        x = sizes_from(sizes, table.drivers)
         curve = np.repeat(np.arange(len(fitted)), x.size)
         at = np.tile(x, len(fitted))
         bounds = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve].T

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .estimands import Curved
+
 __all__ = ["ARRAYS", "Draws", "drawn_values"]
 
 Floats = NDArray[np.float64]
@@ -117,14 +119,22 @@ def drawn_values(
     law: Any, estimand: Any, theta: Floats, coefficients: Floats, frame: Any
 ) -> Floats:
     """Return a target for drawn parameters ``(G, S, q)`` and ``(G, S, p)``; shape ``(G, S)``."""
+    shape = theta.shape[:2]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        shapes = tuple(np.moveaxis(theta, 2, 0))
-        terms = estimand.terms(law, shapes, frame.expand(1), np)
-        total: Floats = np.zeros(theta.shape[:2]) + terms.offset
+        if isinstance(estimand, Curved):  # every draw is a curve of its own
+            rows = np.repeat(np.arange(shape[0]), shape[1])
+            frame = frame.map(lambda value: value[rows])
+            shapes = tuple(theta.reshape(rows.size, -1).T)
+            coefficients = coefficients.reshape(rows.size, -1)
+            estimand = estimand.take(rows).touching(law, coefficients, shapes, frame)
+        else:
+            shapes, frame = tuple(np.moveaxis(theta, 2, 0)), frame.expand(1)
+        terms = estimand.terms(law, shapes, frame, np)
+        total: Floats = np.zeros(coefficients.shape[:-1]) + terms.offset
         for j, weight in enumerate(terms.weights):
-            coefficient = coefficients[:, :, j]
+            coefficient = coefficients[..., j]
             # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
             total = total + np.multiply(
                 weight, coefficient, out=np.zeros(total.shape), where=coefficient != 0
             )
-    return total
+    return total.reshape(shape)

@@ -13,10 +13,10 @@ import pandas as pd
 from . import plots, storage, words
 from ._seeds import seed_of
 from .bayes import Bayes, as_bayes
-from .checked import Backed, Checked, assess_table
+from .checked import Backed, assess_table
 from .claims import Adjust, claims
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain, Implicit, Parameter
+from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
@@ -36,7 +36,9 @@ from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, one_level
+from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
+from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
 from .verdict import several
 
@@ -177,7 +179,7 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Fit(Checked, WithPosterior):
+class Fit(SeveralDrivers, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -242,9 +244,8 @@ class Fit(Checked, WithPosterior):
         """
         settings = self.settings
         metric = self.table.metrics[0]
-        refused = self._case.refused_range()
         return parameter_table(
-            self.estimate, metric, settings.level, settings.within_law, refused
+            self.estimate, metric, settings.level, settings.within_law, self._case.refused
         )  # fmt: skip
 
     @property
@@ -264,7 +265,7 @@ class Fit(Checked, WithPosterior):
 
     def ask(
         self,
-        estimand: Estimand | Implicit,
+        estimand: Asked | Implicit,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
     ) -> Interval:
@@ -273,8 +274,6 @@ class Fit(Checked, WithPosterior):
         ``inference="union"`` holds whichever surviving law is true; the others are conditional on
         :attr:`law`.
         """
-        if not isinstance(estimand, Parameter):
-            self.table.need_one_driver("this question")
         level = one_level(self.settings.level if level is None else level)
         reason = self._case.refused(estimand)
         if reason:
@@ -292,9 +291,14 @@ class Fit(Checked, WithPosterior):
         factor: float = 10.0,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
+        driver: str | None = None,
     ) -> Interval:
-        """Return the gain from ``factor`` times the largest size; positive is for the better."""
-        return self.ask(Gain(factor), level, inference)
+        """Return the gain from ``factor`` times the largest size; positive is for the better.
+
+        Of several drivers it is that of the largest run, with ``driver`` or all of them multiplied.
+        """
+        number = driver_number(self.table.drivers, driver)
+        return self.ask(Gain(factor, number), level, inference)
 
     def predict(
         self,
@@ -319,14 +323,20 @@ class Fit(Checked, WithPosterior):
             Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
             (why a forecast is refused; empty where it is not).
         """
-        self.table.need_one_driver("a prediction")
-        x = sizes_from(sizes, self.driver)
+        x = sizes_from(sizes, self.table.drivers)
         found = prediction_table(
-            self.estimate, x, self.driver, self.table.metrics[0],
+            self.estimate, x, self.table.drivers, self.table.metrics[0],
             one_level(self.settings.level if level is None else level),
             self.settings.within_law, interval,
         )  # fmt: skip
         return withhold(found, self._case.refused_at(x))
+
+    def refused_at(self, sizes: Any) -> list[str]:
+        """Return why a forecast at each of some sizes is refused; empty where it is not.
+
+        ``sizes`` are as for :meth:`predict`.
+        """
+        return self._case.refused_at(sizes_from(sizes, self.table.drivers))
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
@@ -418,12 +428,33 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     def _assess(self, factor: float, margin: float | None) -> Assessment:
         return assess_table(self.all_rows, self.candidates, self.settings, factor, margin)
 
+    def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
+        parts = []
+        for key, fit in self.items():
+            part = fit.gains(factor, margin).reset_index()
+            parts.append(self._keyed(part, key))
+        return pd.concat(parts, ignore_index=True)
+
+    def _keyed(self, part: pd.DataFrame, key: Any) -> pd.DataFrame:
+        names = dict(zip(self.all_rows.by, key, strict=True))
+        keys = pd.DataFrame(dict.fromkeys(names, [None] * len(part)), dtype=object)
+        for name, value in names.items():
+            keys[name] = [value] * len(part)
+        return pd.concat([keys, part], axis=1)
+
     def table(self) -> pd.DataFrame:
-        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""
+        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit.
+
+        Of several drivers: runs, sizes, law, and for each driver its gain with bounds, and what
+        they say of the margin.
+        """
         table = self._keys_frame()
         sample = self.candidates.sample
         table["runs"], table["sizes"] = sample.n.astype(int), sample.n_sizes.astype(int)
         table["law"] = [self.candidates.law(i).name for i in range(len(self))]
+        if len(self.all_rows.drivers) > 1:
+            return pd.concat([table, gains_of_drivers(self.gains(), self.all_rows.drivers)], axis=1)
         verdicts = self.saturation()
         for column in (
             "verdict",

@@ -37,6 +37,7 @@ from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
 from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
+from .runs_needed import times_as_many
 from .selection import Candidates, ask
 
 __all__ = ["VERDICTS", "Assessment", "assess", "margins"]
@@ -47,6 +48,8 @@ Bools = NDArray[np.bool_]
 VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
 #: Level of each one-sided bound behind a verdict, and of the scaling gate.
 ONE_SIDED = 0.95
+#: Times as many runs that nobody will make.
+_HOPELESS = 100
 #: Sizes at either end of a curve that are left out in turn.
 _OUTER = 8
 
@@ -223,7 +226,8 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)
-        tops[rows] = candidates.estimates[i].take(rows).fitted()[:, -1]
+        part = candidates.estimates[i].take(rows)
+        tops[rows] = part.fitted()[np.arange(len(rows)), part.sample.largest]
     return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 
@@ -395,16 +399,13 @@ def _reasons(
 
 
 def _what_would_settle(bounds: Intervals, margin: Floats, g: int) -> str:
-    width = bounds.upper[g] - bounds.lower[g]
-    room = abs(bounds.estimate[g] - margin[g])
-    if not np.isfinite(width) or room <= 0:
-        return "runs at sizes a decade smaller or larger would settle it soonest"
-    times = max(2, int(np.ceil((0.5 * width / room) ** 2)))
-    if times > 100:
-        return "the gain is too near the margin for more seeds to settle it: widen the sizes"
+    bound = bounds[g]
+    times = times_as_many(bound.estimate, bound.lower, bound.upper, float(margin[g]))
+    if times > _HOPELESS:
+        return "more runs at these sizes will hardly settle it, others may: see sf.plan"
     return (
-        f"about {times} times as many runs at these sizes, or fewer at sizes a decade smaller or "
-        "larger, would settle it"
+        f"about {max(2, round(times))} times as many runs at these sizes would settle it, if the "
+        "estimate is right; see sf.plan for fewer at others"
     )
 
 

@@ -235,11 +235,10 @@ def test_the_terminal_is_told_nothing_hostile(run, folder):
 
 
 def test_noises_and_inferences_are_those_of_the_package(run):
-    from scalefit._options import _NOISES
+    from scalefit import _options, noise
     from scalefit.inference import INFERENCES
-    from scalefit.noise import NOISES
 
-    assert set(_NOISES) == set(NOISES)
+    assert set(_options.NOISES) == set(noise.NOISES)
     option = next(p for p in cli.commands["fit"].params if p.name == "inference")
     assert set(option.type.choices) == {*INFERENCES, "posterior", "union"}
     content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)

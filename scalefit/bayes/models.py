@@ -263,9 +263,8 @@ def _mean(
 
     def at(z: Any, index: Any) -> tuple[list[Any], Any]:
         fixed = sign.size == 1 or np.ptp(sign) == 0
-        frame = Frame(1.0, sign[0], limit[0], 0.0, 1.0, 1.0) if fixed else Frame(
-            1.0, sign, limit, 0.0, 1.0, 1.0
-        )  # fmt: skip
+        own, best = (sign[0], limit[0]) if fixed else (sign, limit)
+        frame = Frame(1.0, own, best, 0.0, 1.0, 1.0, 1.0)
         theta = tuple(shape if index is None else shape[index] for shape in shapes)
         columns = [pt.as_tensor_variable(c) for c in law.columns(z, theta, frame, pt)]
         return columns, law.offset(z, theta, frame, pt)

@@ -13,32 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate
 from ..settle import mean_correlation
 from .interval import Intervals
 
-__all__ = ["common_error", "gradient", "influence", "scale_of", "widened"]
+__all__ = ["common_error", "influence", "scale_of", "widened"]
 
 Floats = NDArray[np.float64]
-_STEP = 1e-30
 
 
-def gradient(estimate: Estimate, estimand: Estimand) -> Floats:
-    """Return the derivatives of a target by coefficients and shapes, ``(G, P)``."""
-    theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
-    frame, law = estimate.sample.frame, estimate.law
-    pull = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
-    for j in range(theta.shape[1]):
-        moved = theta.astype(complex)
-        moved[:, j] += 1j * _STEP
-        with np.errstate(all="ignore"):
-            target = estimand.terms(law, tuple(moved.T), frame, np).value(estimate.coefficients)
-        pull.append(np.imag(target) / _STEP)
-    return np.stack([np.broadcast_to(p, (len(estimate),)) for p in pull], axis=-1)
-
-
-def influence(estimate: Estimate, estimand: Estimand) -> Floats:
+def influence(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the derivative of the estimate by the mean score at each size, ``(G, K)``.
 
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
@@ -49,7 +34,7 @@ def influence(estimate: Estimate, estimand: Estimand) -> Floats:
     jacobian = root[:, :, None] * estimate.tangent()
     length = np.sqrt((jacobian**2).sum(axis=1))
     length = np.where(length > 0, length, np.inf)
-    pull = gradient(estimate, estimand)
+    pull = estimate.curves.gradient(estimand)
     lever = np.where(np.isinf(length), 0.0, pull / length)
     known = np.all(np.isfinite(lever), axis=1)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
@@ -63,7 +48,7 @@ def influence(estimate: Estimate, estimand: Estimand) -> Floats:
     return np.where(known[:, None], change, np.nan)
 
 
-def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
+def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
     """Return variance and degrees of freedom of one run for intervals of an estimand, ``(G,)``.
 
     Where rows are correlated the variance is inflated by what that does to this estimand.
@@ -84,7 +69,7 @@ def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
     return variance, df
 
 
-def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
+def common_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the standard error of a target from the shift that all scores share, ``(G,)``."""
     errors = estimate.sample.errors
     error = np.zeros(len(estimate))
@@ -95,7 +80,7 @@ def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
     return error
 
 
-def widened(found: Intervals, estimate: Estimate, estimand: Estimand) -> Intervals:
+def widened(found: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
     """Return intervals whose arms are joined in quadrature with the common error's."""
     critical = stdtrit(estimate.sample.errors.common_df, 0.5 + 0.5 * found.level)
     arm = critical * common_error(estimate, estimand)

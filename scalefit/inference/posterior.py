@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from ..draws import Draws, drawn_values
 from ..errors import FitError
-from ..estimands import Estimand, Value
+from ..estimands import Asked, Value
 from ..estimate import Estimate
 from .common_mode import widened
 from .interval import Intervals, check_level
@@ -48,7 +48,7 @@ class Posterior:
     seed: int = 0
     draws: int = 4000
 
-    def __call__(self, estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+    def __call__(self, estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
         """Return central posterior intervals, with the median as the estimate.
 
         A quantile is a draw, never a point between two; where draws are infinite it may be open.
@@ -83,7 +83,7 @@ class Posterior:
         said = f"{label} predictive, given {estimate.law.name}"
         return widened(Intervals(found[0], found[1], found[2], level, said), estimate, Value(x))
 
-    def t(self, estimate: Estimate, estimand: Estimand, value: Floats) -> Floats:
+    def t(self, estimate: Estimate, estimand: Asked, value: Floats) -> Floats:
         """Return the quantile of t, with the d.f. of the estimate's scale, of the tail at a value.
 
         The share of draws below the value takes the place of a p value; at least half a draw.
@@ -96,7 +96,7 @@ class Posterior:
         found: Floats = np.asarray(stdtrit(estimate.scale[1], np.clip(tail, least, 1.0 - least)))
         return found
 
-    def _values(self, part: Estimate, estimand: Estimand) -> Floats:
+    def _values(self, part: Estimate, estimand: Asked) -> Floats:
         draws = _draws_of(part)
         return drawn_values(
             part.law, estimand, draws.one("theta"), draws.one("coefficients"), part.sample.frame
@@ -143,7 +143,7 @@ def mean_to_run(
     return np.asarray(mean + scale * error)
 
 
-def posterior_sd(estimate: Estimate, estimand: Estimand) -> Floats:
+def posterior_sd(estimate: Estimate, estimand: Asked) -> Floats:
     """Return posterior standard deviations of an estimand, ``(G,)``; nan where a draw is infinite.
 
     The estimate must have draws.
@@ -156,9 +156,7 @@ def posterior_sd(estimate: Estimate, estimand: Estimand) -> Floats:
     return sd
 
 
-def posterior_shares(
-    estimate: Estimate, estimand: Estimand, value: Floats
-) -> tuple[Floats, Floats]:
+def posterior_shares(estimate: Estimate, estimand: Asked, value: Floats) -> tuple[Floats, Floats]:
     """Return the posterior probabilities that an estimand is below and above values ``(G,)``.
 
     They are shares of the draws; a draw without a value counts for neither. Both are nan where

@@ -8,7 +8,8 @@ compatible with the data form an interval with closed-form ends,
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
 1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends; with more
-than two shapes a swarm of them looks for both. An end of a forecast that rests on a break with
+than two shapes a swarm of them looks for both. Surfaces under a likelihood, and targets that are
+not linear, are followed to their ends instead. An end of a forecast that rests on a break with
 fewer than three sizes beyond it is open.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Beyond, Estimand
+from ..estimands import Asked, Beyond, Curved, Estimand
 from ..estimate import Estimate, parabola, pose, smooth
 from ..laws import Terms
 from ..sample import Sample
@@ -43,7 +44,7 @@ Floats = NDArray[np.float64]
 _CURVES, _BLOCK = 1000, 400_000
 
 
-def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
     """Return profile likelihood intervals of an estimand for every curve of an estimate.
 
     Parameters
@@ -67,15 +68,17 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     """
     check_level(level)
     label = f"profile likelihood, given {estimate.law.name}"
-    terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
-    value = estimate.evaluate(terms)
+    value = estimate.answer(estimand)
     estimate = smooth(estimate)
     variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
-    if estimate.law.n_drivers > 1:
+    law = estimate.law
+    costly = estimate.sample.kernel is not None or len(law.shapes) > 2
+    if isinstance(estimand, Curved) or (law.n_drivers > 1 and costly):
         lower, upper = followed_ends(estimate, estimand, cut)
-        return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        return refuse(widened(found, estimate, estimand), estimate, estimand)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
         return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
@@ -87,6 +90,9 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
             estimate.take(rows), estimand.take(rows), value[rows], cut[rows],
             variance[rows] * critical[rows],
         )  # fmt: skip
+    if law.n_drivers > 1:  # a scan of two shapes may stop short of the sharp tip of their set
+        tips = followed_ends(estimate, estimand, cut)
+        lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     return refuse(widened(found, estimate, estimand), estimate, estimand)
 
@@ -118,7 +124,8 @@ def _hull(
     elif isinstance(problem, Problem) and q:
         found = _climbed(problem, scan, estimate, value, allowance)
     else:
-        near = parabola(estimate) if q == 2 else None
+        costly = sample.kernel is not None
+        near = (parabola(estimate) if costly else problem) if q == 2 else None
         found = zoomed(scan, near, solution.u, solution.curvature, allowance)
     return _open_ends(scan, sample, estimand.beyond(law, sample.frame), *found)
 
@@ -172,11 +179,7 @@ def _open_ends(
             centres[:, :, j], (low + 0.01 * width)[:, None, j], (high - 0.01 * width)[:, None, j]
         )
         nearer = scan.ends(inside)
-        own = beyond.shape == j
-        opens = [
-            own | (beyond.above & np.bool_(above)) | (beyond.below & np.bool_(below))
-            for above, below in zip(shape.open_above, shape.open_below, strict=True)
-        ]
+        opens = beyond.opens(j, shape)
         for side, value in ((0, lower), (1, upper)):
             at = centres[:, side, j]
             leaves = (at <= low[:, j] + 1e-6 * width[:, j]) & opens[0]

@@ -8,6 +8,7 @@ what was seen on the way. One curve is a batch of one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
@@ -19,7 +20,7 @@ from .basins import Quadratic, minima
 from .records import take
 from .scan import scan
 
-__all__ = ["Search", "Solution", "solve"]
+__all__ = ["Search", "Solution", "screening", "solve"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -121,6 +122,12 @@ class Solution:
         """Return the solution of some of the curves."""
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Solution]) -> Solution:
+        """Return the solutions of several batches one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+
     def put(self, rows: Ints, other: Solution) -> Solution:
         """Return a copy in which the curves ``rows`` are those of ``other``."""
         parts = []
@@ -168,12 +175,8 @@ def solve(problem: Search) -> Solution:
 def _scan(problem: Search) -> tuple[Ints, Floats]:
     """Scan the box; return curve and position in it of every local minimum found."""
     counts = tuple(shape.points for shape in problem.law.shapes)
-    most = max(1, _BLOCK // int(np.prod(counts)))
-    groups = problem.designs(most)
-    step = max(1, most // groups.shape[1])
     curves, positions = [], []
-    for first in range(0, len(groups), step):
-        alike = groups[first : first + step]
+    for alike in _blocks(problem, int(np.prod(counts))):
 
         def misfit(places: Floats, alike: Ints = alike) -> Floats:
             rss = problem.survey(places, alike)
@@ -188,6 +191,27 @@ def _scan(problem: Search) -> tuple[Ints, Floats]:
     curve, position = np.concatenate(curves), np.concatenate(positions)
     order = np.argsort(curve, kind="stable")
     return curve[order], position[order]
+
+
+def screening(problem: Search) -> Callable[[Floats], Floats]:
+    """Return the function that screens all curves ``(G, M)`` at positions ``(M, q)`` in the box."""
+
+    def misfit(positions: Floats) -> Floats:
+        rss = np.empty((len(problem), len(positions)))
+        for alike in _blocks(problem, len(positions)):
+            rss[alike] = problem.survey(positions, alike)
+        return np.where(np.isfinite(rss), rss, np.inf)
+
+    return misfit
+
+
+def _blocks(problem: Search, many: int) -> Iterator[Ints]:
+    """Yield groups of curves ``(D, W)`` that are surveyed together at ``many`` positions each."""
+    most = max(1, _BLOCK // many)
+    groups = problem.designs(most)
+    step = max(1, most // groups.shape[1])
+    for first in range(0, len(groups), step):
+        yield groups[first : first + step]
 
 
 def _select(

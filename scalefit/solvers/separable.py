@@ -98,7 +98,8 @@ class Problem:
 
     def screen(self, u: Floats) -> Floats:
         """Return the residual sums of squares at ``u`` ``(G, M, q)``, with half the digits."""
-        return self._screened(u, self.y.T[:, None], self.weight.T[:, None]).rss[:, 0]
+        target, weight = self.y.T[:, None], self.weight.T[:, None]
+        return screen(self.by_curve(u), target, weight, rising=self.rising).rss[:, 0]
 
     def designs(self, widest: int, /, *more: Floats) -> Ints:
         """Return the curves in groups of the same sizes ``(D, W)``, and of more ``(G, ...)``."""
@@ -125,20 +126,28 @@ class Problem:
         return facts_of(fit, wide, (*alike.shape, len(positions)))
 
     def _surveyed(self, positions: Floats, alike: Ints) -> tuple[Projection, Floats]:
+        u, columns, target, weight = self.shared(positions, alike)
+        return screen(columns, target, weight, rising=self.rising), u
+
+    def shared(self, positions: Floats, alike: Ints) -> tuple[Floats, list[Any], Floats, Floats]:
+        """Return what a survey is made from: shapes, columns, targets and weights of groups.
+
+        The shapes ``(D, M, q)`` and columns ``(D, K, M)`` are those of one curve a group, targets
+        and weights ``(D, W, K)`` those of all.
+        """
         one = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in one.bounds())
         u = low + positions * (high - low)
         target, weight = (np.moveaxis(values[:, alike], 0, 2) for values in (self.y, self.weight))
-        return one._screened(u, target, weight), u
+        return u, one.by_curve(u), target, weight
 
-    def _screened(self, u: Floats, target: Floats, weight: Floats) -> Projection:
-        """Return what :meth:`project` does for targets ``(G, W, K)`` of each curve."""
-        shape = (target.shape[2], *u.shape[:2])
-        columns = [
+    def by_curve(self, u: Floats) -> list[Any]:
+        """Return the columns at ``u`` ``(G, M, q)``, as ``(G, K, M)`` or scalars."""
+        shape = (self.n_terms, *u.shape[:2])
+        return [
             column if np.ndim(column) == 0 else np.moveaxis(np.broadcast_to(column, shape), 0, 1)
             for column in self.columns(u)
         ]
-        return screen(columns, target, weight, rising=self.rising)
 
     def rss(self, u: Floats) -> Floats:
         """Return the residual sums of squares at ``u`` of shape ``(G, M, q)``."""
