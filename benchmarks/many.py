@@ -23,7 +23,7 @@ from scipy.stats import f as f_distribution
 
 import scalefit as sf
 from scalefit.estimands import Gain
-from scalefit.estimate import Estimate, estimate
+from scalefit.estimate import estimate
 from scalefit.inference import profile
 from scalefit.laws import get_law
 from scalefit.noise import Gaussian

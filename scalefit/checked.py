@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .certificate import Certificate, certify
+from .claims import p_values
 from .diagnostics import Case, diagnose
 from .errors import TableError
 from .findings import findings_frame
@@ -18,11 +20,16 @@ from .saturation import Assessment, assess, margins
 from .selection import Candidates
 from .table import Table
 from .verdict import Saturation, single
+from .work import Work
 
 if TYPE_CHECKING:
     from .settings import Settings
 
-__all__ = ["Backed", "Checked", "assess_table"]
+__all__ = ["Backed", "Checked", "Judged", "assess_curves", "assess_table"]
+
+Floats = NDArray[np.float64]
+#: Verdicts, and the p values of what they claim ``(G, 3)``.
+Judged = tuple[Assessment, Floats]
 
 
 def assess_table(
@@ -30,17 +37,52 @@ def assess_table(
     reach: float = 1.0,
 ) -> Assessment:  # fmt: skip
     """Return what the verdicts on all curves of a table rest on."""
+    return _assessed(fitted, *_asked(table, fitted, settings, factor, margin), reach)
+
+
+def assess_curves(
+    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None,
+    work: Work,
+) -> Judged:  # fmt: skip
+    """Return the same, worked out in blocks, with the p values of the claims ``(G, 3)``."""
+    given, span, *asked = _asked(table, fitted, settings, factor, margin)
+    found: Judged = work.divided(
+        "verdicts", _judged, len(fitted),
+        lambda rows: (fitted.take(rows), given[rows], span[rows], *asked),
+    )  # fmt: skip
+    return found
+
+
+def _asked(
+    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
+) -> tuple[Floats, Floats, float, Settings]:
+    """Return margin and span of the metric of each curve, and what is the same for all."""
     if len(table.drivers) > 1:
         raise TableError(
             f"a verdict, with its tests, needs one driver; this table has "
             f"{' and '.join(table.drivers)}: see fit.gains() for what more of each would buy, or "
             "fit each at a fixed value of the others"
         )
+    spans = np.array([metric.span for metric in table.metrics])
+    return margins(table.metrics, fitted, margin), spans, factor, settings
+
+
+def _judged(
+    fitted: Candidates, margin: Floats, span: Floats, factor: float, settings: Settings
+) -> Judged:
+    found = _assessed(fitted, margin, span, factor, settings)
+    return found, p_values(found, fitted, settings.within_law)
+
+
+def _assessed(
+    fitted: Candidates, margin: Floats, span: Floats, factor: float, settings: Settings,
+    reach: float = 1.0,
+) -> Assessment:  # fmt: skip
     return assess(
         fitted,
-        margins(table.metrics, fitted, margin),
+        margin,
         factor=factor,
-        span=np.array([metric.span for metric in table.metrics]),
+        span=span,
         level=settings.level,
         inference=settings.within_law,
         rng=settings.seed,

@@ -27,7 +27,7 @@ from .inference import Inference, t_against
 from .saturation import ONE_SIDED, VERDICTS, Assessment
 from .selection import Candidates
 
-__all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance"]
+__all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance", "p_values"]
 
 Floats = NDArray[np.float64]
 Adjust = Literal["holm", "bh"] | None
@@ -72,19 +72,15 @@ def distance(
     return t, df
 
 
-def claims(
-    found: Assessment, candidates: Candidates, inference: Inference, adjust: Adjust = "holm"
-) -> Claims:
+def claims(found: Assessment, p: Floats, adjust: Adjust = "holm") -> Claims:
     """Return the p values of the verdicts, adjusted over the family of curves.
 
     Parameters
     ----------
     found : Assessment
         Verdicts of G curves.
-    candidates : Candidates
-        The laws fitted to them.
-    inference : Inference
-        What made the bounds.
+    p : array (G, 3)
+        Their :func:`p_values`.
     adjust : {"holm", "bh", None}
         Holm 1979 (jstor.org/stable/4615733), Benjamini & Hochberg 1995
         (doi:10.1111/j.2517-6161.1995.tb02031.x), or none.
@@ -93,7 +89,7 @@ def claims(
         raise FitError(
             f"adjust={adjust!r}; use 'holm', 'bh' or None" + nearest(str(adjust), [*ADJUSTMENTS])
         )
-    p = _p_values(found, candidates, inference)
+    p = p.T
     tested = np.flatnonzero(~found.refused)
     adjusted = p.copy()
     if adjust is not None and tested.size:
@@ -111,8 +107,12 @@ def claims(
     return Claims(p[here], adjusted[here], verdict, int(tested.size), adjust)
 
 
-def _p_values(found: Assessment, candidates: Candidates, inference: Inference) -> Floats:
-    """Return the p value of each kind of claim ``(3, G)``; 1 where the gate rules it out."""
+def p_values(found: Assessment, candidates: Candidates, inference: Inference) -> Floats:
+    """Return the p value of each kind of claim ``(G, 3)``; 1 where the gate rules it out.
+
+    nan where a verdict is refused. ``inference`` is what made the bounds of the verdicts on the
+    curves of ``candidates``.
+    """
     p = np.ones((len(_KINDS), len(candidates)))
     seen = found.gate.p <= 1.0 - ONE_SIDED
     rows = np.flatnonzero(seen & ~found.refused)
@@ -121,4 +121,4 @@ def _p_values(found: Assessment, candidates: Candidates, inference: Inference) -
     rows = np.flatnonzero(~seen & ~found.refused)
     t, df = distance(candidates.take(rows), ObservedGain(), found.margin[rows], inference)
     p[2, rows] = stdtr(df, -t)
-    return np.where(found.refused, np.nan, np.nan_to_num(p, nan=1.0))
+    return np.where(found.refused, np.nan, np.nan_to_num(p, nan=1.0)).T

@@ -13,9 +13,9 @@ import pandas as pd
 from . import plots, storage, words
 from ._seeds import seed_of
 from .bayes import Bayes, as_bayes
-from .checked import Backed, assess_table
+from .checked import Backed, Judged, assess_curves
 from .claims import Adjust, claims
-from .errors import FitError, ScalefitError, UnknownCurveError, nearest
+from .errors import FitError, UnknownCurveError, nearest
 from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
@@ -28,23 +28,24 @@ from .noise import (
     get_noise,
     usual_margin,
     usual_noise,
-)
+)  # fmt: skip
 from .outliers import refit, rows_without
 from .published import published_sizes
 from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
 from .sample import of_table
-from .saturation import Assessment
 from .selection import Candidates, ask, candidates
-from .settings import Settings, WithPosterior, one_level
+from .settings import Settings, WithPosterior, check_pool, one_level
 from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
 from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
-from .verdict import several
+from .verdict import IN_SHORT, several
+from .work import Progress, Work
 
 if TYPE_CHECKING:
     import os
 
+    from joblib import Memory
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -74,6 +75,9 @@ def fit(
     on_bad: Literal["raise", "drop"] = "raise",
     force: bool = False,
     rng: int | np.random.Generator = 0,
+    n_jobs: int | None = 1,
+    cache: str | os.PathLike[str] | Memory | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Fit scaling laws to a table of sizes and scores.
 
@@ -115,6 +119,9 @@ def fit(
         :attr:`Fit.diagnostics`); the verdict stays inconclusive.
     rng : int or Generator
         Seed of every Monte-Carlo step.
+    n_jobs, cache, progress : optional
+        Blocks of curves worked on at the same time, where finished ones are kept, and who is told;
+        see :class:`scalefit.work.Work`. An interrupted fit goes on where it was.
 
     Returns
     -------
@@ -138,9 +145,7 @@ def fit(
     0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
     """
     bayes = as_bayes(method)
-    _allowed("pool", pool, ["none", "partial", "complete"])
-    if pool != "none" and bayes is None:
-        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+    check_pool(pool, bayes)
     level = one_level(level)
     if inference is None:
         inference = "profile" if bayes is None else "posterior"
@@ -162,20 +167,15 @@ def fit(
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )
-    fitted = candidates(laws, error_model.weigh(sample))
+    work = Work(n_jobs, cache, progress)
+    if cache is not None and any(each.guesses for each in laws):
+        raise FitError("cache= does not notice a change of your own function; leave it out")
+    fitted = candidates(laws, error_model.weigh(sample), work)
     if bayes is not None:
         draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
         fitted = replace(fitted, **draws)
-    found = FitSet(table, fitted, settings)
+    found = FitSet(table, fitted, settings, work)
     return found if table.by else found.only()
-
-
-def _allowed(option: str, given: str, names: Sequence[str]) -> None:
-    if given not in names:
-        raise ScalefitError(
-            f"{option}={given!r} is not available; use {' or '.join(map(repr, names))}"
-            + nearest(str(given), names)
-        )
 
 
 @dataclass(frozen=True)
@@ -366,10 +366,13 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
     """
 
-    def __init__(self, table: Table, candidates: Candidates, settings: Settings) -> None:
+    def __init__(
+        self, table: Table, candidates: Candidates, settings: Settings, work: Work | None = None
+    ) -> None:
         self.all_rows = table
         self.candidates = candidates
         self.settings = settings
+        self._work = work or Work()
         self._index = {key: i for i, key in enumerate(table.keys)}
 
     def only(self) -> Fit:
@@ -417,16 +420,17 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
         probability_above (of the margin).
         """
         default = factor == 10.0 and margin is None
-        found = self._assessment if default else self._assess(factor, margin)
-        family = claims(found, self.candidates, self.settings.within_law, adjust)
+        found, p = self._assessment if default else self._assess(factor, margin)
+        family = claims(found, p, adjust)
         return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
 
     @cached_property
-    def _assessment(self) -> Assessment:
+    def _assessment(self) -> Judged:
         return self._assess(10.0, None)
 
-    def _assess(self, factor: float, margin: float | None) -> Assessment:
-        return assess_table(self.all_rows, self.candidates, self.settings, factor, margin)
+    def _assess(self, factor: float, margin: float | None) -> Judged:
+        asked = self.all_rows, self.candidates, self.settings, factor, margin
+        return assess_curves(*asked, self._work)
 
     def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
         """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
@@ -456,19 +460,7 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
         if len(self.all_rows.drivers) > 1:
             return pd.concat([table, gains_of_drivers(self.gains(), self.all_rows.drivers)], axis=1)
         verdicts = self.saturation()
-        for column in (
-            "verdict",
-            "strength",
-            "gain",
-            "lower",
-            "upper",
-            "bound_lower",
-            "bound_upper",
-            "margin",
-            "adjusted_verdict",
-            "published",
-        ):
-            table[column] = verdicts[column]
+        table[list(IN_SHORT)] = verdicts[list(IN_SHORT)]
         table.attrs.update(verdicts.attrs)
         return table
 

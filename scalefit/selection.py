@@ -21,6 +21,7 @@ from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
 from .laws import AUTO, AUTO_SURFACES, Law, get_law
 from .sample import Sample
+from .work import Work
 
 __all__ = [
     "MAIN",
@@ -146,16 +147,26 @@ class Candidates:
         return pd.DataFrame(rows).sort_values("aicc", ignore_index=True)
 
 
-def candidates(laws: Sequence[Law], sample: Sample) -> Candidates:
-    """Fit every law to every curve, all curves of a law in one batch, and name one law a curve.
+def candidates(laws: Sequence[Law], sample: Sample, work: Work | None = None) -> Candidates:
+    """Fit every law to every curve, a block of curves in one batch, and name one law a curve.
 
     With several laws the saturating power law is named, and of several drivers the additive one,
     unless it is rejected or the curve accelerates; then the surviving law, among those that no
     other contains, with the least AICc.
     """
+    estimates, surviving, chosen = (work or Work()).divided(
+        "fits", _fitted, len(sample), lambda rows: (laws, sample.take(rows))
+    )
+    return Candidates(estimates, surviving.T, chosen)
+
+
+def _fitted(
+    laws: Sequence[Law], sample: Sample
+) -> tuple[tuple[Estimate, ...], Bools, NDArray[np.intp]]:
+    """Return the parts of a record of candidates, with the curves first in every array."""
     estimates = tuple(estimate(law, sample) for law in laws)
     surviving = surviving_laws(estimates)
-    return Candidates(estimates, surviving, _choose(estimates, surviving))
+    return estimates, surviving.T, _choose(estimates, surviving)
 
 
 def ask(

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from .bayes import Bayes, PosteriorView
-from .errors import FitError
+from .errors import FitError, ScalefitError, nearest
 from .inference import Bootstrap, Inference, check_level, get_inference
 from .noise import Noise
 from .selection import Candidates
 
-__all__ = ["Settings", "WithPosterior", "one_level"]
+__all__ = ["Settings", "WithPosterior", "check_pool", "one_level"]
+
+_POOLS = ("none", "partial", "complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,17 @@ class Settings:
         if self.bayes is not None and inference == "posterior":
             return self.bayes.inference(self.seed)
         return get_inference(inference, self.seed)
+
+
+def check_pool(pool: str, bayes: Bayes | None) -> None:
+    """Raise an error if curves cannot be pooled as asked."""
+    if pool not in _POOLS:
+        raise ScalefitError(
+            f"pool={pool!r} is not available; use {' or '.join(map(repr, _POOLS))}"
+            + nearest(str(pool), _POOLS)
+        )
+    if pool != "none" and bayes is None:
+        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
 
 
 def one_level(level: float) -> float:

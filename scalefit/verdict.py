@@ -16,7 +16,13 @@ from .hypotheses import Evidence, interval_sizes
 from .inference import Interval
 from .saturation import ONE_SIDED, Assessment
 
-__all__ = ["Saturation", "interval_sizes", "several", "single"]
+__all__ = ["IN_SHORT", "Saturation", "interval_sizes", "several", "single"]
+
+#: Columns of :func:`several` that stand in a table of curves.
+IN_SHORT = (
+    "verdict", "strength", "gain", "lower", "upper", "bound_lower", "bound_upper", "margin",
+    "adjusted_verdict", "published",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ def t_against(
         points = _EVEN.size + _CLOSER.size
         step = max(1, _BLOCK // (points * int(estimate.sample.x.shape[1])))
         for first in range(0, len(estimate), step):
-            rows = slice(first, first + step)
-            distance[rows], unsettled[rows] = _pinned(
-                estimate.take(rows), estimand.take(rows), value[rows], side[rows]
+            block = slice(first, first + step)
+            distance[block], unsettled[block] = _pinned(
+                estimate.take(block), estimand.take(block), value[block], side[block]
             )
     rows = np.flatnonzero(unsettled & np.isfinite(centre))
     if rows.size:
@@ -195,7 +195,8 @@ def _searched(
         # Bounds may be infinite, and a root finder wants numbers.
         return np.asarray(np.tanh(side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)))
 
-    row, far = np.arange(len(estimate), dtype=float), np.asarray(stdtrit(df, 1.0 - _LEAST_P))
+    row = np.arange(len(estimate), dtype=float)
+    far: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P), dtype=np.float64)
     inside = beyond(far, row) <= 0
     distance = np.where(inside, far, 0.0)
     rest = np.flatnonzero(~inside)

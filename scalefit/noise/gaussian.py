@@ -139,9 +139,10 @@ def variance_slope(
     # A size whose runs agree in every digit says nothing finite about the log variance.
     usable = (half_df > 0) & (spread > 0)
     known = usable.sum(axis=-1) >= 3
-    half_df = np.where(half_df > 0, half_df, 1.0)
-    log_variance = np.log(np.where(usable, spread, 1.0)) - np.log(2.0) - digamma(half_df)
-    precision = np.where(usable, 1.0 / polygamma(1, half_df), 0.0)
+    # The functions are slow, and counts of runs few.
+    values, place = np.unique(np.where(half_df > 0, half_df, 1.0), return_inverse=True)
+    log_variance = np.log(np.where(usable, spread, 1.0)) - np.log(2.0) - digamma(values)[place]
+    precision = np.where(usable, 1.0 / polygamma(1, values)[place], 0.0)
     total = np.maximum(precision.sum(axis=-1, keepdims=True), 1e-300)
     centred = z - (precision * z).sum(axis=-1, keepdims=True) / total
     information = (precision * centred * centred).sum(axis=-1)

@@ -247,7 +247,8 @@ def _step(
             break
         # What leaves the box goes to its wall, and the rest follows from that.
         held |= out
-        fixed, goal, size = (take(values, rows) for values in (held, step, unit))
+        fixed = take(held, rows)
+        goal, size = (take(values, rows) for values in (step, unit))
         wall = np.clip(goal, take(low - at, rows), take(high - at, rows))
         step[:, rows] = _free_step(
             take(now, rows), np.where(fixed, wall, 0.0), np.where(fixed, 0.0, size), radius[rows]

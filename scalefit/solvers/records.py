@@ -27,7 +27,8 @@ def take(record: R, rows: Any, axis: int = -1) -> R:
     """
     if isinstance(record, np.ndarray):
         if isinstance(rows, slice):
-            return record[:, rows] if axis == 1 else record[..., rows]  # type: ignore[return-value]
+            found: Any = record[:, rows] if axis == 1 else record[..., rows]
+            return found  # type: ignore[no-any-return]
         return record.take(rows, axis)  # type: ignore[return-value]
     return type(record)(*(take(part, rows, axis) for part in _parts(record)))
 

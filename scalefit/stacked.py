@@ -1,0 +1,44 @@
+"""Records of several batches of curves as one: what was worked out in parts, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = ["stacked"]
+
+
+def stacked(parts: Sequence[Any]) -> Any:
+    """Return the records of several batches as that of all their curves, one after the other.
+
+    Arrays have a first axis of curves and are joined; so are those of records and tuples inside.
+    All else is the same in every part, and taken from the first.
+
+    Examples
+    --------
+    >>> stacked([(np.array([1.0, 2.0]), "F"), (np.array([3.0]), "F")])
+    (array([1., 2., 3.]), 'F')
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts) if first.ndim else first
+    if isinstance(first, tuple):
+        whole = tuple(stacked(each) for each in zip(*parts, strict=True))
+        return whole if _new(whole, first) else first
+    if not is_dataclass(first):
+        return first
+    names = [field.name for field in fields(first)]
+    found = [stacked([getattr(part, name) for part in parts]) for name in names]
+    # What holds no arrays, such as a law, stays itself.
+    if _new(found, [getattr(first, name) for name in names]):
+        return replace(first, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
+    return first
+
+
+def _new(found: Sequence[Any], first: Sequence[Any]) -> bool:
+    return any(a is not b for a, b in zip(found, first, strict=True))

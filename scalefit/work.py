@@ -1,0 +1,100 @@
+"""How the work on many curves is divided: in blocks, which may run at the same time and be kept.
+
+A block is a batch of curves, worked out in one pass. Blocks do not depend on each other, nor on how
+many run at once, so that what is finished need not be worked out again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import FitError
+from .stacked import stacked
+
+if TYPE_CHECKING:
+    from joblib import Memory
+
+__all__ = ["BLOCK", "Progress", "Work"]
+
+#: Told what is done, how many curves of it, and of how many.
+Progress = Callable[[str, int, int], None]
+
+#: Curves of a block: more are no faster each, and fewer lose less when the work is interrupted.
+BLOCK = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the work on many curves is divided.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Blocks that run at the same time, as joblib counts them: -1 for one a core, None for what
+        :class:`joblib.parallel_config` says. With 1 all is done here.
+    cache : path or joblib.Memory, optional
+        Where finished blocks are kept.
+    progress : callable, optional
+        Called with what is done, how many curves of it, and of how many.
+    """
+
+    n_jobs: int | None = 1
+    cache: str | os.PathLike[str] | Memory | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.n_jobs, int) and not isinstance(self.n_jobs, bool)
+        if self.n_jobs is not None and not (whole and self.n_jobs):
+            raise FitError(
+                f"n_jobs={self.n_jobs!r}; give a number of blocks to work on at the same time, "
+                "-1 for one a core, or None for what joblib.parallel_config says"
+            )
+
+    def divided(
+        self, what: str, job: Callable[..., Any], n: int, part: Callable[[slice], tuple[Any, ...]]
+    ) -> Any:
+        """Return what a job makes of n curves, block by block.
+
+        Parameters
+        ----------
+        what : str
+            The work in a word, for the progress.
+        job : callable
+            A function of a module; it returns records of the curves it is given.
+        n : int
+            Number of curves.
+        part : callable
+            Returns the job's arguments for the curves in a slice.
+        """
+        rows = [slice(first, min(first + BLOCK, n)) for first in range(0, n, BLOCK)]
+        found = []
+        for block, result in zip(rows, self._results(job, (part(r) for r in rows)), strict=True):
+            found.append(result)
+            if self.progress is not None:
+                self.progress(what, block.stop, n)
+        return stacked(found)
+
+    def _results(self, job: Callable[..., Any], parts: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+        from . import __version__
+
+        worker = _block if self.cache is None else self._memory().cache(_block)
+        if self.n_jobs == 1:
+            return (worker(__version__, job, part) for part in parts)
+        from joblib import Parallel, delayed
+
+        every = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        results: Iterator[Any] = every(delayed(worker)(__version__, job, part) for part in parts)
+        return results
+
+    def _memory(self) -> Memory:
+        from joblib import Memory
+
+        return self.cache if isinstance(self.cache, Memory) else Memory(self.cache, verbose=0)
+
+
+def _block(version: str, job: Callable[..., Any], part: tuple[Any, ...]) -> Any:  # noqa: ARG001
+    """Work out a block; what another version of this package has kept of it is not asked for."""
+    return job(*part)
