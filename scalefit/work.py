@@ -1,7 +1,7 @@
 """How the work on many curves is divided: in blocks, which may run at the same time and be kept.
 
-A block is a batch of curves, worked out in one pass. Blocks do not depend on each other, nor on how
-many run at once, so that what is finished need not be worked out again.
+A block is a batch of curves, worked out in one pass. Blocks do not depend on each other, so that
+what is finished need not be worked out again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["BLOCK", "Progress", "Work"]
 #: Told what is done, how many curves of it, and of how many.
 Progress = Callable[[str, int, int], None]
 
-#: Curves of a block: more are no faster each, and fewer lose less when the work is interrupted.
-BLOCK = 250
+#: Most curves of a block: many more are hardly faster each, and more is lost by an interruption.
+BLOCK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Work:
         part : callable
             Returns the job's arguments for the curves in a slice.
         """
-        rows = [slice(first, min(first + BLOCK, n)) for first in range(0, n, BLOCK)]
+        size = min(BLOCK, -(-n // self._workers()))
+        rows = [slice(first, min(first + size, n)) for first in range(0, n, size)]
         found = []
         for block, result in zip(rows, self._results(job, (part(r) for r in rows)), strict=True):
             found.append(result)
@@ -88,6 +89,13 @@ class Work:
         every = Parallel(n_jobs=self.n_jobs, return_as="generator")
         results: Iterator[Any] = every(delayed(worker)(__version__, job, part) for part in parts)
         return results
+
+    def _workers(self) -> int:
+        if self.n_jobs == 1:
+            return 1
+        from joblib import effective_n_jobs
+
+        return int(effective_n_jobs(self.n_jobs))
 
     def _memory(self) -> Memory:
         from joblib import Memory
