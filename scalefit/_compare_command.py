@@ -86,7 +86,7 @@ def _as_python(asked: dict[str, Any]) -> dict[str, Any]:
     from .compare import compare
     from .fit import fit
 
-    asked["rng"] = asked.pop("seed")
+    asked["rng"], asked["n_jobs"] = asked.pop("seed"), asked.pop("jobs")
     for name in ("by", "cluster"):
         asked[name] = asked[name] or None
     drivers = asked["drivers"]

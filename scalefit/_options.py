@@ -136,4 +136,8 @@ _FIT_OPTIONS = (
                  show_default=True, help="Refuse bad rows, or leave them out and list them."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
                  help="Of every Monte-Carlo step."),
+    click.option("--jobs", type=int, default=1, show_default=True, metavar="N",
+                 help="Blocks of curves to work on at the same time; -1 for one a core."),
+    click.option("--cache", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+                 help="Keep finished blocks of curves here, and go on from there."),
 )  # fmt: skip

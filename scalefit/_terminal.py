@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .report.model import Progress
 
-__all__ = ["complain", "note", "print_lines", "print_table", "progress_bar"]
+__all__ = ["complain", "note", "note_progress", "print_lines", "print_table", "progress_bar"]
 
 #: Where there is no terminal, nothing is wrapped or left out: another program may be reading.
 _ENDLESS = 100_000
@@ -75,6 +75,12 @@ def note(text: str) -> None:
     """Say something about the work on standard error, to a reader at a terminal."""
     if sys.stderr.isatty():
         click.echo(plain(text), err=True)
+
+
+def note_progress(what: str, done: int, total: int) -> None:
+    """Say how many curves are done, where there are more to come."""
+    if done < total:
+        note(f"{what}: {done:,} of {total:,} curves")
 
 
 def complain(text: str) -> None:

@@ -20,7 +20,7 @@ from ._options import Command, fits_a_table
 from ._plan_command import EXAMPLES as PLAN_EXAMPLES
 from ._plan_command import plan_runs, plans_runs
 from ._printed import print_fit, print_gains, print_set, print_verdicts, several, verdict_rows
-from ._terminal import complain, note, print_lines, print_table, progress_bar
+from ._terminal import complain, note, note_progress, print_lines, print_table, progress_bar
 from .errors import FitError, ScalefitError, TableError, nearest
 
 if TYPE_CHECKING:
@@ -328,7 +328,8 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     params = asked.pop("params")
     asked["drivers"] = [*([params] if params else []), *asked["drivers"]] or None
     asked["law"] = asked["law"] or "auto"
-    fits = fit(data, **asked)
+    work = {"n_jobs": asked.pop("jobs"), "cache": asked.pop("cache"), "progress": note_progress}
+    fits = fit(data, **asked, **work)
     dropped = len((fits.all_rows if several(fits) else fits.table).dropped)
     if dropped:
         complain(f"note: {dropped} values were left out")
