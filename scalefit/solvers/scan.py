@@ -52,7 +52,23 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
         rank = np.argsort(np.argsort(np.where(lowest, values, np.inf), axis=1), axis=1)
         lowest &= rank < _FOLLOWED
     curve, cell = np.divmod(np.flatnonzero(lowest), len(points))
-    return curve, points[cell]
+    position = points[cell]
+    if len(counts) == 1 and counts[0] > 2:
+        position = position + _vertex(values, curve, cell)[:, None] / (counts[0] - 1)
+    return curve, position
+
+
+def _vertex(values: Floats, curve: Ints, cell: Ints) -> Floats:
+    """Return where the parabola through a minimum of one shape and its neighbours is lowest.
+
+    In cells from the minimum; 0 at the ends of the scan.
+    """
+    inner = np.clip(cell, 1, values.shape[1] - 2)
+    with np.errstate(all="ignore"):  # misfits may be infinite
+        before, at, after = (values[curve, inner + k] for k in (-1, 0, 1))
+        shift = 0.5 * (before - after) / (before - 2.0 * at + after)
+    good = (inner == cell) & (np.abs(shift) <= 0.5)
+    return np.where(good, shift, 0.0)
 
 
 def apart(misfit: Callable[[Floats], Floats], counts: tuple[int, ...], many: int) -> Floats:
