@@ -88,16 +88,19 @@ class Tangent:
             y, centre = np.log(y), np.log(centre)
             kernel = cast("Kernel", replace(cast("Any", kernel), link="identity"))
         squares = slopes[:, :, None] * slopes[:, None, :]
-        return cls(
-            kernel, y, centre, rows.relative[:1], slopes, squares.reshape(len(slopes), -1),
-            bends.reshape(len(slopes), -1), state[0, :-1], low, high, p,
+        arrays = (
+            y - centre, 0.0 * centre, rows.relative[:1], slopes, squares.reshape(len(slopes), -1),
+            bends.reshape(len(slopes), -1),
         )  # fmt: skip
+        return cls(kernel, *(a.astype(np.float32) for a in arrays), state[0, :-1], low, high, p)
 
     def optima(self, times: Floats) -> Hint:
         """Return nearly the optima of tables whose runs count ``times`` ``(B, n)`` as often."""
         start = np.zeros((len(times), len(self.optimum) + 1))
         kernel = self.kernel.take(np.zeros(len(times), dtype=np.intp))
-        moved = minimise(_Tables(self, kernel, times), start, _STEPS, _PROMISED).state[:, :-1]
+        moved = minimise(
+            _Tables(self, kernel, times.astype(np.float32)), start, _STEPS, _PROMISED
+        ).state[:, :-1]
         state = np.clip(self.optimum + moved, self.low, self.high)
         return state[:, : self.n_coefficients], state[:, self.n_coefficients :]
 
@@ -124,7 +127,8 @@ class _Tables:
 
     def model(self, state: Floats) -> Model:
         """Return the objective about moves ``state[:, :-1]``, at the best scale."""
-        about, size, move = self.about, self.size, state[:, :-1]
+        about, size = self.about, self.size
+        move = state[:, :-1].astype(about.slopes.dtype)
         twice = (move[:, :, None] * move[:, None, :]).reshape(len(move), -1)
         mean = about.centre + move @ about.slopes.T + twice @ (0.5 * about.bends.T)
         y = np.broadcast_to(about.y, mean.shape)
