@@ -2,9 +2,9 @@
 
 `E + A N^-alpha + B D^-beta` on logs with a Huber loss of threshold 1e-3 (Hoffmann et al. 2022). The
 peers are the grid of 4,500 starts of L-BFGS, and the bootstrap with one BFGS run a replicate
-(Besiroglu et al. 2024, arXiv:2404.10102). Their gradient is autograd's, as published, where autograd
-is installed, else written by hand, which is faster; least squares has SciPy's solver beside it. All
-in CPU seconds of one run; of the peers some starts and replicates, the rest in proportion. An
+(Besiroglu et al. 2024, arXiv:2404.10102). Their gradient is autograd's, as published, where that is
+installed, else written by hand, which is faster; least squares has SciPy's solver beside it. All in
+CPU seconds of one run; of the peers some starts and replicates, the rest in proportion. An
 objective of ours over the peer's is at most 1 where ours is as good.
 
 Run: python benchmarks/surfaces.py [TABLE.csv with params, tokens, loss] [RUNS, of least loss]
