@@ -3,8 +3,8 @@
 240 runs at the parameters and tokens of Hoffmann et al. 2022 as reconstructed by Besiroglu et al.
 2024, with the constants published there. Asked are the exponents, the floor, the power of compute
 by which the best model grows, and the loss of 70B parameters with 1.4T tokens. The bar is a
-coverage of 0.925 to 0.965 and a root mean squared error at most 1.08 times that of the best of three
-error models.
+coverage of 0.925 to 0.965 and a root mean squared error at most 1.08 times that of the best of
+three error models.
 """
 
 from __future__ import annotations
