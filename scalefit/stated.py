@@ -138,7 +138,7 @@ class Hypothesis:
         {'asymptote': 0.9, 'coefficient': 4.8, 'exponent': 0.3}
         """
         found = get_law(law) if isinstance(law, str) else law
-        sizes = np.sort(sizes_from(list(scores), str(options.get("driver", cls.driver)))).tolist()
+        sizes = np.sort(sizes_from(list(scores), [str(options.get("driver", cls.driver))])).tolist()
         if len(sizes) != found.n_params:
             raise FitError(
                 f"law {found.name!r} has {found.n_params} parameters; give a score at as many "
