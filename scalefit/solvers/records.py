@@ -6,7 +6,7 @@ A record is a dataclass with slots, whose fields are arrays or records.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,7 @@ def take(record: R, rows: Any, axis: int = -1) -> R:
     """
     if isinstance(record, np.ndarray):
         if isinstance(rows, slice):
-            found: Any = record[:, rows] if axis == 1 else record[..., rows]
-            return found  # type: ignore[no-any-return]
+            return cast("R", record[:, rows] if axis == 1 else record[..., rows])
         return record.take(rows, axis)  # type: ignore[return-value]
     return type(record)(*(take(part, rows, axis) for part in _parts(record)))
 
