@@ -23,7 +23,7 @@ __all__ = ["BLOCK", "Progress", "Work"]
 Progress = Callable[[str, int, int], None]
 
 #: Most curves of a block: many more are hardly faster each, and more is lost by an interruption.
-BLOCK = 1000
+BLOCK = 2500
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def take(record: R, rows: Any, axis: int = -1) -> R:
     if isinstance(record, np.ndarray):
         if isinstance(rows, slice):
             return cast("R", record[:, rows] if axis == 1 else record[..., rows])
-        return record.take(rows, axis)  # type: ignore[return-value]
+        return cast("R", record.take(rows, axis))
     return type(record)(*(take(part, rows, axis) for part in _parts(record)))
 
 
