@@ -132,9 +132,10 @@ def test_values_and_coefficients_are_each_others_inverse(law):
     fitted = sf.fit(table(), law=law.name).estimate
     frame = fitted.sample.frame
     theta = np.nan_to_num(fitted.theta, nan=0.3)[:, None, :]
-    matrix, offset = values_of(law, theta, frame)
-    values = offset + np.einsum("gmpq,gq->gmp", matrix, fitted.coefficients)
-    assert to_coefficients(matrix, offset, values)[0, 0] == pytest.approx(fitted.coefficients[0])
+    matrix, offset = values_of(law, np.swapaxes(theta, 1, 2), frame)
+    values = np.swapaxes(offset + np.einsum("gpqm,gq->gpm", matrix, fitted.coefficients), 1, 2)
+    again = to_coefficients(law, theta, values, frame)
+    assert again[0, 0] == pytest.approx(fitted.coefficients[0])
     columns, base = at_sizes(law, fitted.sample.z, theta, frame)
     top = base[0, 0, -1] + columns[0, 0, -1] @ fitted.coefficients[0]
     assert values[0, 0, 0] == pytest.approx(top)
@@ -156,11 +157,12 @@ def test_draws_have_the_moments_of_their_grid():
     """Weights of the wrong sign, as a library that asks for log likelihoods invites, fail here."""
     fitted = sf.fit(table(sigma=0.03), law="saturating_power").estimate
     priors = priors_for(fitted.law, fitted.sample)
-    grid = quadrature(fitted, priors)
+    target, grid = quadrature(fitted, priors)
     share = np.exp(grid.log_mass[0] - grid.evidence[0])
-    found = from_grid(fitted, priors, grid, 20000, 1)
-    for axis, drawn in ((1, found.log_scale[0]), (2, found.noise_slope[0])):
-        weight = share.sum(axis=tuple(k for k in range(3) if k != axis))
+    found = from_grid(target, grid, 20000, 1)
+    shape = fitted.law.shapes[0].coordinate.to_u(found.theta[0, :, 0])
+    for axis, drawn in ((0, shape), (1, found.noise["noise_slope"][0])):
+        weight = share.sum(axis=1 - axis)
         nodes = grid.nodes[axis][0]
         mean = weight @ nodes
         sd = np.sqrt(weight @ (nodes - mean) ** 2)
@@ -313,8 +315,8 @@ def test_one_curve_in_a_population_is_the_curve_alone_with_the_prior_of_its_popu
     spread = found["population"]["spread_own"]
     assert spread.mean() == pytest.approx(0.2 * np.sqrt(2 / np.pi), rel=0.08)
     one = completely_pooled(fitted, priors, 8000, 3)["theta"][0, :, 0]
-    grid = quadrature(fitted, priors)
-    share = np.exp(grid.log_mass[0] - grid.evidence[0]).sum(axis=(1, 2))
+    _, grid = quadrature(fitted, priors)
+    share = np.exp(grid.log_mass[0] - grid.evidence[0]).sum(axis=1)
     nodes = np.asarray(fitted.law.shapes[0].coordinate.to_theta(grid.nodes[0][0]))
     mean = share @ nodes
     sd = np.sqrt(share @ (nodes - mean) ** 2)

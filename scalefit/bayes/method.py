@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..draws import MAX_KHAT, Draws
+from ..draws import ARRAYS, MAX_KHAT, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
+from ..scatter import scatter_of
 from ..table import Table
 from .collapsed import collapsed_draws
 from .models import Pool, has_model, refuse_unknown
@@ -136,10 +137,9 @@ class Bayes:
 
     @staticmethod
     def _names(estimate: Estimate) -> list[str]:
-        law = estimate.law
-        gain = ["gain"] if law.n_columns > 1 else []
-        own = priors_for(law, estimate.sample).names
-        return ["top", *gain, *own, "noise", "noise_slope", "df"]
+        priors = priors_for(estimate.law, estimate.sample)
+        gain = ["gain"] if estimate.law.n_columns > 1 else []
+        return ["top", *gain, *priors.names, *priors.noise]
 
     def draw(self, estimate: Estimate, seed: int) -> Draws:
         """Return the posterior draws of every curve of an estimate, each on its own."""
@@ -219,23 +219,23 @@ class Bayes:
         n_curves = len(estimate)
         none = np.full(n_curves, np.nan)
         return Draws(
-            **found, df=np.full(found["log_scale"].shape, np.inf),
-            prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=none, ess_tail=none,
+            **found, prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=none, ess_tail=none,
             divergences=np.zeros(n_curves), energy=none, row=np.arange(n_curves),
-            chains=self.chains, label=label, engine="collapsed",
+            chains=self.chains, label=label, engine=np.full(n_curves, "collapsed"),
+            scatter=scatter_of(estimate.sample),
         )  # fmt: skip
 
     def _with_gaps(self, estimate: Estimate, usable: Ints, seed: int) -> Draws:
         """Return draws where curves of a single size have none: theirs are nan, and not trusted."""
-        law, total = estimate.law, self.draws * self.chains
+        law, total, scatter = estimate.law, self.draws * self.chains, scatter_of(estimate.sample)
         nothing = np.full((1, total), np.nan)
         one = np.full(1, np.nan)
         empty = Draws(
             np.full((1, total, len(law.shapes)), np.nan),
             np.full((1, total, law.n_columns), np.nan),
-            nothing, nothing, nothing, np.full((1, len(law.shapes)), np.nan), one,
+            dict.fromkeys(scatter.parameters, nothing), np.full((1, len(law.shapes)), np.nan), one,
             np.full(1, np.inf), one, one, one, one, one, np.zeros(1, dtype=np.intp), self.chains,
-            "posterior", "none",
+            "posterior", np.full(1, "none"), scatter,
         )  # fmt: skip
         row = np.zeros(len(estimate), dtype=np.intp)
         if not usable.size:
@@ -277,21 +277,20 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
 def can_collapse(estimate: Estimate) -> bool:
     """Return whether the posterior of an estimate's curves can be had by quadrature."""
     law = estimate.law
-    return estimate.sample.kernel is None and len(law.shapes) <= 2 and not law.guesses
+    return scatter_of(estimate.sample).linear and len(law.shapes) <= 2 and not law.guesses
 
 
 def _put(found: Draws, rows: NDArray[np.intp], other: Draws) -> Draws:
     """Return the draws with those of some curves exchanged."""
-    from dataclasses import fields
 
-    values: dict[str, Any] = {}
-    for each in fields(found):
-        value = getattr(found, each.name)
-        if isinstance(value, np.ndarray) and each.name != "row":
-            value = value.copy()
-            value[rows] = other.one(each.name)
-            values[each.name] = value
-    return replace(found, **values)
+    def put(values: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+        values = values.copy()
+        values[rows] = new
+        return values
+
+    arrays: dict[str, Any] = {name: put(getattr(found, name), other.one(name)) for name in ARRAYS}
+    noise = {name: put(value, other.noise[name]) for name, value in found.noise.items()}
+    return replace(found, **arrays, noise=noise)
 
 
 def as_bayes(method: Any) -> Bayes | None:
