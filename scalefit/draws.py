@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .scatter import Scatter
 
-__all__ = ["ARRAYS", "Draws", "drawn_values"]
+__all__ = ["ARRAYS", "Draws", "drawn_values", "least_effective"]
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,8 @@ class Draws:
         Pareto tail index of the importance weights; nan where there are none. Above 0.7 the draws
         are no sample of the posterior (Vehtari et al. 2024, arXiv:1507.02646).
     rhat, ess_bulk, ess_tail : array (R,)
-        The worst of each over all parameters of the curve.
+        The worst of each over all parameters of the curve; of independent draws that are weighted,
+        the effective number that the weights leave, and no R-hat.
     divergences : array (R,)
         Divergent transitions of the chains.
     energy : array (R,)
@@ -49,7 +50,7 @@ class Draws:
     label : str
         What the draws are, in words: "posterior", "partially pooled posterior".
     engine : array (R,) of str
-        What made them: "collapsed", "nutpie", "pymc".
+        What made them: "collapsed", "weighted", "nutpie", "pymc".
     scatter : Scatter
         How runs scatter about the curve.
     population : mapping of str to array (S,)
@@ -85,8 +86,9 @@ class Draws:
     @property
     def trusted(self) -> NDArray[np.bool_]:
         """Where every check is passed: R-hat, effective draws, divergences, energy, k-hat; (G,)."""
+        few = least_effective(self.n_draws)
         bad = (self.rhat > MAX_RHAT) | (self.divergences > 0) | (self.energy < MIN_ENERGY)
-        bad |= (self.ess_bulk < MIN_ESS) | (self.ess_tail < MIN_ESS) | (self.khat > MAX_KHAT)
+        bad |= (self.ess_bulk < few) | (self.ess_tail < few) | (self.khat > MAX_KHAT)
         good: NDArray[np.bool_] = ~bad[self.row]
         return good
 
@@ -118,6 +120,11 @@ ARRAYS = (
 #: What draws must pass: Vehtari et al. 2021, doi:10.1214/20-BA1221; Betancourt 2016,
 #: arXiv:1604.00695; Vehtari et al. 2024, arXiv:1507.02646.
 MAX_RHAT, MIN_ESS, MIN_ENERGY, MAX_KHAT = 1.01, 400.0, 0.3, 0.7
+
+
+def least_effective(draws: int) -> float:
+    """Return how many effective draws there must be: 400, or half of those that are asked for."""
+    return min(MIN_ESS, 0.5 * draws)
 
 
 def drawn_values(

@@ -59,8 +59,9 @@ class Rows:
 
     @property
     def slot(self) -> Ints:
-        """Number of each row within its size, of rows of a single curve."""
-        found: Ints = np.arange(len(self)) - np.searchsorted(self.size, self.size)
+        """Number of each row within its size."""
+        cell = self.curve * (int(self.size.max(initial=0)) + 1) + self.size
+        found: Ints = np.arange(len(self)) - np.searchsorted(cell, cell)
         return found
 
     def of_curve(self, g: int) -> Rows:

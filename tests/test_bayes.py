@@ -172,7 +172,8 @@ def test_draws_have_the_moments_of_their_grid():
 
 def test_resampling_moves_draws_towards_the_target():
     x = np.random.default_rng(0).standard_normal((1, 20000))
-    kept, khat = resampled(0.5 * x, np.random.default_rng(1))  # tilts N(0, 1) to N(0.5, 1)
+    # Tilts N(0, 1) to N(0.5, 1).
+    kept, khat = resampled(0.5 * x, 20000, np.random.default_rng(1))
     assert x[0, kept[0]].mean() == pytest.approx(0.5, abs=0.05)
     assert khat[0] < 0.7
 
@@ -331,7 +332,8 @@ def test_one_curve_in_a_population_is_the_curve_alone_with_the_prior_of_its_popu
         ({"method": "bayesian"}, "bayes"),
         ({"method": sf.Bayes(draws=100), "law": "hill", "by": "task", "pool": "partial"},
          "pools exponents"),
-        ({"method": sf.Bayes(draws=100, sampler="collapsed"), "noise": "student"}, "normal errors"),
+        ({"method": sf.Bayes(draws=100, sampler="collapsed"), "by": "task", "pool": "partial",
+          "noise": "student"}, "normal errors"),
         ({"method": sf.Bayes(draws=100), "noise": "lad", "law": "constant"}, "objective"),
     ],
 )  # fmt: skip
@@ -384,7 +386,7 @@ def test_robust_errors_are_sampled():
     pytest.importorskip("nutpie")
     rows = table(5)
     rows["f1"][4] += 0.2
-    fit = sf.fit(rows, law="saturating_power", noise="student", method="bayes")
+    fit = sf.fit(rows, law="saturating_power", noise="student", method=sf.Bayes(sampler="nutpie"))
     assert fit.trustworthy
     assert fit.posterior.convergence.loc["", "engine"] == "nutpie"
     plain = sf.fit(rows, law="saturating_power", method=QUICK)

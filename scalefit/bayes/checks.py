@@ -111,7 +111,8 @@ def predictive_check(fitted: Estimate, seed: int) -> pd.DataFrame:
         raise FitError("a predictive check needs the single runs; this table has their means only")
     rng = np.random.default_rng(seed)
     each, noise = runs(sample).of_curve(0), draws.noise_of(0)
-    mean = means_at_sizes(law, sample, draws)[0][:, each.size]
+    mean = means_at_sizes(law, sample, draws.one("theta"), draws.one("coefficients"))[0]
+    mean = mean[:, each.size]
     new = draws.scatter.new_scores(each, mean, noise, rng)
     there = sample.count[0] > 0
     place = np.cumsum(there) - 1

@@ -10,7 +10,7 @@ from their exact normal distribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,7 +25,17 @@ from .grid import Axis, Grid, explored, gridded, resampled, straightened
 from .priors import Priors
 from .target import Target, target_of
 
-__all__ = ["Collapsed", "collapsed_draws", "from_grid", "quadrature"]
+__all__ = [
+    "Collapsed",
+    "blocks",
+    "collapsed_draws",
+    "from_grid",
+    "gridded_target",
+    "joined_draws",
+    "proposed",
+    "quadrature",
+    "selected",
+]
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +48,7 @@ _SHAPE = {
 _NUMBER = {q: (9, n, (0.01, 0.5, 0.99)) for q, n in ((0, 5), (1, 5), (2, 3))}
 _ROUNDS = {0: 3, 1: 3, 2: 1}
 #: How many times the nodes of each axis where the cells proved too coarse.
-_FINER = 2.5
+_FINER = 1.7
 #: Places of one block, such that its arrays stay close to the processor.
 _BLOCK = 16_000
 
@@ -55,12 +65,16 @@ def quadrature(estimate: Estimate, priors: Priors, refine: float = 1.0) -> tuple
     refine : float
         Multiplies the nodes of each axis.
     """
-    target = target_of(estimate, priors)
+    return gridded_target(target_of(estimate, priors), estimate, refine)
+
+
+def gridded_target(target: Target, estimate: Estimate, refine: float = 1.0) -> tuple[Target, Grid]:
+    """Return a target, on axes that follow its mass, and the grid on its places."""
     shapes, numbers = _shape_axes(target, estimate), _number_axes(target)
     if len(shapes) == 2:
         # The shapes alone, at first, to find how the second of them follows the first.
         held = [replace(axis, low=axis.centre, high=axis.centre, scan=1) for axis in numbers]
-        axes, nodes, log_p = explored(target.rough, [*shapes, *held], 1)
+        axes, nodes, log_p = explored(target.rough, [*shapes, *held], 3)
         for turns in (1, 0):
             axes, warp = straightened(axes, nodes, log_p, target.warp)
             target = replace(target, warp=warp)
@@ -95,13 +109,14 @@ def _number_axes(target: Target) -> list[Axis]:
 
 
 class Collapsed(NamedTuple):
-    """Draws of G curves, arrays ``(G, S, ...)``, with evidence and k-hat ``(G,)``."""
+    """Draws of G curves, arrays ``(G, S, ...)``; evidence, k-hat, effective draws ``(G,)``."""
 
     theta: Floats
     coefficients: Floats
     noise: dict[str, Floats]
     evidence: Floats
     khat: Floats
+    effective: Floats
 
 
 def collapsed_draws(
@@ -114,23 +129,24 @@ def collapsed_draws(
     refined once.
     """
     parts = []
-    for some in _blocks(estimate, _cells(estimate), 4 * _BLOCK):
+    for some in blocks(estimate, _cells(estimate), 4 * _BLOCK):
         target, grid = quadrature(estimate.take(some), priors.take(some), refine)
-        for few in _blocks(target.rows.there, draws):
+        for few in blocks(target.rows.there, draws):
             parts.append(from_grid(target.take(few), grid.take(few), draws, seed))
-    found = _joined(parts)
+    found = joined_draws(parts)
     coarse = np.flatnonzero(found.khat > MAX_KHAT)
     if refine > 1.0 or not coarse.size:
         return found
     again = collapsed_draws(estimate.take(coarse), priors.take(coarse), draws, seed, _FINER)
     for old, new in ((found.theta, again.theta), (found.coefficients, again.coefficients),
                      (found.evidence, again.evidence), (found.khat, again.khat),
+                     (found.effective, again.effective),
                      *((found.noise[k], again.noise[k]) for k in found.noise)):  # fmt: skip
         old[coarse] = new
     return found
 
 
-def _blocks(curves: Sized, places: int, size: int = _BLOCK) -> Iterator[slice]:
+def blocks(curves: Sized, places: int, size: int = _BLOCK) -> Iterator[slice]:
     """Yield slices of the curves such that their places make a block."""
     step = max(1, size // places)
     for first in range(0, len(curves), step):
@@ -145,31 +161,55 @@ def _cells(estimate: Estimate) -> int:
     return int(counts[0] ** q * counts[1] ** others)
 
 
-def _joined(parts: list[Collapsed]) -> Collapsed:
+def joined_draws(parts: Sequence[Collapsed]) -> Collapsed:
+    """Return the draws of several sets of curves as one."""
     noise = {name: np.concatenate([part.noise[name] for part in parts]) for name in parts[0].noise}
-    theta, coefficients, evidence, khat = (
+    theta, coefficients, evidence, khat, effective = (
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("theta", "coefficients", "evidence", "khat")
+        for name in ("theta", "coefficients", "evidence", "khat", "effective")
     )
-    return Collapsed(theta, coefficients, noise, evidence, khat)
+    return Collapsed(theta, coefficients, noise, evidence, khat, effective)
 
 
 def from_grid(target: Target, grid: Grid, draws: int, seed: int) -> Collapsed:
     """Return draws from the cells of a grid, resampled to the exact posterior."""
     rng = np.random.default_rng(seed)
+    theta, coefficients, noise, log_ratio = proposed(target, grid, draws, rng)
+    found = selected(theta, coefficients, noise, log_ratio, draws, rng)
+    # A grid of two shapes is coarse, and its sum is what the weights correct.
+    fine = len(target.law.shapes) < 2
+    return found._replace(evidence=grid.evidence) if fine else found
+
+
+def proposed(
+    target: Target, grid: Grid, draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, dict[str, Floats], Floats]:
+    """Return draws from the cells of a grid, and how much likelier they ought to be.
+
+    Shapes ``(G, S, q)``, coefficients ``(G, S, p)``, numbers of the noise ``(G, S)``, and the log
+    of prior times likelihood over the density of the draws, ``(G, S)``.
+    """
     places, log_q = grid.drawn(draws, rng)
     linear = target.linear(places)
     log_scale, log_given, log_p = target.scales(linear, rng)
     theta, coefficients, noise = target.answers(places, linear, log_scale, rng)
     log_ratio = log_p - log_q - log_given
-    evidence = grid.evidence
-    if len(target.law.shapes) > 1:  # a coarse grid, which the weights correct
-        evidence = logsumexp(log_ratio, axis=1) - np.log(draws)
-    kept, khat = resampled(log_ratio - grid.evidence[:, None], rng)
+    return np.swapaxes(theta, 1, 2), np.swapaxes(coefficients, 1, 2), noise, log_ratio
+
+
+def selected(
+    theta: Floats, coefficients: Floats, noise: dict[str, Floats], log_ratio: Floats, draws: int,
+    rng: np.random.Generator,
+) -> Collapsed:  # fmt: skip
+    """Return so many of some proposals as stand for the target."""
+    evidence = logsumexp(log_ratio, axis=1) - np.log(log_ratio.shape[1])
+    kept, khat = resampled(log_ratio - evidence[:, None], draws, rng)
+    whole = 2.0 * logsumexp(log_ratio, axis=1) - logsumexp(2.0 * log_ratio, axis=1)
     across = kept[:, :, None]
     return Collapsed(
-        np.take_along_axis(np.swapaxes(theta, 1, 2), across, axis=1),
-        np.take_along_axis(np.swapaxes(coefficients, 1, 2), across, axis=1),
+        np.take_along_axis(theta, across, axis=1),
+        np.take_along_axis(coefficients, across, axis=1),
         {name: np.take_along_axis(value, kept, axis=1) for name, value in noise.items()},
         evidence, khat,
+        np.minimum(np.exp(whole), float(draws)),
     )  # fmt: skip

@@ -36,10 +36,14 @@ Density = Callable[[Floats], Floats]
 _DEPTH = 26.0
 #: Shares of the mass at which the box of a second axis has knots; and the part of the mass that is
 #: spread evenly over the whole box, whatever a scan has seen.
-SHARES = np.array([0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 1.0])
+SHARES = np.array([0.0, 0.003, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 0.997, 1.0])
 _EVEN = 0.1
+#: Part of the draws that goes by the likeliest neighbour of a cell.
+_WIDE = 0.1
 #: Largest weight over their mean, below which weights have no tail.
 _NO_TAIL = 3.0
+#: How far below the greatest a log weight is as good as none.
+_IMPOSSIBLE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,10 @@ class Grid:
     @property
     def log_mass(self) -> Floats:
         """Log of the mass of each cell."""
-        total = self.log_density
+        return self._times_width(self.log_density)
+
+    def _times_width(self, log_density: Floats) -> Floats:
+        total = log_density
         for axis, (left, right) in enumerate(self.edges):
             width = right - left
             shape = [1] * total.ndim
@@ -164,15 +171,36 @@ class Grid:
         nodes = tuple(node[rows] for node in self.nodes)
         return Grid(nodes, edges, self.log_density[rows], self.evidence[rows])
 
+    def shares(self) -> Floats:
+        """Return the shares of draws that cells get, ``(G, cells)``.
+
+        Nearly all by their mass; some by what it would be with the density of their likeliest
+        neighbour, so that cells in which the density rises steeply are not missed.
+        """
+        high = self.log_density
+        for axis in range(1, high.ndim):
+            first, last = [slice(None)] * high.ndim, [slice(None)] * high.ndim
+            first[axis], last[axis] = slice(None, -1), slice(1, None)
+            wider = high.copy()
+            np.maximum(wider[tuple(first)], high[tuple(last)], out=wider[tuple(first)])
+            np.maximum(wider[tuple(last)], high[tuple(first)], out=wider[tuple(last)])
+            high = wider
+        found = np.zeros((len(high), int(np.prod(high.shape[1:]))))
+        for part, log_mass in ((1.0 - _WIDE, self.log_mass), (_WIDE, self._times_width(high))):
+            flat = log_mass.reshape(len(high), -1)
+            mass = np.exp(flat - flat.max(axis=1, keepdims=True))
+            found += part * mass / mass.sum(axis=1, keepdims=True)
+        return found
+
     def drawn(self, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return places ``(G, d, S)`` drawn from the cells, and their log density ``(G, S)``."""
-        mass = self.log_mass.reshape(len(self.evidence), -1)
-        total = np.cumsum(np.exp(mass - self.evidence[:, None]), axis=1)
+        share = self.shares()
+        total = np.cumsum(share, axis=1)
         # Evenly spread: the cells are hit as often as they ought to be.
         uniform = (np.arange(draws) + rng.random()) / draws
         cells = np.stack([np.searchsorted(row, uniform * row[-1]) for row in total])
-        cells = np.minimum(cells, mass.shape[1] - 1)
-        log_q = np.take_along_axis(mass, cells, axis=1) - self.evidence[:, None]
+        cells = np.minimum(cells, share.shape[1] - 1)
+        log_q = np.log(np.take_along_axis(share, cells, axis=1))
         found = np.empty((len(cells), len(self.nodes), draws))
         for axis, index in enumerate(np.unravel_index(cells, self.log_density.shape[1:])):
             found[:, axis], log_inside = inside(self, axis, index, cells, rng)
@@ -390,23 +418,31 @@ def bent(steep: Floats, bend: Floats, uniform: Floats) -> tuple[Floats, Floats]:
     return np.where(curved, normal, x), np.where(curved, log_normal, log_density)
 
 
-def resampled(log_ratio: Floats, rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
-    """Return which draws ``(G, S)`` stand for the target, in random order, and k-hat ``(G,)``.
+def resampled(
+    log_ratio: Floats, draws: int, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return which proposals ``(G, S)`` stand for the target, in random order, and k-hat ``(G,)``.
 
     Weights are Pareto-smoothed, unless none is three times their mean: then there is no tail, and
     k-hat is minus infinity. Resampling is systematic (Kitagawa 1996).
     """
-    n_curves, draws = log_ratio.shape
+    n_curves, many = log_ratio.shape
     kept, khat = np.empty((n_curves, draws), dtype=np.intp), np.full(n_curves, -np.inf)
-    order = rng.permutation(draws)
+    order, shuffle = rng.permutation(many), rng.permutation(draws)
     comb = (np.arange(draws) + rng.random()) / draws
     for g, ratio in enumerate(log_ratio):
         log_weight = ratio[order] - ratio.max()
         if np.exp(log_weight).mean() * _NO_TAIL < 1.0:
-            # The library asks for log likelihoods, whose weights are their reciprocals.
-            log_weight, k = array_stats().psislw(-ratio[order])
-            khat[g] = float(k)
+            log_weight, khat[g] = _smoothed(ratio[order])
         total = np.cumsum(np.exp(log_weight - log_weight.max()))
-        picked = np.minimum(np.searchsorted(total, comb * total[-1]), draws - 1)
-        kept[g] = order[picked[order]]
+        picked = np.minimum(np.searchsorted(total, comb * total[-1]), many - 1)
+        kept[g] = order[picked[shuffle]]
     return kept, khat
+
+
+def _smoothed(log_ratio: Floats) -> tuple[Floats, float]:
+    """Return Pareto-smoothed log weights, and k-hat."""
+    possible = np.maximum(log_ratio, log_ratio.max() - _IMPOSSIBLE)
+    # The library asks for log likelihoods, whose weights are their reciprocals.
+    log_weight, k = array_stats().psislw(-possible)
+    return np.asarray(log_weight), float(k) if np.isfinite(k) else np.inf

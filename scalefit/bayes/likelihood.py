@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from ..estimate import Estimate
 from ..laws import Law
 from ..rows import runs
 from ..sample import Sample
+from ..scatter import Scatter
 from .expected import at_sizes, to_coefficients
 from .priors import Prior, Priors
 
 __all__ = [
+    "density_of_sizes",
     "log_density_of_sizes",
     "log_likelihood",
     "means_at_sizes",
@@ -26,28 +29,40 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-def means_at_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
+def means_at_sizes(law: Law, sample: Sample, theta: Floats, coefficients: Floats) -> Floats:
     """Return drawn means at the sizes of each curve, ``(G, S, K)``, in the metric's units."""
-    columns, offset = at_sizes(law, sample.z, draws.one("theta"), sample.frame)
-    mean = offset + np.einsum("gskp,gsp->gsk", columns, draws.one("coefficients"))
+    columns, offset = at_sizes(law, sample.z, theta, sample.frame)
+    mean = offset + np.einsum("gskp,gsp->gsk", columns, coefficients)
     found: Floats = sample.frame.sign[:, None, None] * mean
     return found
 
 
-def log_density_of_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
-    """Return the log density of the runs at each size in each draw, ``(G, S, K)``; 0 at padding.
+def density_of_sizes(
+    law: Law, sample: Sample, scatter: Scatter, theta: Floats, coefficients: Floats,
+    noise: Mapping[str, Floats],
+) -> Floats:  # fmt: skip
+    """Return the log density of the runs at each size, ``(G, S, K)``; 0 at padding.
 
-    Of all runs of a size together, given those of smaller sizes: runs of other sizes tell of them
-    where rows of one training run, or of one seed, are alike.
+    For shapes ``(G, S, q)``, coefficients ``(G, S, p)`` and numbers of the noise ``(G, S)``. Of all
+    runs of a size together, given those of smaller sizes: runs of other sizes tell of them where
+    rows of one training run, or of one seed, are alike.
     """
-    mean = means_at_sizes(law, sample, draws)
-    rows = draws.scatter.rows(sample)
+    mean = means_at_sizes(law, sample, theta, coefficients)
+    rows = scatter.rows(sample)
     found = np.zeros(mean.shape)
     for g in range(len(sample)):
         own = rows.of_curve(g)
-        density = draws.scatter.log_density(own, mean[g][:, own.size], draws.noise_of(g))
+        each = {name: value[g][:, None] for name, value in noise.items()}
+        density = scatter.log_density(own, mean[g][:, own.size], each)
         found[g] = density @ (own.size[:, None] == np.arange(mean.shape[2]))
     return found
+
+
+def log_density_of_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
+    """Return the same under draws."""
+    noise = {name: value[draws.row] for name, value in draws.noise.items()}
+    theta, coefficients = draws.one("theta"), draws.one("coefficients")
+    return density_of_sizes(law, sample, draws.scatter, theta, coefficients, noise)
 
 
 def log_likelihood(law: Law, sample: Sample, draws: Draws) -> Floats:
@@ -58,7 +73,7 @@ def log_likelihood(law: Law, sample: Sample, draws: Draws) -> Floats:
 
 def scores_of_runs(law: Law, sample: Sample, draws: Draws, rng: np.random.Generator) -> Floats:
     """Return new scores of as many runs as each size has, ``(G, S, K, R)``; nan where none is."""
-    mean = means_at_sizes(law, sample, draws)
+    mean = means_at_sizes(law, sample, draws.one("theta"), draws.one("coefficients"))
     rows = runs(sample)
     found = np.full((*mean.shape, int(sample.count.max())), np.nan)
     for g in range(len(sample)):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..draws import ARRAYS, MAX_KHAT, Draws
+from ..draws import ARRAYS, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
@@ -21,6 +21,7 @@ from .models import Pool, has_model, refuse_unknown
 from .pooled import completely_pooled, partially_pooled
 from .priors import Prior, Priors, prior_sds, priors_for
 from .sampling import chains_of, draws_of, joined, sampled
+from .twin import twin_draws
 
 __all__ = ["Bayes", "as_bayes"]
 
@@ -155,11 +156,10 @@ class Bayes:
         if engine == "collapsed":
             if not able:
                 raise FitError(
-                    "sampler='collapsed' needs normal errors and a law of at most two shapes; use "
-                    "sampler='auto'"
+                    "sampler='collapsed' needs a law of at most two shapes; use sampler='auto'"
                 )
             found = self._collapsed(estimate, priors, seed)
-            again = np.flatnonzero(found.one("khat") > MAX_KHAT)
+            again = np.flatnonzero(~found.trusted)
             if self.sampler == "collapsed" or not again.size:
                 return found
             chains = sampled(estimate.take(again), priors.take(again), self, "nutpie", seed)
@@ -186,7 +186,8 @@ class Bayes:
         priors = self.priors_of(estimate)
         factors = crossed(table) if pool == "partial" else ()
         label = f"{'partially' if pool == 'partial' else 'completely'} pooled posterior"
-        free = can_collapse(estimate) and not factors and not self.cluster
+        normal = scatter_of(estimate.sample).linear
+        free = can_collapse(estimate) and normal and not factors and not self.cluster
         if self.sampler == "collapsed" and not free:
             raise FitError(
                 "sampler='collapsed' pools one group of curves with normal errors; use "
@@ -210,19 +211,27 @@ class Bayes:
         return priors_for(estimate.law, estimate.sample, mine)
 
     def _collapsed(self, estimate: Estimate, priors: Priors, seed: int) -> Draws:
-        found = collapsed_draws(estimate, priors, self.draws * self.chains, seed)
-        return self._record(estimate, priors, found._asdict(), "posterior")
+        normal = scatter_of(estimate.sample).linear
+        way = collapsed_draws if normal else twin_draws
+        found = way(estimate, priors, self.draws * self.chains, seed)
+        engine = "collapsed" if normal else "weighted"
+        return self._record(estimate, priors, found._asdict(), "posterior", engine)
 
     def _record(
-        self, estimate: Estimate, priors: Priors, found: dict[str, Any], label: str
+        self,
+        estimate: Estimate,
+        priors: Priors,
+        found: dict[str, Any],
+        label: str,
+        engine: str = "collapsed",
     ) -> Draws:
         n_curves = len(estimate)
-        none = np.full(n_curves, np.nan)
+        none, effective = np.full(n_curves, np.nan), found.pop("effective")
         return Draws(
-            **found, prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=none, ess_tail=none,
-            divergences=np.zeros(n_curves), energy=none, row=np.arange(n_curves),
-            chains=self.chains, label=label, engine=np.full(n_curves, "collapsed"),
-            scatter=scatter_of(estimate.sample),
+            **found, prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=effective,
+            ess_tail=effective, divergences=np.zeros(n_curves), energy=none,
+            row=np.arange(n_curves), chains=self.chains, label=label,
+            engine=np.full(n_curves, engine), scatter=scatter_of(estimate.sample),
         )  # fmt: skip
 
     def _with_gaps(self, estimate: Estimate, usable: Ints, seed: int) -> Draws:
@@ -277,7 +286,7 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
 def can_collapse(estimate: Estimate) -> bool:
     """Return whether the posterior of an estimate's curves can be had by quadrature."""
     law = estimate.law
-    return scatter_of(estimate.sample).linear and len(law.shapes) <= 2 and not law.guesses
+    return len(law.shapes) <= 2 and not law.guesses
 
 
 def _put(found: Draws, rows: NDArray[np.intp], other: Draws) -> Draws:

@@ -7,7 +7,7 @@ is compiled once and used for any table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,8 @@ def _family(prior: Prior) -> Prior:
 
 
 #: What the density of a row is made of, beside its mean.
+_OF_PRIORS = ("location", "scale", "lower", "upper")
+_OF_EACH_ROW = ("z", "curve", "cluster")
 _OF_ROWS = ("y", "place", "count", "spread", "error", "before", "step", "follows", "seed")
 
 
@@ -125,21 +127,26 @@ def data_of(sample: Sample, priors: Priors, law: Law, pool: Pool | None = None) 
     rows = runs(sample) if clustered else scatter_of(sample).rows(sample)
     ones = np.ones(len(sample))
 
-    def numbers(prior: Prior) -> Floats:
-        parts = (prior.location, prior.scale, prior.lower, prior.upper)
-        return np.stack([np.asarray(part, dtype=float) * ones for part in parts])
+    def numbers(name: str, prior: Prior) -> dict[str, Floats]:
+        return {
+            f"{name}_{part}": np.asarray(getattr(prior, part), dtype=float) * ones
+            for part in _OF_PRIORS
+        }
 
     found = {
         **{name: getattr(rows, name) for name in _OF_ROWS},
         "z": sample.z[rows.curve, rows.size],
         "curve": rows.curve.astype(np.int64),
-        "corners": corners(sample.frame, n_gains(law)),
-        "top_prior": numbers(priors.top),
-        "gain_prior": numbers(priors.gain),
         "free_slope": (sample.variance_df > 0).astype(float),
+        **numbers("top", replace(priors.top, location=sample.frame.sign * priors.top.location)),
+        **numbers("gain", priors.gain),
     }
-    found |= {f"shape_prior_{j}": numbers(prior) for j, prior in enumerate(priors.shapes)}
-    found |= {f"{name}_prior": numbers(prior) for name, prior in priors.noise.items()}
+    corner = corners(sample.frame, n_gains(law))
+    found |= {f"corner_{i}": np.ascontiguousarray(corner[:, i]) for i in range(law.n_columns)}
+    for j, prior in enumerate(priors.shapes):
+        found |= numbers(f"shape_{j}", prior)
+    for name, prior in priors.noise.items():
+        found |= numbers(name, prior)
     if pool is not None:
         found |= {f"level_{f}": level.astype(np.int64) for f, level in enumerate(pool.factors)}
         if pool.cluster is not None:
@@ -160,44 +167,56 @@ def build(key: ModelKey, data: dict[str, Any]) -> Any:
     law, n_curves = key.law, len(key.signs)
     sign = np.array(key.signs)
     limit = np.array([np.nan if v is None else v for v in key.limits])
-    with pm.Model() as model:
-        held = {name: pm.Data(name, value) for name, value in data.items()}
+    # A parameter out of its range is impossible by its prior; nothing else need be checked.
+    with pm.Model(check_bounds=False) as model:
+        held = {name: _data(pm, name, value) for name, value in data.items()}
         curve = held["curve"]
-        location, scale = held["top_prior"][0], held["top_prior"][1]
-        top = pm.Normal("top", sign * location, scale, shape=n_curves)
+        top = pm.Normal("top", held["top_location"], held["top_scale"], shape=n_curves)
         gains = [
-            pm.Normal(f"gain_{j}", held["gain_prior"][0], held["gain_prior"][1], shape=n_curves)
+            pm.Normal(f"gain_{j}", held["gain_location"], held["gain_scale"], shape=n_curves)
             for j in range(n_gains(law))
         ]
         shapes = [
             _pooled_shape(pm, pt, key, held)
             if key.pooled and j == 0
-            else _free(pm, pt, f"shape_{j}", prior, held[f"shape_prior_{j}"], n_curves)
+            else _free(pm, pt, f"shape_{j}", prior, held, n_curves)
             for j, prior in enumerate(key.shapes)
         ]
         noise = {
-            name: _free(pm, pt, name, prior, held[f"{name}_prior"], n_curves)
+            name: _free(pm, pt, name, prior, held, n_curves)
             for name, prior in zip(key.scatter.parameters, key.noise, strict=True)
         }
-        if "noise_slope" in noise:
+        if "noise_slope" in noise and n_curves > 1:
             noise["noise_slope"] = noise["noise_slope"] * held["free_slope"]
         mean = _mean(pt, key, held, top, gains, shapes, sign, limit)
         if key.clusters:
-            kappa = pm.HalfNormal("cluster_spread", held["top_prior"][1].mean() * 0.04)
+            kappa = pm.HalfNormal("cluster_spread", held["top_scale"].mean() * 0.04)
             mean = (
                 mean
                 + kappa * pm.Normal("cluster_effect", 0.0, 1.0, shape=key.clusters)[held["cluster"]]
             )
         side = sign[0] if np.ptp(sign) == 0 else pt.as_tensor_variable(sign)[curve]
         rows = Rows(curve=curve, size=curve, **{name: held[name] for name in _OF_ROWS})
-        each = {name: value[curve] for name, value in noise.items()}
+        each = {name: _of_each_row(value, n_curves, curve) for name, value in noise.items()}
         pm.Potential("likelihood", key.scatter.log_density(rows, side * mean, each, pt).sum())
     return model
 
 
-def _free(pm: Any, pt: Any, name: str, prior: Prior, numbers: Any, n_curves: int) -> Any:
+def _of_each_row(value: Any, n_curves: int, curve: Any) -> Any:
+    """Return the value of each row's curve; that of a single curve stands for all its rows."""
+    return value if n_curves == 1 else value[curve]
+
+
+def _data(pm: Any, name: str, value: Any) -> Any:
+    """Return data of a model: as many rows as there will be, or one number a curve."""
+    if name in _OF_ROWS or name in _OF_EACH_ROW:
+        return pm.Data(name, value)
+    return pm.Data(name, value, shape=np.shape(value))
+
+
+def _free(pm: Any, pt: Any, name: str, prior: Prior, held: dict[str, Any], n_curves: int) -> Any:
     """Return a parameter with a prior that may be cut to a range."""
-    location, scale, lower, upper = (numbers[k] for k in range(4))
+    location, scale, lower, upper = (held[f"{name}_{part}"] for part in _OF_PRIORS)
     if prior.family == "lognormal" and prior.lower <= 0 and np.isinf(prior.upper):
         return pm.Deterministic(
             name, pt.exp(pm.Normal(f"log_{name}", location, scale, shape=n_curves))
@@ -219,9 +238,9 @@ def _pooled_shape(pm: Any, pt: Any, key: ModelKey, held: dict[str, Any]) -> Any:
     The mean has the prior that a single exponent would have; spreads are half-normal(0.2).
     """
     prior = key.shapes[0]
-    numbers = held["shape_prior_0"]
-    centre = pm.Uniform("mean", numbers[2, 0], numbers[3, 0])
-    pm.Potential("mean_prior", prior.kernel(centre, numbers[0, 0], numbers[1, 0], pt))
+    location, scale, lower, upper = (held[f"shape_0_{part}"][0] for part in _OF_PRIORS)
+    centre = pm.Uniform("mean", lower, upper)
+    pm.Potential("mean_prior", prior.kernel(centre, location, scale, pt))
     total = centre
     for f, levels in enumerate(key.levels):
         spread = pm.HalfNormal(f"spread_{f}", POOL_SPREAD)
@@ -247,28 +266,25 @@ def _mean(
     law, curve = key.law, held["curve"]
     n_curves = len(sign)
 
-    def at(z: Any, index: Any) -> tuple[list[Any], Any]:
+    def at(z: Any, shapes: list[Any]) -> tuple[list[Any], Any]:
         fixed = sign.size == 1 or np.ptp(sign) == 0
         frame = Frame(1.0, sign[0], limit[0], 0.0, 1.0, 1.0) if fixed else Frame(
             1.0, sign, limit, 0.0, 1.0, 1.0
         )  # fmt: skip
-        theta = tuple(shape if index is None else shape[index] for shape in shapes)
-        columns = [pt.as_tensor_variable(c) for c in law.columns(z, theta, frame, pt)]
-        return columns, law.offset(z, theta, frame, pt)
+        columns = [pt.as_tensor_variable(c) for c in law.columns(z, tuple(shapes), frame, pt)]
+        return columns, law.offset(z, tuple(shapes), frame, pt)
 
-    corner = held["corners"]
-    places = [corner[:, i] for i in range(law.n_columns)]
-    there = [at(place, None) for place in places]
+    there = [at(held[f"corner_{i}"], shapes) for i in range(law.n_columns)]
     high, offset = there[0]
     values = [top - offset] + [gain - (offset - there[1 + j][1]) for j, gain in enumerate(gains)]
     matrix = [high] + [
         [a - b for a, b in zip(high, there[1 + j][0], strict=True)] for j in range(len(gains))
     ]
     coefficients = _solve(matrix, values)
-    columns, base = at(held["z"], curve)
+    columns, base = at(held["z"], [_of_each_row(shape, n_curves, curve) for shape in shapes])
     total = base
     for column, coefficient in zip(columns, coefficients, strict=True):
-        total = total + column * (coefficient + pt.zeros(n_curves))[curve]
+        total = total + column * _of_each_row(coefficient + pt.zeros(n_curves), n_curves, curve)
     return total
 
 

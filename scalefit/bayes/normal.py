@@ -36,8 +36,10 @@ class Normal:
         Which size of its curve a row belongs to.
     there : array (G, N)
         1 for a row, 0 for padding.
+    weight : array (G, N)
+        Runs behind a row, or what else it weighs for a relative variance of 1.
     place, count, spread, error, step, follows : arrays (G, N)
-        As in :class:`~scalefit.rows.Rows`.
+        As in :class:`~scalefit.rows.Rows`; ``count`` is what a row tells of the scale.
     before : array (G, N) of int
     member : array (G, U, N)
         1 where a row has a seed; only of seeds that shift their runs.
@@ -46,6 +48,7 @@ class Normal:
     scatter: Scatter
     size: NDArray[np.intp]
     there: Floats
+    weight: Floats
     place: Floats
     count: Floats
     spread: Floats
@@ -97,12 +100,12 @@ class Normal:
             return _sums(vectors, weight), 0.0 * log_root, log_root
         if "noise_slope" in numbers:
             one_run = np.exp(-numbers["noise_slope"][:, None, :] * self.place[:, :, None])
-            weight = (self.there * self.count)[:, :, None] * one_run
+            weight = (self.there * self.weight)[:, :, None] * one_run
             within = (self.spread[:, :, None] * one_run).sum(axis=1)
             lever = (self.there * self.count * self.place).sum(axis=1)
             log_root = -0.5 * numbers["noise_slope"] * lever[:, None]
         else:
-            weight = np.broadcast_to((self.there * self.count)[:, :, None], vectors[-1].shape)
+            weight = np.broadcast_to((self.there * self.weight)[:, :, None], vectors[-1].shape)
             log_root = np.zeros(vectors[-1].shape[::2])
             within = self.spread.sum(axis=1)[:, None] + log_root
         found = _sums(vectors, weight)
@@ -120,9 +123,12 @@ class Normal:
         )
         left = np.maximum(1.0 - share * share, _LEAST_NEWS)
         before = self.before[:, :, None]
-        news = [v - share * np.take_along_axis(v, before, axis=1) for v in vectors]
-        log_root = -0.5 * (self.there[:, :, None] * np.log(left)).sum(axis=1)
-        return _sums(news, self.there[:, :, None] / left), 0.0 * log_root, log_root
+        root = np.sqrt(self.weight)[:, :, None]
+        scaled = [root * vector for vector in vectors]
+        news = [v - share * np.take_along_axis(v, before, axis=1) for v in scaled]
+        log_root = -0.5 * ((self.there * self.count)[:, :, None] * np.log(left)).sum(axis=1)
+        within = self.spread.sum(axis=1)[:, None] + 0.0 * log_root
+        return _sums(news, self.there[:, :, None] / left), within, log_root
 
     def _shared(
         self, found: list[list[Floats]], vectors: Sequence[Floats], weight: Floats, ratio: Floats
@@ -175,7 +181,9 @@ def normal_rows(sample: Sample, scatter: Scatter) -> tuple[Normal, Floats]:
     told["size"] = np.where(padded(np.ones(len(rows)), 0.0) > 0, told["size"], slots)
     before = padded(rows.before - start[rows.curve], 0)
     there = padded(np.ones(len(rows)), 0.0)
-    return Normal(scatter, there=there, before=before, member=member, **told), score
+    return Normal(
+        scatter, there=there, weight=told["count"], before=before, member=member, **told
+    ), score
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def partially_pooled(estimate: Estimate, priors: Priors, draws: int, seed: int) 
     grid = gridded(on_grid, axes, nodes, log_p, 1.0)
     places, log_q = grid.drawn(draws, rng)
     found = [np.clip(places[:, k], *box) for k, box in enumerate(ends)]
-    kept, khat = resampled(target.log_density(*found) - log_q, rng)
+    kept, khat = resampled(target.log_density(*found) - log_q, draws, rng)
     mean, spread = (value[0, kept[0]] for value in found)
     exponents = np.stack([_exponents(c, mean, spread, rng) for c in curves])
     return _rest(
@@ -264,6 +264,7 @@ def _rest(
         "noise": noise,
         "khat": np.full(n_curves, khat),
         "evidence": np.full(n_curves, evidence),
+        "effective": np.full(n_curves, float(draws)),
         "population": population,
     }
 

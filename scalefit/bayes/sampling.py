@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..draws import ARRAYS, MAX_RHAT, MIN_ESS, Draws
+from ..draws import ARRAYS, MAX_RHAT, Draws, least_effective
 from ..errors import ScalefitWarning
 from ..estimate import Estimate
 from ..scatter import scatter_of
@@ -79,7 +79,8 @@ def chains_of(
 
 def _passed(chains: Chains, n_curves: int) -> bool:
     rhat, bulk, tail = _diagnosed(chains, n_curves)
-    few = min(float(bulk.min()), float(tail.min())) < MIN_ESS
+    draws = int(np.prod(chains.energy.shape))
+    few = min(float(bulk.min()), float(tail.min())) < least_effective(draws)
     return not (chains.divergences or few or rhat.max() > MAX_RHAT)
 
 

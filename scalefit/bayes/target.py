@@ -17,7 +17,7 @@ a sum of squares, which loses no digits to cancellation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from ..estimate import Estimate
 from ..laws import Law
 from ..sample import Sample
 from ..scatter import scatter_of
-from .expected import inverse, values_of
+from .expected import at_sizes, inverse, values_of
 from .grid import Warp, bent
 from .normal import Normal, Number, normal_rows, numbers_of
 from .priors import Priors
@@ -36,6 +36,7 @@ from .priors import Priors
 __all__ = ["Linear", "Target", "target_of"]
 
 Floats = NDArray[np.float64]
+Noise = Mapping[str, Floats]
 
 #: Step of a rough sum over the log scale, in its standard deviations.
 _ROUGH = 1.5
@@ -158,7 +159,7 @@ class Target:
         rest, _, _ = self.rows.products([gap], numbers)
         ratios = [numbers[number.name] for number in self.numbers if number.ratio]
         return Linear(
-            rest[0][0] + within, log_root + log_volume + self._prior(u, places),
+            np.maximum(rest[0][0] + within, 1e-300), log_root + log_volume + self._prior(u, places),
             np.where(known, values, 0.0), pull, turn, theta, back, offset,
             ratios[0] if ratios else None,
         )  # fmt: skip
@@ -197,6 +198,20 @@ class Target:
     def log_density(self, linear: Linear, log_scale: Floats) -> Floats:
         """Return the log density at places and log scales ``(G, M)``."""
         return next(self._densities(linear, log_scale, np.zeros_like(log_scale), 1))
+
+    def log_likelihood(self, theta: Floats, coefficients: Floats, noise: Noise) -> Floats:
+        """Return the log density of the rows given everything, ``(G, S)``.
+
+        For shapes ``(G, S, q)``, coefficients ``(G, S, p)`` and numbers ``(G, S)``.
+        """
+        columns, offset = at_sizes(self.law, self.sample.z, theta, self.sample.frame)
+        mean = offset + np.einsum("gskp,gsp->gsk", columns, coefficients)
+        mean = np.take_along_axis(np.swapaxes(mean, 1, 2), self.rows.size[:, :, None], axis=1)
+        numbers = {n.name: noise[n.name] for n in self.numbers}
+        products, within, log_root = self.rows.products([self.score[:, :, None] - mean], numbers)
+        variance = noise["noise"] ** 2
+        found: Floats = log_root - 0.5 * (products[0][0] + within) / variance
+        return np.asarray(found - 0.5 * _wide(self.rows.n) * np.log(2.0 * np.pi * variance))
 
     def _densities(
         self, linear: Linear, first: Floats, step: Floats, count: int
