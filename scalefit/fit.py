@@ -161,7 +161,9 @@ def fit(
     )
     fitted = candidates(laws, error_model.weigh(sample))
     if bayes is not None:
-        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        draws = bayes.drawn(
+            fitted.estimates, fitted.chosen, fitted.surviving, pool, table, settings.seed
+        )  # fmt: skip
         fitted = replace(fitted, **draws)
     found = FitSet(table, fitted, settings)
     return found if table.by else found.only()

@@ -20,7 +20,7 @@ from .noise.residual import NormalKernel, StudentKernel
 from .rows import Rows, means_of_sizes, runs
 from .sample import Sample
 
-__all__ = ["NUMPY", "Scatter", "scatter_of", "unmodelled"]
+__all__ = ["NUMPY", "Scatter", "kinds", "scatter_of", "unmodelled"]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -242,6 +242,15 @@ def unmodelled(sample: Sample) -> str:
             "rows as independent runs, or method='least_squares'"
         )
     return ""
+
+
+def kinds(sample: Sample) -> NDArray[np.intp]:
+    """Return a number a curve, ``(G,)``: curves of one kind have the same numbers of the noise.
+
+    Not all curves of a table tell how the variance depends on size, or how alike rows are.
+    """
+    told = np.stack([sample.variance_df > 0, np.isfinite(sample.errors.correlation)])
+    return np.asarray(np.unique(told, axis=1, return_inverse=True)[1].ravel(), dtype=np.intp)
 
 
 def scatter_of(sample: Sample) -> Scatter:

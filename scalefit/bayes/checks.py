@@ -211,8 +211,7 @@ def law_comparison(
             "elpd_forecast": forecast_table.sum(axis=1),
             "stacking_forecast": stacked(forecast_table),
             "log_evidence": [
-                np.nan if item.draws is None else float(item.draws.one("evidence")[0])
-                for item in fitted
+                float((item.draws or bayes.draw(item, seed)).one("evidence")[0]) for item in fitted
             ],
         }
     )

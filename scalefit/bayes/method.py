@@ -14,7 +14,7 @@ from ..draws import ARRAYS, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
-from ..scatter import scatter_of
+from ..scatter import kinds, scatter_of
 from ..table import Table
 from .collapsed import collapsed_draws
 from .models import Pool, has_model, refuse_unknown
@@ -92,16 +92,27 @@ class Bayes:
         )
 
     def inference(self, seed: int) -> Posterior:
-        """Return the posterior as an inference, which draws curves that have no draws."""
-        return Posterior(lambda estimate: self.draw(estimate, seed), seed, self.draws * self.chains)
+        """Return the posterior as an inference, which draws curves that have no draws.
+
+        Such as those with a size left out, of which there are many: by quadrature where it is to
+        be had, and where that fails there is no number.
+        """
+        quick = replace(self, sampler="collapsed") if self.sampler == "auto" else self
+
+        def draw(estimate: Estimate) -> Draws:
+            return (quick if can_collapse(estimate) else self).draw(estimate, seed)
+
+        return Posterior(draw, seed, self.draws * self.chains)
 
     def drawn(
-        self, estimates: Sequence[Estimate], chosen: Ints, pool: str, table: Table, seed: int
-    ) -> dict[str, Any]:
+        self, estimates: Sequence[Estimate], chosen: Ints, surviving: NDArray[np.bool_], pool: str,
+        table: Table, seed: int,
+    ) -> dict[str, Any]:  # fmt: skip
         """Return the estimates with draws, and the laws that are then reported.
 
-        The chosen laws are drawn, and those that no other law contains: unions are made of them.
-        Pooled curves have one law: that which was asked for, or the saturating power law.
+        The chosen laws are drawn, and those that no other law contains, where they survive: unions
+        are made of them. Pooled curves have one law: that which was asked for, or the saturating
+        power law.
 
         Returns
         -------
@@ -118,10 +129,11 @@ class Bayes:
         for i, item in enumerate(estimates):
             if pool != "none" and i == main:
                 found.append(replace(item, draws=draws))
-            elif i in chosen or (not item.law.nested_in and has_model(item) == ""):
-                found.append(replace(item, draws=self.draw(item, seed)))
-            else:
-                found.append(item)
+                continue
+            wanted = chosen == i
+            if not item.law.nested_in and has_model(item) == "":
+                wanted = wanted | surviving[i]
+            found.append(replace(item, draws=self._of_some(item, wanted, seed)))
         return {"estimates": tuple(found), "chosen": chosen}
 
     def _check_names(self, estimates: Sequence[Estimate]) -> None:
@@ -145,9 +157,12 @@ class Bayes:
     def draw(self, estimate: Estimate, seed: int) -> Draws:
         """Return the posterior draws of every curve of an estimate, each on its own."""
         refuse_unknown(estimate)
-        usable = np.flatnonzero(estimate.sample.n_sizes >= MIN_SIZES)
-        if usable.size < len(estimate):
-            return self._with_gaps(estimate, usable, seed)
+        usable = estimate.sample.n_sizes >= MIN_SIZES
+        if not usable.all():
+            return self._with_gaps(estimate, np.flatnonzero(usable), seed)
+        kind = kinds(estimate.sample)
+        if kind.max(initial=0) > 0:
+            return self._apart(estimate, kind, seed)
         priors = self.priors_of(estimate)
         engine = self.sampler
         able = can_collapse(estimate)
@@ -234,8 +249,23 @@ class Bayes:
             engine=np.full(n_curves, engine), scatter=scatter_of(estimate.sample),
         )  # fmt: skip
 
+    def _of_some(self, estimate: Estimate, wanted: NDArray[np.bool_], seed: int) -> Draws | None:
+        """Return the draws of some curves of an estimate; None if it is none."""
+        if not wanted.any():
+            return None
+        if wanted.all():
+            return self.draw(estimate, seed)
+        refuse_unknown(estimate)
+        return self._with_gaps(estimate, np.flatnonzero(wanted), seed)
+
+    def _apart(self, estimate: Estimate, kind: Ints, seed: int) -> Draws:
+        """Return draws of curves of several kinds: those that can tell a number of the noise."""
+        groups = [np.flatnonzero(kind == k) for k in range(int(kind.max()) + 1)]
+        found = joined([self.draw(estimate.take(rows), seed) for rows in groups])
+        return replace(found, row=np.argsort(np.concatenate(groups)))
+
     def _with_gaps(self, estimate: Estimate, usable: Ints, seed: int) -> Draws:
-        """Return draws where curves of a single size have none: theirs are nan, and not trusted."""
+        """Return draws where some curves have none: theirs are nan, and not trusted."""
         law, total, scatter = estimate.law, self.draws * self.chains, scatter_of(estimate.sample)
         nothing = np.full((1, total), np.nan)
         one = np.full(1, np.nan)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..rows import Rows
 from ..sample import Sample
 from ..scatter import Scatter
 from .priors import Priors
@@ -38,6 +39,8 @@ class Normal:
         1 for a row, 0 for padding.
     weight : array (G, N)
         Runs behind a row, or what else it weighs for a relative variance of 1.
+    trust : array (G, N)
+        Weight of what is new in a row, given the row before.
     place, count, spread, error, step, follows : arrays (G, N)
         As in :class:`~scalefit.rows.Rows`; ``count`` is what a row tells of the scale.
     before : array (G, N) of int
@@ -49,6 +52,7 @@ class Normal:
     size: NDArray[np.intp]
     there: Floats
     weight: Floats
+    trust: Floats
     place: Floats
     count: Floats
     spread: Floats
@@ -117,18 +121,29 @@ class Normal:
         self, vectors: Sequence[Floats], correlation: Floats
     ) -> tuple[list[list[Floats]], Floats, Floats]:
         """Return the same of rows that are alike within runs: products of what is new in each."""
-        log_correlation = np.log(np.maximum(correlation, 1e-300))
-        share = self.follows[:, :, None] * np.exp(
-            self.step[:, :, None] * log_correlation[:, None, :]
-        )
-        left = np.maximum(1.0 - share * share, _LEAST_NEWS)
+        share, left = self._likeness(correlation)
         before = self.before[:, :, None]
         root = np.sqrt(self.weight)[:, :, None]
         scaled = [root * vector for vector in vectors]
         news = [v - share * np.take_along_axis(v, before, axis=1) for v in scaled]
         log_root = -0.5 * ((self.there * self.count)[:, :, None] * np.log(left)).sum(axis=1)
         within = self.spread.sum(axis=1)[:, None] + 0.0 * log_root
-        return _sums(news, self.there[:, :, None] / left), within, log_root
+        return _sums(news, (self.there * self.trust)[:, :, None] / left), within, log_root
+
+    def _likeness(self, correlation: Floats) -> tuple[Floats, Floats]:
+        """Return how alike rows are to those before them, and the variance of what is new."""
+        log_correlation = np.log(np.maximum(correlation, 1e-300))
+        share = self.follows[:, :, None] * np.exp(
+            self.step[:, :, None] * log_correlation[:, None, :]
+        )
+        return share, np.maximum(1.0 - share * share, _LEAST_NEWS)
+
+    def news(self, errors: Floats, correlation: Floats) -> Floats:
+        """Return what is new in standard errors ``(G, N)``, for correlations ``(G,)``."""
+        share, left = self._likeness(correlation[:, None])
+        before = np.take_along_axis(errors, self.before, axis=1)
+        found: Floats = (errors - share[:, :, 0] * before) / np.sqrt(left[:, :, 0])
+        return found
 
     def _shared(
         self, found: list[list[Floats]], vectors: Sequence[Floats], weight: Floats, ratio: Floats
@@ -155,9 +170,8 @@ def _sums(vectors: Sequence[Floats], weight: Floats) -> list[list[Floats]]:
     return found
 
 
-def normal_rows(sample: Sample, scatter: Scatter) -> tuple[Normal, Floats]:
-    """Return the rows of a sample, and their scores in benefit ``(G, N)``."""
-    rows = scatter.rows(sample)
+def normal_rows(sample: Sample, scatter: Scatter, rows: Rows) -> tuple[Normal, Floats]:
+    """Return the rows of a sample, padded, and their scores in benefit ``(G, N)``."""
     n_curves = len(sample)
     lengths = np.bincount(rows.curve, minlength=n_curves)
     start = np.concatenate([[0], np.cumsum(lengths)])
@@ -182,7 +196,13 @@ def normal_rows(sample: Sample, scatter: Scatter) -> tuple[Normal, Floats]:
     before = padded(rows.before - start[rows.curve], 0)
     there = padded(np.ones(len(rows)), 0.0)
     return Normal(
-        scatter, there=there, weight=told["count"], before=before, member=member, **told
+        scatter,
+        there=there,
+        weight=told["count"],
+        trust=there,
+        before=before,
+        member=member,
+        **told,
     ), score
 
 
@@ -258,8 +278,10 @@ def numbers_of(sample: Sample, rows: Normal, priors: Priors) -> tuple[Number, ..
             used = np.where(rows.there > 0, rows.error, np.nan)
             unit = np.nanmedian(used, axis=1)
             far = prior.quantile(np.full((n_curves, 1), 1.0 - 1e-12))[:, 0]
-            extra = np.sqrt(np.nan_to_num(sample.errors.extra_variance))
-            found.append(Number(name, unit, none, np.arcsinh(far / unit), np.arcsinh(extra / unit)))
+            extra = np.sqrt(np.nan_to_num(sample.errors.extra_variance)) / unit
+            high = np.arcsinh(far / unit)
+            centre = np.clip(np.arcsinh(np.maximum(extra, 0.3)), none, high)
+            found.append(Number(name, unit, none, high, centre))
         else:
             found.append(
                 Number(name, 0.3 * one, none, np.arcsinh(1e4 / 0.3) * one, 2.0 * one, ratio=True)

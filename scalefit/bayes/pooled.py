@@ -249,7 +249,7 @@ def _rest(
     coordinate = estimate.law.shapes[0].coordinate
     n_curves, draws = exponents.shape
     coefficients = np.empty((n_curves, draws, estimate.law.n_columns))
-    noise = {name: np.empty((n_curves, draws)) for name in priors.noise}
+    noise = {name: np.zeros((n_curves, draws)) for name in priors.noise}
     for g, curve in enumerate(curves):
         u = np.asarray(coordinate.to_u(exponents[g : g + 1]))
         places, log_scale = _noise_given(curve, u, rng)

@@ -58,6 +58,13 @@ _FAMILIES = {
         lambda p, df: ndtri(0.5 + 0.5 * p),
         True,
     ),
+    "uniform": _Family(
+        lambda x, df, xp: 0.0 * x,
+        lambda df: 0.0,
+        lambda x, df: np.clip(x, 0.0, 1.0),
+        lambda p, df: p,
+        True,
+    ),
     "exponential": _Family(
         lambda x, df, xp: -x,
         lambda df: 0.0,
@@ -83,11 +90,13 @@ class Prior:
 
     Parameters
     ----------
-    family : {"normal", "student", "lognormal", "half_normal", "exponential", "gamma"}
-        A log-normal prior is normal for the log.
+    family : str
+        ``"normal"``, ``"student"``, ``"lognormal"`` (normal for the log), ``"uniform"``,
+        ``"half_normal"``, ``"exponential"`` or ``"gamma"``.
     location, scale : float or array (G,)
-        Of the distribution before it is cut; of the log for a log-normal one. The last three
-        families begin at their location, which is 0 unless it is said.
+        Of the distribution before it is cut; of the log for a log-normal one. The last four
+        families begin at their location, which is 0 unless it is said; a uniform one ends at
+        ``location + scale``, which must be its ``upper``.
     df : float
         Degrees of freedom of Student's t, and shape of a gamma distribution.
     lower, upper : float or array (G,)
@@ -134,14 +143,17 @@ class Prior:
         except (AssertionError, ValueError):
             raise FitError(
                 f"prior {given!r}; write it as normal(location, scale), student(location, scale, "
-                "df), lognormal(location, scale) of the log, half_normal(scale), exponential(mean) "
-                "or gamma(scale, shape)"
+                "df), lognormal(location, scale) of the log, uniform(lower, upper), "
+                "half_normal(scale), exponential(mean) or gamma(scale, shape)"
             ) from None
         family = match[1]
-        from_zero = family in _FAMILIES and _FAMILIES[family].positive
+        from_zero = family in ("half_normal", "exponential", "gamma")
         wanted = {"student": 3, "half_normal": 1, "exponential": 1}.get(family, 2)
         if len(numbers) != wanted:
             raise FitError(f"prior {given!r} has {len(numbers)} numbers, and needs {wanted}")
+        if family == "uniform":
+            low, high = numbers
+            return Prior(family, low, high - low, lower=low, upper=high)
         return Prior(family, *([0.0, *numbers] if from_zero else numbers))
 
     @property
@@ -223,6 +235,8 @@ class Prior:
         return replace(self, **parts)
 
     def __str__(self) -> str:
+        if self.family == "uniform":
+            return f"uniform({_text(self.lower)}, {_text(self.upper)})"
         from_zero = self._standard.positive and np.all(np.asarray(self.location) == 0)
         numbers = [] if from_zero else [_text(self.location)]
         numbers.append(_text(self.scale))
@@ -322,7 +336,7 @@ _NOISES = {
         "degrees of freedom of the errors",
     ),
     "correlation": _Number(
-        lambda unit: Prior("normal", 0.0 * unit, 1.0), 0.0, 1.0,
+        lambda unit: Prior("uniform", 0.0 * unit, 1.0, upper=1.0), 0.0, 1.0,
         "correlation of neighbouring rows of a run",
     ),
     "seed_noise": _Number(

@@ -138,12 +138,21 @@ def sampled(estimate: Estimate, priors: Priors, options: Bayes, engine: str, see
 
 
 def joined(parts: list[Draws]) -> Draws:
-    """Return the draws of several sets of curves as one."""
+    """Return the draws of several sets of curves as one.
+
+    A number of the noise that some curves cannot tell is 0 for these.
+    """
     values: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
-    noise = {name: np.concatenate([part.noise[name] for part in parts]) for name in parts[0].noise}
-    return replace(parts[0], **values, noise=noise, row=np.arange(len(values["theta"])))
+    fullest = max(parts, key=lambda part: len(part.noise))
+    noise = {
+        name: np.concatenate(
+            [part.noise.get(name, np.zeros(part.theta.shape[:2])) for part in parts]
+        )
+        for name in fullest.noise
+    }
+    return replace(fullest, **values, noise=noise, row=np.arange(len(values["theta"])))
 
 
 def draws_of(

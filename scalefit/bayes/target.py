@@ -134,13 +134,17 @@ class Target:
         q = len(self.law.shapes)
         return [(number, places[:, q + k]) for k, number in enumerate(self.numbers)]
 
+    def numbers_at(self, places: Floats) -> dict[str, Floats]:
+        """Return the numbers of the error model at places, ``(G, M)`` each."""
+        return {number.name: number.value(w) for number, w in self._along(places)}
+
     def linear(self, places: Floats) -> Linear:
         """Solve the linear part at places ``(G, d, M)``."""
         u, log_volume = self.shape_coordinates(places)
         theta = self.theta(u)
         matrix, offset = values_of(self.law, theta, self.sample.frame)
         back = inverse(matrix)
-        numbers = {number.name: number.value(w) for number, w in self._along(places)}
+        numbers = self.numbers_at(places)
         *columns, gap = self._vectors(theta, back, offset)
         products, within, log_root = self.rows.products([*columns, gap], numbers)
         n_curves, p, n_places = offset.shape
@@ -326,6 +330,24 @@ class Target:
         log_q = np.log(mass / total[-1]) + log_inside - np.log(step)
         return w, log_q, self.log_density(linear, w)
 
+    def modes(self, linear: Linear) -> Floats:
+        """Return the likeliest log scale of each place, ``(G, M)``, nearly."""
+        return self._steps(linear)[0]
+
+    def at_their_best(self, linear: Linear, log_scale: Floats) -> tuple[Floats, Floats]:
+        """Return shapes ``(G, M, q)`` and coefficients ``(G, M, p)`` at the expected values' mean.
+
+        Given the places and log scales.
+        """
+        white = linear.pull * linear.values / (linear.values + np.exp(2.0 * log_scale)[:, None])
+        theta, coefficients = linear.theta, self._coefficients(linear, white)
+        return np.swapaxes(theta, 1, 2), np.swapaxes(coefficients, 1, 2)
+
+    def _coefficients(self, linear: Linear, white: Floats) -> Floats:
+        centre, spread = self.linear_prior()
+        expected = centre[:, :, None] + spread[:, :, None] * _times(linear.turn, white)
+        return _times(linear.back, expected - linear.offset)
+
     def answers(
         self, places: Floats, linear: Linear, log_scale: Floats, rng: np.random.Generator
     ) -> tuple[Floats, Floats, dict[str, Floats]]:
@@ -338,20 +360,19 @@ class Target:
         # One stream for all curves.
         random = rng.standard_normal(below.shape[1:])
         white = linear.pull * linear.values / below + np.sqrt(variance / below) * random
-        centre, spread = self.linear_prior()
-        expected = centre[:, :, None] + spread[:, :, None] * _times(linear.turn, white)
         scale = np.exp(log_scale)
         noise = {"noise": scale} if self.scaled else {}
         for number, w in self._along(places):
             value = number.value(w)
             noise[number.name] = value * scale if number.ratio else value
-        return linear.theta, _times(linear.back, expected - linear.offset), noise
+        return linear.theta, self._coefficients(linear, white), noise
 
 
 def target_of(estimate: Estimate, priors: Priors) -> Target:
     """Return the target of an estimate's curves."""
     law, sample = estimate.law, estimate.sample
-    rows, score = normal_rows(sample, scatter_of(sample))
+    scatter = scatter_of(sample)
+    rows, score = normal_rows(sample, scatter, scatter.rows(sample))
     return Target(law, sample, priors, rows, numbers_of(sample, rows, priors), score)
 
 

@@ -1,31 +1,30 @@
 """Posteriors under errors that are not normal, weighted from those of a normal twin.
 
-About its optimum a likelihood is like one of normal errors: each size has the mean that one step of
-scoring would make of it, with the weight of its information. The twin that has these means tells of
-the scale no more than the likelihood does (of t with 4 degrees of freedom, 4 / 7 of what normal
-errors tell), so that its tails are long enough. Its draws, by quadrature, are weighted to the exact
-posterior; Pareto's k-hat and the effective draws tell whether that can be trusted.
+About its optimum a likelihood is like one of normal errors: the errors of logs are those of scores
+over their means, and a run far off counts as one of larger variance (the weights by which t is
+fitted as a scale mixture of normals, Lange, Little & Taylor 1989, doi:10.2307/2290063). The twin
+tells of the scale no more than the likelihood does (of t with 4 degrees of freedom, 4 / 7 of what
+normal errors tell), so that its tails are long enough. Its draws, by quadrature, are weighted to
+the exact posterior; Pareto's k-hat and the effective draws tell whether that can be trusted.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 
-from ..draws import MAX_KHAT
+from ..draws import MAX_KHAT, least_effective
 from ..estimate import Estimate, at_optimum
-from ..kernel import best_scale
-from ..noise.residual import StudentKernel
 from ..rows import runs
-from ..scatter import scatter_of
+from ..scatter import Scatter, scatter_of
 from .collapsed import Collapsed, blocks, gridded_target, joined_draws, proposed, selected
-from .grid import Grid
+from .expected import at_sizes
+from .grid import Grid, places_of
 from .likelihood import density_of_sizes
-from .normal import normal_rows, numbers_of
+from .normal import Normal, normal_rows, numbers_of
 from .priors import Prior, Priors
 from .target import Target
 
@@ -33,14 +32,46 @@ __all__ = ["twin_draws"]
 
 Floats = NDArray[np.float64]
 
-#: Proposals for each draw that is kept, where as many as draws would leave less than this share of
-#: them effective.
-_MANY, _ENOUGH = 4, 0.3
+#: Proposals where as many as draws would leave less than this share of them effective.
+_MANY, _ENOUGH = (16_000, 64_000), 0.3
 #: Degrees of freedom above 2 that are proposed, and the power that flattens their likelihood.
 _ABOVE = np.geomspace(0.02, 100.0, 65)
 _FLAT = 0.7
+#: What a run tells of the scale of t, of what it would of that of normal errors: less than it does
+#: with 4 degrees of freedom, 4 / 7.
+_OF_T = 0.45
+#: Part of the likelihood that a twin has which is tried where the whole is too narrow.
+_FLATTER = 0.6
+#: Rounds in which the twin of rows that are alike finds the optimum that it is a twin of.
+_ROUNDS = 4
 #: Curves whose grids are made at once.
 _TOGETHER = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Centre:
+    """Where a twin is like its likelihood.
+
+    Means of the rows ``(G, N)`` in the metric's units, and ``(G,)``: the scale of a run, the
+    correlation of neighbouring rows, and the slope of the log variance.
+    """
+
+    mean: Floats
+    scale: Floats
+    correlation: Floats
+    slope: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Twins:
+    """Normal twins of G curves, and the log likelihood of degrees of freedom ``(G, 65)``."""
+
+    target: Target
+    grid: Grid
+    degrees: Floats
+
+    def take(self, rows: slice) -> _Twins:
+        return _Twins(self.target.take(rows), self.grid.take(rows), self.degrees[rows])
 
 
 def twin_draws(estimate: Estimate, priors: Priors, draws: int, seed: int) -> Collapsed:
@@ -54,101 +85,152 @@ def twin_draws(estimate: Estimate, priors: Priors, draws: int, seed: int) -> Col
     draws, seed : int
     """
     parts = []
+    enough = max(_ENOUGH * draws, least_effective(draws))
     for some in blocks(estimate, 1, _TOGETHER):
         fitted, own = estimate.take(some), priors.take(some)
-        target, grid = gridded_target(_twin(fitted, own), fitted)
+        twins = _twins(fitted, own, 1.0)
         for g in range(len(fitted)):
             one = slice(g, g + 1)
-            curve = fitted.take(one), own.take(one), target.take(one), grid.take(one)
-            found = _of_curve(*curve, draws, draws, seed)
-            if found.khat[0] > MAX_KHAT or found.effective[0] < _ENOUGH * draws:
-                found = _of_curve(*curve, draws, _MANY * draws, seed)
+            curve = fitted.take(one), own.take(one)
+            found = _of_curve(*curve, twins.take(one), draws, draws, seed)
+            if found.khat[0] > MAX_KHAT or found.effective[0] < enough:
+                flatter = _twins(*curve, _FLATTER)
+                for many in _MANY:
+                    found = _of_curve(*curve, flatter, draws, max(many, draws), seed)
+                    if found.khat[0] > MAX_KHAT or found.effective[0] >= enough:
+                        break
             parts.append(found)
     return joined_draws(parts)
 
 
 def _of_curve(
-    fitted: Estimate, priors: Priors, target: Target, grid: Grid, draws: int, many: int, seed: int
+    fitted: Estimate, priors: Priors, twin: _Twins, draws: int, many: int, seed: int
 ) -> Collapsed:
     """Return draws of a single curve from so many proposals."""
     rng = np.random.default_rng(seed)
-    theta, coefficients, noise, log_ratio = proposed(target, grid, many, rng)
-    log_ratio = log_ratio - target.log_likelihood(theta, coefficients, noise)
+    theta, coefficients, noise, log_ratio = proposed(twin.target, twin.grid, many, rng)
+    log_ratio = log_ratio - twin.target.log_likelihood(theta, coefficients, noise)
     if "df" in priors.noise:
-        noise["df"], log_weight = _degrees(fitted, priors.noise["df"], many, rng)
+        noise["df"], log_weight = _degrees(twin.degrees[0], priors.noise["df"], many, rng)
         log_ratio = log_ratio + log_weight
     law, sample = fitted.law, fitted.sample
     exact = density_of_sizes(law, sample, scatter_of(sample), theta, coefficients, noise)
     return selected(theta, coefficients, noise, log_ratio + exact.sum(axis=2), draws, rng)
 
 
-def _twin(fitted: Estimate, priors: Priors) -> Target:
-    """Return the target of the normal twin."""
-    sample, law = fitted.sample, fitted.law
-    kernel = sample.kernel
-    assert kernel is not None
-    twin = replace(scatter_of(sample), density="normal", link="identity", df=None)
-    y, mean, scale, there = at_optimum(fitted)
+def _twins(fitted: Estimate, priors: Priors, part: float) -> _Twins:
+    """Return the normal twins of curves, with a part of the likelihood."""
+    scatter, sample = scatter_of(fitted.sample), fitted.sample
+    plain = replace(scatter, density="normal", link="identity", df=None)
+    rows, score = normal_rows(sample, plain, runs(sample))
+    y = score * sample.frame.sign[:, None]
+    centre = _optimum(fitted, rows)
+    alike = scatter.alike == "run"
+    for _ in range(_ROUNDS if alike else 1):
+        own, pseudo, degrees = _twin_rows(scatter, rows, y, centre, priors)
+        own = replace(own, weight=part * own.weight, count=part * own.count)
+        numbers = numbers_of(sample, own, priors)
+        target = Target(fitted.law, sample, priors, own, numbers,
+                        pseudo * sample.frame.sign[:, None])  # fmt: skip
+        target, grid = gridded_target(target, fitted)
+        if alike:
+            centre = _likeliest(target, grid)
+    return _Twins(target, grid, degrees)
+
+
+def _optimum(fitted: Estimate, rows: Normal) -> _Centre:
+    """Return the most likely curve, of independent rows."""
+    sample = fitted.sample
+    _, _, scale, there = at_optimum(fitted)
     relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
+    mean = np.take_along_axis(fitted.fitted(), rows.size, axis=1)
     sigma = np.where(there > 0, scale / relative, 0.0).max(axis=1)
-    information = there * kernel.information(y, mean, scale, there)
-    first, second = kernel.by_scale(y, mean, scale)
-    pull = -there * kernel.contribution(y, mean, scale).by_mean
-    n = sample.n
-    # What the runs tell of the scale, in normal runs; and their squares, of which it is made.
-    told = np.minimum(0.5 * (there * np.maximum(second, 0.0)).sum(axis=1), n)
-    square = there * np.maximum(1.0 - first, 0.0)
-    square = square * (told / square.sum(axis=1))[:, None]
+    return _Centre(mean, sigma, np.zeros(len(fitted)), sample.variance_slope)
 
-    def by_row(values: Floats) -> Floats:
-        table = values.reshape(sample.runs.shape)
-        if twin.alike != "run":
-            return np.asarray(table.sum(axis=2))
-        each = runs(sample)
-        found = np.zeros(rows.there.shape)
-        found[each.curve, np.arange(len(each)) - np.searchsorted(each.curve, each.curve)] = table[
-            each.curve, each.size, each.slot
-        ]
-        return found
 
-    rows, _ = normal_rows(sample, twin)
-    information, pull, square, count = map(by_row, (information, pull, square, there))
-    spread_of = by_row(there * relative**2) / np.where(count > 0, count, 1.0)
-    step = np.divide(pull, information, out=np.zeros_like(pull), where=information > 0)
-    variance = sigma[:, None] ** 2 * spread_of
-    weight = information * variance
-    # Residuals from the optimum must not tell of more scatter than there is.
-    of_means = (information * step**2).sum(axis=1)
-    weight = weight * np.minimum(1.0, told / np.maximum(of_means, 1e-300))[:, None]
-    within = np.maximum(square * variance - weight * step**2, 0.0)
-    wanted = np.maximum(told - of_means, 0.0)
-    have = (within / np.where(variance > 0, variance, 1.0)).sum(axis=1)
-    within = within * (wanted / np.maximum(have, 1e-300))[:, None]
-    fitted_at = fitted.fitted()
-    at = np.take_along_axis(fitted_at, rows.size, axis=1)
-    score = sample.frame.sign[:, None] * (at + step)
-    rows = replace(rows, weight=weight, spread=within, count=count * (told / n)[:, None])
-    return Target(law, sample, priors, rows, numbers_of(sample, rows, priors), score)
+def _likeliest(target: Target, grid: Grid) -> _Centre:
+    """Return the likeliest curve on the grid of a twin."""
+    n_curves = len(grid.evidence)
+    best = grid.log_density.reshape(n_curves, -1).argmax(axis=1)
+    place = np.take_along_axis(places_of(grid.nodes), best[:, None, None], axis=2)
+    linear = target.linear(place)
+    log_scale = target.modes(linear)
+    theta, coefficients = target.at_their_best(linear, log_scale)
+    columns, offset = at_sizes(target.law, target.sample.z, theta, target.sample.frame)
+    mean = offset[:, 0] + np.einsum("gkp,gp->gk", columns[:, 0], coefficients[:, 0])
+    mean = np.take_along_axis(mean, target.rows.size, axis=1)
+    numbers = target.numbers_at(place)
+    none = np.zeros((n_curves, 1))
+    return _Centre(
+        mean * target.sample.frame.sign[:, None], np.exp(log_scale[:, 0]),
+        numbers.get("correlation", none)[:, 0], numbers.get("noise_slope", none)[:, 0],
+    )  # fmt: skip
+
+
+def _twin_rows(
+    scatter: Scatter, rows: Normal, y: Floats, centre: _Centre, priors: Priors
+) -> tuple[Normal, Floats, Floats]:
+    """Return rows of normal errors, their scores, and log densities of degrees of freedom."""
+    there = rows.there > 0
+    mean = np.where(there, centre.mean, 1.0)
+    unit = np.ones_like(mean)
+    pseudo = y
+    if scatter.density == "beta":
+        inside = np.clip(mean, 1e-6, 1.0 - 1e-6)
+        unit = np.sqrt(inside * (1.0 - inside))
+    elif scatter.link == "log":
+        unit = np.clip(mean, 0.2 * y, 5.0 * y)  # a mean that is no mean of logs
+        unit = np.where(there, unit, 1.0)
+        pseudo = unit * (1.0 + np.log(np.where(there, y, 1.0) / unit))
+    scale = centre.scale[:, None] * np.exp(0.5 * centre.slope[:, None] * rows.place)
+    error = np.where(there, (pseudo - mean) / (unit * scale), 0.0)
+    error = rows.news(error, centre.correlation)
+    trust, told = np.ones_like(mean), np.ones(len(mean))
+    tables = np.zeros((len(mean), _ABOVE.size))
+    if scatter.density == "student":
+        df = np.full(len(mean), np.nan if scatter.df is None else scatter.df)
+        if scatter.df is None:
+            for g, own in enumerate(error):
+                tables[g] = _log_degrees(own[there[g]])
+            prior = priors.noise["df"].log_density(2.0 + _ABOVE + np.zeros_like(tables))
+            df = 2.0 + _ABOVE[np.argmax(tables + prior + np.log(_ABOVE), axis=1)]
+        told = _OF_T * np.ones_like(df)
+        trust = (told * (df + 1.0))[:, None] / (df[:, None] + error**2)
+    weight = 1.0 / unit**2
+    if scatter.alike != "run":
+        weight = weight * trust
+    return (
+        replace(rows, weight=weight * rows.there, trust=trust, count=rows.there * told[:, None]),
+        np.where(there, pseudo, 0.0), tables,
+    )  # fmt: skip
+
+
+def _log_degrees(error: Floats) -> Floats:
+    """Return the log likelihood of degrees of freedom, ``(65,)``, with the scale that suits each.
+
+    Of standard residuals ``(n,)``; the scale by expectation maximisation.
+    """
+    df = 2.0 + _ABOVE[:, None]
+    variance = np.full((df.size, 1), max(float(np.median(error**2)), 1e-12))
+    for _ in range(60):
+        weight = (df + 1.0) / (df + error**2 / variance)
+        variance = (weight * error**2).mean(axis=1, keepdims=True)
+    constant = gammaln(0.5 * df + 0.5) - gammaln(0.5 * df) - 0.5 * np.log(df * variance)
+    found: Floats = constant[:, 0] * error.size - 0.5 * (df[:, 0] + 1.0) * np.log1p(
+        error**2 / (df * variance)
+    ).sum(axis=1)
+    return found
 
 
 def _degrees(
-    fitted: Estimate, prior: Prior, draws: int, rng: np.random.Generator
+    log_likelihood: Floats, prior: Prior, draws: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Propose degrees of freedom of t for a single curve, ``(1, S)``; with log weights.
 
-    From prior times the flattened likelihood of the residuals, with the scale that suits each.
+    From prior times flattened likelihood, on cells that are even in the log of what is above 2.
     """
-    y, mean, _, there = at_optimum(fitted)
-    relative = np.repeat(fitted.sample.relative, fitted.sample.runs.shape[2], axis=1)
-    kernel = cast("StudentKernel", fitted.sample.kernel)
-    log_p = np.empty(_ABOVE.size)
-    for k, above in enumerate(_ABOVE):
-        trial = replace(kernel, df=np.array([2.0 + above]))
-        scale = best_scale(trial, y, mean, relative, there)
-        log_p[k] = -(there * trial.contribution(y, mean, scale).value).sum()
-    log_p = _FLAT * (log_p - log_p.max())
-    # Even in the log of what is above 2, linear between: cells of one width.
     width = float(np.log(_ABOVE[1] / _ABOVE[0]))
+    log_p = _FLAT * (log_likelihood - log_likelihood.max())
     log_p = log_p + prior.log_density(2.0 + _ABOVE[None])[0] + np.log(_ABOVE)
     log_p = log_p - logsumexp(log_p)
     cell = rng.choice(_ABOVE.size, draws, p=np.exp(log_p))
