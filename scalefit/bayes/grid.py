@@ -444,5 +444,6 @@ def _smoothed(log_ratio: Floats) -> tuple[Floats, float]:
     """Return Pareto-smoothed log weights, and k-hat."""
     possible = np.maximum(log_ratio, log_ratio.max() - _IMPOSSIBLE)
     # The library asks for log likelihoods, whose weights are their reciprocals.
-    log_weight, k = array_stats().psislw(-possible)
+    with np.errstate(divide="ignore", invalid="ignore"):  # ties among the largest
+        log_weight, k = array_stats().psislw(-possible)
     return np.asarray(log_weight), float(k) if np.isfinite(k) else np.inf

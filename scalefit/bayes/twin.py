@@ -42,7 +42,7 @@ _FLAT = 0.7
 _OF_T = 0.45
 #: Part of the likelihood that a twin has which is tried where the whole is too narrow.
 _FLATTER = 0.6
-#: Rounds in which the twin of rows that are alike finds the optimum that it is a twin of.
+#: Rounds in which a twin finds the optimum that it is a twin of, where that is not known.
 _ROUNDS = 4
 #: Curves whose grids are made at once.
 _TOGETHER = 16
@@ -125,15 +125,17 @@ def _twins(fitted: Estimate, priors: Priors, part: float) -> _Twins:
     rows, score = normal_rows(sample, plain, runs(sample))
     y = score * sample.frame.sign[:, None]
     centre = _optimum(fitted, rows)
-    alike = scatter.alike == "run"
-    for _ in range(_ROUNDS if alike else 1):
+    # The likeliest curve of independent rows that improves with scale is that of the twin, unless
+    # rows are alike, or the curve runs the other way.
+    elsewhere = scatter.alike == "run" or bool(fitted.flat.any())
+    for _ in range(_ROUNDS if elsewhere else 1):
         own, pseudo, degrees = _twin_rows(scatter, rows, y, centre, priors)
         own = replace(own, weight=part * own.weight, count=part * own.count)
         numbers = numbers_of(sample, own, priors)
         target = Target(fitted.law, sample, priors, own, numbers,
                         pseudo * sample.frame.sign[:, None])  # fmt: skip
         target, grid = gridded_target(target, fitted)
-        if alike:
+        if elsewhere:
             centre = _likeliest(target, grid)
     return _Twins(target, grid, degrees)
 
