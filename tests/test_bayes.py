@@ -382,18 +382,28 @@ def test_a_posterior_by_quadrature_needs_no_sampler():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_robust_errors_are_sampled():
-    pytest.importorskip("nutpie")
+def test_robust_errors_are_sampled(monkeypatch):
+    """By one model, which is compiled once for curves and tables of any length."""
+    nutpie = pytest.importorskip("nutpie")
+    made, compiled = [], nutpie.compile_pymc_model
+    monkeypatch.setattr(
+        nutpie, "compile_pymc_model", lambda *a, **k: made.append(1) or compiled(*a, **k)
+    )
     rows = table(5)
     rows["f1"][4] += 0.2
-    fit = sf.fit(rows, law="saturating_power", noise="student", method=sf.Bayes(sampler="nutpie"))
+    more = {name: np.append(column[:-2], column) for name, column in rows.items()}
+    more["task"] = np.repeat(["short", "long"], [len(rows["f1"]) - 2, len(rows["f1"])])
+    by_chains = sf.Bayes(sampler="nutpie")
+    fit = sf.fit(more, by="task", law="saturating_power", noise="student", method=by_chains)["long"]
+    again = sf.fit(rows, law="saturating_power", noise="student", method=by_chains)
+    assert len(made) <= 1  # none where another test has made it
+    assert again.gain(10).estimate == pytest.approx(fit.gain(10).estimate, abs=0.002)
     assert fit.trustworthy
-    assert fit.posterior.convergence.loc["", "engine"] == "nutpie"
+    assert set(fit.posterior.convergence["engine"]) == {"nutpie"}
     plain = sf.fit(rows, law="saturating_power", method=QUICK)
     truth = 0.3 * (10**2.5) ** -0.4 * (1 - 10**-0.4)
     assert truth in fit.gain(10)
     assert fit.gain(10).upper - fit.gain(10).lower < plain.gain(10).upper - plain.gain(10).lower
-    assert get_law("saturating_power") is fit.law
 
 
 def test_shared_test_items_widen_levels_and_not_gains():
