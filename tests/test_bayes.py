@@ -18,7 +18,9 @@ from scalefit.bayes.models import Pool, data_of
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
 from scalefit.draws import drawn_values
-from scalefit.laws import AUTO, get_law
+from scalefit.estimands import Gain
+from scalefit.laws import AUTO
+from scalefit.noise import Gaussian
 from scalefit.plots import paper
 
 QUICK = sf.Bayes(draws=250)
@@ -380,6 +382,47 @@ def test_a_posterior_by_quadrature_needs_no_sampler():
         " assert not {'pymc', 'nutpie', 'pytensor'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+#: Table, options, engine, and what the posterior has a number for, beside the curve.
+ERRORS = {
+    "known errors": (
+        table(3) | {"known": np.full(18, 0.01)}, {"se": "known"}, "collapsed", {"extra_noise"},
+    ),
+    "checkpoints of runs": (
+        table(3) | {"run_id": np.tile(np.arange(3), 6)}, {"run": "run_id"}, "collapsed",
+        {"noise", "correlation"},
+    ),
+    "one run": (table(4, sizes=14, seeds=1), {}, "collapsed", {"noise", "correlation"}),
+    "crossed seeds": (
+        table(3), {"noise": Gaussian(seeds="crossed")}, "collapsed",
+        {"noise", "noise_slope", "seed_noise"},
+    ),
+    "beta": (table(3), {"noise": "beta"}, "weighted", {"noise", "noise_slope"}),
+    "lognormal": (table(3), {"noise": "lognormal"}, "weighted", {"noise", "noise_slope"}),
+    "student": (table(3), {"noise": "student"}, "weighted", {"noise", "noise_slope", "df"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(ERRORS))
+def test_every_error_model_has_a_posterior_without_chains(kind, tmp_path):
+    rows, options, engine, numbers = ERRORS[kind]
+    fit = sf.fit(rows, law="saturating_power", method=QUICK, **options)
+    assert set(fit.estimate.draws.noise) == numbers
+    assert list(fit.posterior.convergence["engine"]) == [engine]
+    assert fit.trustworthy
+    start, last = rows["cells"].min(), rows["cells"].max()
+    truth = 0.3 * ((last / start) ** -0.4 - (10 * last / start) ** -0.4)
+    low, middle, high = np.quantile(drawn_values(
+        fit.law, Gain(10.0), fit.estimate.draws.one("theta"),
+        fit.estimate.draws.one("coefficients"), fit.estimate.sample.frame), [0.005, 0.5, 0.995],
+    )  # fmt: skip
+    assert low < truth < high
+    assert abs(middle - truth) < 0.02
+    assert (fit.posterior.check()["p"] > 0.005).all()
+    fit.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json").estimate.draws
+    assert again.scatter == fit.estimate.draws.scatter
 
 
 def test_robust_errors_are_sampled(monkeypatch):

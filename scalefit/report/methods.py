@@ -95,6 +95,7 @@ def _beliefs(fit: Fit) -> str:
         return ""
     engine = {
         "collapsed": "by quadrature of the shapes and the noise, expected values integrated out",
+        "weighted": "by quadrature of a normal likelihood, weighted to that of the errors",
         "nutpie": "by the No-U-Turn sampler of nutpie",
         "pymc": "by the No-U-Turn sampler of PyMC",
     }.get(str(draws.one("engine")[0]), "by no engine, for want of sizes")
