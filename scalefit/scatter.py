@@ -20,7 +20,7 @@ from .noise.residual import NormalKernel, StudentKernel
 from .rows import Rows, means_of_sizes, runs
 from .sample import Sample
 
-__all__ = ["NUMPY", "Scatter", "kinds", "scatter_of", "unmodelled"]
+__all__ = ["LEAST_NEWS", "NUMPY", "Scatter", "kinds", "scatter_of", "unmodelled"]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ _HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 #: A mean that logs or beta densities do not allow is as good as impossible.
 _TINY, _EDGE = 1e-300, 1e-9
 #: Variance of what is new in a row that repeats the one before.
-_LEAST_NEWS = 1e-9
+LEAST_NEWS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Scatter:
             share = np.broadcast_to(share, mean.shape)
             for i in np.flatnonzero(rows.follows):  # a row comes after those before it
                 error[:, i] = share[:, i] * error[:, rows.before[i]] + np.sqrt(
-                    np.maximum(1.0 - share[:, i] ** 2, _LEAST_NEWS)
+                    np.maximum(1.0 - share[:, i] ** 2, LEAST_NEWS)
                 ) * error[:, i]  # fmt: skip
         error = scale * error
         if self.alike == "seed":
@@ -190,7 +190,7 @@ def _news(
 ) -> tuple[Array, Array]:
     """Return what is new in each row's error, given the row before, and the log of its scale."""
     share = _likeness(rows, correlation, xp)
-    left = 0.5 * xp.log(xp.maximum(1.0 - share * share, _LEAST_NEWS))
+    left = 0.5 * xp.log(xp.maximum(1.0 - share * share, LEAST_NEWS))
     return gap - share * xp.take(gap, rows.before, axis=-1), log_scale + left
 
 

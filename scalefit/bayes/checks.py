@@ -17,7 +17,7 @@ from ..laws import Law
 from ..rows import runs
 from ..sample import Sample
 from .likelihood import log_likelihood, means_at_sizes
-from .method import Bayes, can_collapse
+from .method import Bayes
 from .priors import Prior
 
 __all__ = ["RIVAL_PRIORS", "law_comparison", "predictive_check", "prior_sensitivity", "stacked"]
@@ -179,8 +179,6 @@ def law_comparison(
         doi:10.1214/17-BA1091). Rows of runs are never left out one by one: their replicates at the
         same size would tell them.
     """
-    if all(can_collapse(item) for item in fitted):  # a score is no interval: no need of chains
-        bayes = replace(bayes, sampler="collapsed")
     sample = fitted[0].sample
     sizes = np.flatnonzero(sample.count[0] > 0)
     if sizes.size < 5:
@@ -211,7 +209,8 @@ def law_comparison(
             "elpd_forecast": forecast_table.sum(axis=1),
             "stacking_forecast": stacked(forecast_table),
             "log_evidence": [
-                float((item.draws or bayes.draw(item, seed)).one("evidence")[0]) for item in fitted
+                float((item.draws or bayes.redraw(item, seed)).one("evidence")[0])
+                for item in fitted
             ],
         }
     )
@@ -223,7 +222,7 @@ def _held_out(law: Law, every: Sample, less: Sample, bayes: Bayes, seed: int) ->
 
     Given those that are not, which tell of them where rows are alike.
     """
-    draws = bayes.draw(estimate(law, less), seed)
+    draws = bayes.redraw(estimate(law, less), seed)
     whole = log_likelihood(law, _seen_from(every, less), draws)
     return _log_mean(whole - log_likelihood(law, less, draws))
 

@@ -42,7 +42,7 @@ class Bayes:
     priors : mapping of str to str or Prior
         Priors to put in place of the default ones, such as ``{"exponent": "normal(0.3, 0.2)"}``.
     sampler : {"auto", "collapsed", "nutpie", "pymc"}
-        ``"auto"``: quadrature where the errors are normal and its check is passed; else nutpie.
+        ``"auto"``: quadrature where it is to be had and its check is passed; else nutpie.
     target_accept : float
         Of the chains; if a check fails they are run once more at 0.99, three times as long.
     cores : int
@@ -92,17 +92,20 @@ class Bayes:
         )
 
     def inference(self, seed: int) -> Posterior:
-        """Return the posterior as an inference, which draws curves that have no draws.
-
-        Such as those with a size left out, of which there are many: by quadrature where it is to
-        be had, and where that fails there is no number.
-        """
-        quick = replace(self, sampler="collapsed") if self.sampler == "auto" else self
+        """Return the posterior as an inference, which draws curves that have no draws."""
 
         def draw(estimate: Estimate) -> Draws:
-            return (quick if can_collapse(estimate) else self).draw(estimate, seed)
+            return self.redraw(estimate, seed)
 
         return Posterior(draw, seed, self.draws * self.chains)
+
+    def redraw(self, estimate: Estimate, seed: int) -> Draws:
+        """Return draws of curves with sizes left out, of which there are many.
+
+        By quadrature where it is to be had, and where that fails there is no number.
+        """
+        quick = self.sampler == "auto" and can_collapse(estimate)
+        return (replace(self, sampler="collapsed") if quick else self).draw(estimate, seed)
 
     def drawn(
         self, estimates: Sequence[Estimate], chosen: Ints, surviving: NDArray[np.bool_], pool: str,

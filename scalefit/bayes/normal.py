@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from ..rows import Rows
 from ..sample import Sample
-from ..scatter import Scatter
+from ..scatter import LEAST_NEWS, Scatter
 from .priors import Priors
 
 __all__ = ["Normal", "Number", "normal_rows", "numbers_of"]
 
 Floats = NDArray[np.float64]
-_LEAST_NEWS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ class Normal:
         share = self.follows[:, :, None] * np.exp(
             self.step[:, :, None] * log_correlation[:, None, :]
         )
-        return share, np.maximum(1.0 - share * share, _LEAST_NEWS)
+        return share, np.maximum(1.0 - share * share, LEAST_NEWS)
 
     def news(self, errors: Floats, correlation: Floats) -> Floats:
         """Return what is new in standard errors ``(G, N)``, for correlations ``(G,)``."""
@@ -192,18 +191,13 @@ def normal_rows(sample: Sample, scatter: Scatter, rows: Rows) -> tuple[Normal, F
     told = {name: padded(getattr(rows, name), 0.0) for name in (
         "size", "place", "count", "spread", "error", "step", "follows")}  # fmt: skip
     slots = np.minimum(np.arange(shape[1]), sample.x.shape[1] - 1)
-    told["size"] = np.where(padded(np.ones(len(rows)), 0.0) > 0, told["size"], slots)
-    before = padded(rows.before - start[rows.curve], 0)
     there = padded(np.ones(len(rows)), 0.0)
+    told["size"] = np.where(there > 0, told["size"], slots)
+    before = padded(rows.before - start[rows.curve], 0)
     return Normal(
-        scatter,
-        there=there,
-        weight=told["count"],
-        trust=there,
-        before=before,
-        member=member,
+        scatter, there=there, weight=told["count"], trust=there, before=before, member=member,
         **told,
-    ), score
+    ), score  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
