@@ -106,7 +106,7 @@ class Prior:
     --------
     >>> print(Prior("student", 0.3, 0.4, df=3, lower=-0.5, upper=5))
     student(0.3, 0.4, df 3) on [-0.5, 5]
-    >>> print(Prior.read("exponential(0.5)"))
+    >>> print(Prior.read("exponential(0.5)").within(0.0, np.inf))
     exponential(0.5)
     """
 
@@ -243,9 +243,11 @@ class Prior:
         if self.family in ("student", "gamma"):
             numbers.append(f"{'df' if self.family == 'student' else 'shape'} {self.df:g}")
         said = f"{self.family}({', '.join(numbers)})"
-        if np.all(np.isinf(self.lower)) and np.all(np.isinf(self.upper)):
+        begins = -np.inf if self.start is None else self.start
+        lower = np.maximum(self.lower, begins)
+        if np.all(lower == begins) and np.all(np.isinf(self.upper)):
             return said
-        return f"{said} on [{_text(self.lower)}, {_text(self.upper)}]"
+        return f"{said} on [{_text(lower)}, {_text(self.upper)}]"
 
 
 def _wide(value: Array, axes: int) -> Array:
