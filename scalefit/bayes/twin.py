@@ -61,6 +61,14 @@ class _Centre:
     correlation: Floats
     slope: Floats
 
+    def where(self, chosen: NDArray[np.bool_], other: _Centre) -> _Centre:
+        """Return the centres of the chosen curves, and those of another for the rest."""
+        return _Centre(
+            np.where(chosen[:, None], self.mean, other.mean),
+            *(np.where(chosen, getattr(self, name), getattr(other, name))
+              for name in ("scale", "correlation", "slope")),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _Twins:
@@ -127,16 +135,16 @@ def _twins(fitted: Estimate, priors: Priors, part: float) -> _Twins:
     centre = _optimum(fitted, rows)
     # The likeliest curve of independent rows that improves with scale is that of the twin, unless
     # rows are alike, or the curve runs the other way.
-    elsewhere = scatter.alike == "run" or bool(fitted.flat.any())
-    for _ in range(_ROUNDS if elsewhere else 1):
+    elsewhere = fitted.flat | (scatter.alike == "run")
+    for _ in range(_ROUNDS if elsewhere.any() else 1):
         own, pseudo, degrees = _twin_rows(scatter, rows, y, centre, priors)
         own = replace(own, weight=part * own.weight, count=part * own.count)
         numbers = numbers_of(sample, own, priors)
         target = Target(fitted.law, sample, priors, own, numbers,
                         pseudo * sample.frame.sign[:, None])  # fmt: skip
         target, grid = gridded_target(target, fitted)
-        if elsewhere:
-            centre = _likeliest(target, grid)
+        if elsewhere.any():
+            centre = _likeliest(target, grid).where(elsewhere, centre)
     return _Twins(target, grid, degrees)
 
 
