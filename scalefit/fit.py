@@ -26,7 +26,6 @@ from .noise import (
     Variance,
     asked_for,
     get_noise,
-    usual_margin,
     usual_noise,
 )  # fmt: skip
 from .outliers import refit, rows_without
@@ -155,15 +154,15 @@ def fit(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
         se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,
     )  # fmt: skip
-    laws = resolve(law, len(table.drivers))
+    laws = resolve(law, len(table.drivers), few_shapes=bayes is not None)
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
     if named is not None:
         error_model = asked_for(named, sample)
     elif any(each.guesses for each in laws):
         error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
-    else:  # there is no posterior yet for rows that are alike
-        error_model = (usual_noise if bayes is None else usual_margin)(sample, variance)
+    else:
+        error_model = usual_noise(sample, variance)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )
@@ -172,7 +171,9 @@ def fit(
         raise FitError("cache= does not notice a change of your own function; leave it out")
     fitted = candidates(laws, error_model.weigh(sample), work)
     if bayes is not None:
-        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        draws = bayes.drawn(
+            fitted.estimates, fitted.chosen, fitted.surviving, pool, table, settings.seed
+        )  # fmt: skip
         fitted = replace(fitted, **draws)
     found = FitSet(table, fitted, settings, work)
     return found if table.by else found.only()
