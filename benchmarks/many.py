@@ -118,12 +118,16 @@ def curve(t: Floats, e: float, a: float, r: float) -> Floats:
 
 
 def by_scipy(y: Floats, start: list[float]) -> float:
-    """Return the residual sum of squares that curve_fit finds, nan where it gives up."""
+    """Return the residual sum of squares that curve_fit finds.
+
+    nan where it gives up, and where its curve falls, which ours may not.
+    """
     try:
         best, _ = curve_fit(curve, T, y, start)
     except RuntimeError:
         return float("nan")
-    return float(np.sum((y - curve(T, *best)) ** 2))
+    rises = best[1] * best[2] >= 0
+    return float(np.sum((y - curve(T, *best)) ** 2)) if rises else float("nan")
 
 
 def five_laws(y: Floats, start: Callable[[Floats], list[float]], name: str, bar: str) -> Row:
