@@ -76,11 +76,10 @@ def comparison() -> sf.Comparison:
 def pooled() -> Any:
     """Draw the exponents of four model sizes, alone and pooled."""
     runs = sf.datasets.load("denadel_2026").query(
-        "model == 'scVI' and dataset == 'hematopoiesis' and percent > 0 and downsampling == 'random'"
+        "model == 'scVI' and dataset == 'hematopoiesis' and percent > 0"
+        " and downsampling == 'random'"
     )
-    by_size = sf.fit(
-        runs.drop(columns="params"), by="size_label", method="bayes", pool="partial"
-    )
+    by_size = sf.fit(runs.drop(columns="params"), by="size_label", method="bayes", pool="partial")
     return by_size.plot_shrinkage(ax=paper())
 
 

@@ -52,7 +52,8 @@ def saturation_points() -> str:
                 "published": both["saturation_percent_theirs"].map("{:g} %".format),
                 "the rule here": both["saturation_percent"].map("{:g} %".format),
                 "gain from 10x": [
-                    span(*row) for row in zip(both["gain"], both["lower"], both["upper"], strict=True)
+                    span(*row)
+                    for row in zip(both["gain"], both["lower"], both["upper"], strict=True)
                 ],
                 "verdict": both["verdict"] + ", " + both["strength"],
             }
@@ -143,10 +144,10 @@ def chinchilla(points: Path) -> str:
         runs, sf.datasets.published("besiroglu_2024"), noise=list(_NOISES), exclude=(0, 5),
         inference="wald", drivers=["params", "tokens"],
     )  # fmt: skip
+    cells = found.table.set_index(["noise", "left_out", "parameter"])["estimate"]
     for noise, words in _NOISES.items():
         for left_out in ("the 5 worst", "nothing"):
-            cell = found.table.query("noise == @noise and left_out == @left_out")
-            ours = cell.set_index("parameter")["estimate"]
+            ours = cells[noise, left_out]
             rows.append(
                 {"what": f"{words}, {left_out} left out"}
                 | {n: f"{ours[n]:.0f}" for n in ("A", "B")}

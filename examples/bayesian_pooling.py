@@ -17,7 +17,8 @@ import scalefit as sf
 def main(picture: Path) -> None:
     """Fit four model sizes under three ways of pooling, and compare their intervals."""
     runs = sf.datasets.load("denadel_2026").query(
-        "model == 'scVI' and dataset == 'hematopoiesis' and percent > 0 and downsampling == 'random'"
+        "model == 'scVI' and dataset == 'hematopoiesis' and percent > 0"
+        " and downsampling == 'random'"
     )
     runs = runs.drop(columns="params")
     fits = {

@@ -31,7 +31,9 @@ def draw(beta: pd.DataFrame, ax: Any) -> None:
         ax.plot(middle, row, "o", color="#0072B2")
     for name, style in zip(PAPERS, (":", "--"), strict=True):
         paper = sf.datasets.published(name)
-        ax.axvline(paper.table.loc["beta", "estimate"], color="#D55E00", ls=style, label=paper.source)
+        ax.axvline(
+            paper.table.loc["beta", "estimate"], color="#D55E00", ls=style, label=paper.source
+        )
     ax.set_yticks(range(len(beta)), labels)
     ax.invert_yaxis()
     ax.set_xlabel("beta, exponent of tokens (95 %)")
@@ -56,8 +58,8 @@ def main(path: Path, picture: Path) -> None:
     best = sf.optimum(fit, BUDGET, cost="6ND").iloc[0]
     print(
         f"The choice of error model and rows moves beta from {beta['estimate'].min():.2f} to "
-        f"{beta['estimate'].max():.2f}. With all rows and heavy tails the best run for {BUDGET:.3g} "
-        f"FLOP has {best['params']:.3g} parameters ({best['params_lower']:.3g} to "
+        f"{beta['estimate'].max():.2f}. With all rows and heavy tails the best run for "
+        f"{BUDGET:.3g} FLOP has {best['params']:.3g} parameters ({best['params_lower']:.3g} to "
         f"{best['params_upper']:.3g}) and {best['tokens']:.3g} tokens, "
         f"{best['tokens'] / best['params']:.0f} a parameter."
     )

@@ -364,6 +364,15 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
+
+    Parameters
+    ----------
+    table : Table
+        The rows of all curves.
+    candidates : Candidates
+        The laws fitted to each of them.
+    settings : Settings
+        How they were fitted.
     """
 
     def __init__(self, table: Table, candidates: Candidates, settings: Settings) -> None:
