@@ -144,7 +144,7 @@ def chinchilla(points: Path) -> str:
         runs, sf.datasets.published("besiroglu_2024"), noise=list(_NOISES), exclude=(0, 5),
         inference="wald", drivers=["params", "tokens"],
     )  # fmt: skip
-    cells = found.table.set_index(["noise", "left_out", "parameter"])["estimate"]
+    cells = found.table.set_index(["noise", "left_out", "parameter"])["estimate"].sort_index()
     for noise, words in _NOISES.items():
         for left_out in ("the 5 worst", "nothing"):
             ours = cells[noise, left_out]

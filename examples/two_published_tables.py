@@ -46,8 +46,8 @@ def main(picture: Path) -> None:
     closed = int(found.table[["lower", "upper"]].abs().lt(1e9).all(axis=1).sum())
     print(
         f"\nOn {closed} of {len(found.table)} curves the share of the error that ten times the "
-        "cells would remove has an upper bound. The others say neither that cells help nor that they do "
-        "not: that is no saturation."
+        "cells would remove has an upper bound. The others say neither that cells help nor that "
+        "they do not: that is no saturation."
     )
     axes: Any = found.plot()
     axes.figure.savefig(picture, dpi=150, bbox_inches="tight")
