@@ -19,8 +19,8 @@ from .solvers.tangent import Tangent
 __all__ = ["Refits", "recountable", "recounted"]
 
 Floats = NDArray[np.float64]
-#: Runs in a block of tables that are refitted at once: they fit a core's memory.
-_BLOCK = 40_000
+#: Runs in a block of tables that are refitted at once, which bounds the memory that this takes.
+_BLOCK = 320_000
 
 
 def recountable(fitted: Estimate) -> bool:

@@ -250,7 +250,7 @@ _LIST = (
         ),
     ),
     Refusal(
-        "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", False,
+        "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", True,
         lambda grounds: (
             grounds.spanning.sample.n - get_law(grounds.usual).n_params < MIN_DF
         ),

@@ -122,7 +122,11 @@ class Hypothesis:
         ----------
         scores : mapping of float to float
             Size to expected score, as many as the law has parameters.
-        sd, law, **options
+        sd : float or two floats
+            Standard deviation of a run.
+        law : str or Law
+            Whose curve passes through the scores.
+        **options
             Of :class:`Hypothesis`. Unless ``cells`` says otherwise, these sizes are run.
 
         Raises
@@ -138,7 +142,7 @@ class Hypothesis:
         {'asymptote': 0.9, 'coefficient': 4.8, 'exponent': 0.3}
         """
         found = get_law(law) if isinstance(law, str) else law
-        sizes = np.sort(sizes_from(list(scores), str(options.get("driver", cls.driver)))).tolist()
+        sizes = np.sort(sizes_from(list(scores), [str(options.get("driver", cls.driver))])).tolist()
         if len(sizes) != found.n_params:
             raise FitError(
                 f"law {found.name!r} has {found.n_params} parameters; give a score at as many "

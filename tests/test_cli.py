@@ -257,7 +257,9 @@ def test_two_drivers_are_fitted_printed_and_reported(run, folder):
     said = run("fit", "two.csv", "--drivers", "params,tokens").stdout
     assert "alpha" in said
     assert run("fit", "two.csv", "--cells", "tokens", "--params", "params").stdout == said
-    assert "set=a" in run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
+    said = run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
+    assert said.splitlines()[0].split()[:4] == ["set", "runs", "sizes", "law"]
+    assert "10x tokens" in said
     content = json.loads(run("fit", "two.csv", "--drivers", "params,tokens", "--json").stdout)
     assert "verdict" not in content["curves"][0]
     run("report", "two.csv", "--drivers", "params,tokens", "-o", "two.html")

@@ -286,6 +286,7 @@ def _counts(
     sample = estimate.sample
     n_sizes = sample.x.shape[1]
     at_size = (runs.size[:, :, None] == np.arange(n_sizes)) & runs.inside[:, :, None]
+    at_size = at_size.astype(float)
     times = np.zeros((len(sample), draws, cluster.shape[1]))
     short = np.ones((len(sample), draws), dtype=bool)
     for attempt in range(_ATTEMPTS):

@@ -34,8 +34,9 @@ __all__ = [
 Array = Any
 #: Below this an exponent is the log law to the last bit.
 _TINY = 1e-200
-#: d h / d a = z^2 psi(a z); Taylor coefficients of psi, enough for |a z| < 0.1 at 1e-16.
-_PSI = (-1 / 2, 1 / 3, -1 / 8, 1 / 30, -1 / 144, 1 / 840, -1 / 5760, 1 / 45360, -1 / 403200)
+#: d h / d a = z^2 psi(a z); Taylor coefficients of psi, enough for |a z| < 0.03 at 1e-16.
+_PSI = (-1 / 2, 1 / 3, -1 / 8, 1 / 30, -1 / 144, 1 / 840, -1 / 5760)
+_NEAR = 0.03
 
 
 def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
@@ -50,8 +51,8 @@ def box_cox_slope(z: Array, a: Array) -> Array:
     v = np.asarray(a * z)
     decay = np.expm1(-v)
     with np.errstate(divide="ignore", invalid="ignore"):
-        psi = np.asarray((v * decay + v + decay) / (v * v))
-    near = np.abs(v) < 0.1
+        psi = np.asarray((v + decay + v * decay) / (v * v))
+    near = np.abs(v) < _NEAR
     if near.any():
         small = v[near]
         series = np.zeros_like(small)

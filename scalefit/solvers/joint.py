@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .likelihood import LikelihoodProblem
-from .newton import FINE, ROUGH, Model, Optimum, Rows, edge, minimise
+from .newton import FINE, PROMISED, ROUGH, Model, Optimum, Rows, edge, minimise
 from .scan import apart, spread
 from .separable import Search, Solution, screening
 
@@ -35,15 +35,18 @@ _BASINS, _MANY_BASINS = 8, 16
 #: A basin this many cells of the scan away from a hint is another one.
 _ELSEWHERE = 1.5
 #: How much coarser a scan is that only tells whether a basin is another one than the hint's.
-_COARSER = 3
+_COARSER = 4
 #: Newton steps after which they are compared, and how many then go on.
 _EARLY, _LATE = 12, 5
+#: What a last step from a hint promises at most, as a share of the objective: drawn tables scatter
+#: by far more.
+_LIKE = 1e-8
 #: Objectives this close, as a ratio, are of one place.
 _SAME = 1e-6
 #: Times the target is linearised anew on the edge; four are typical.
 _ROUNDS = 12
 #: Numbers of one column of a block of curves.
-_BLOCK = 40_000
+_BLOCK = 80_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,12 @@ def polish(problem: LikelihoodProblem, coefficients: Floats, u: Floats) -> Optim
     return _descend(problem, coefficients, u, FINE)
 
 
-def _descend(problem: LikelihoodProblem, coefficients: Floats, u: Floats, steps: int) -> Optimum:
+def _descend(
+    problem: LikelihoodProblem, coefficients: Floats, u: Floats, steps: int,
+    promised: float = PROMISED,
+) -> Optimum:  # fmt: skip
     state = np.concatenate([coefficients, u, np.zeros((len(u), 1))], axis=1)
-    return minimise(Joint(problem), state, steps)
+    return minimise(Joint(problem), state, steps, promised)
 
 
 def _eased(
@@ -186,11 +192,11 @@ def _solve_block(
         curve = np.concatenate([np.arange(n_curves), curve])
         coefficients = np.concatenate([hint[0], coefficients])
         u = np.concatenate([hint[1], u])
-    steps = FINE
+    steps, promised = FINE, _LIKE
     if hint is None:
-        steps = _EARLY
+        steps, promised = _EARLY, PROMISED
         curve, coefficients, u = _eased(problem, curve, coefficients, u)
-    early = _descend(problem.take(curve), coefficients, u, steps)
+    early = _descend(problem.take(curve), coefficients, u, steps, promised)
     # The best few of every curve go on, once each where several have come to the same place.
     order = np.lexsort((early.model.rss, curve))
     value, owner = early.model.rss[order], curve[order]

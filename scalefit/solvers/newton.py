@@ -18,6 +18,7 @@ from .linear import project
 
 __all__ = [
     "FINE",
+    "PROMISED",
     "ROUGH",
     "Model",
     "Modelled",
@@ -36,6 +37,8 @@ Ints = NDArray[np.intp]
 
 #: Newton steps: while basins are looked for, and for a finished fit.
 ROUGH, FINE = 6, 60
+#: The share of the objective that the last step promises at most.
+PROMISED = 1e-11
 #: Share of the problems that must be done before they are left out: copies cost as well.
 _LEAVE = 0.1
 #: Steps along the edge of the compatible set; four are typical.
@@ -214,7 +217,7 @@ def _newton_step(hessian: Floats, gradient: Floats, damping: Floats) -> Floats:
     return step
 
 
-def minimise(problem: Modelled, state: Floats, steps: int, promised: float = 1e-11) -> Optimum:
+def minimise(problem: Modelled, state: Floats, steps: int, promised: float = PROMISED) -> Optimum:
     """Follow every problem down to its minimum by damped Newton steps, inside its box.
 
     It ends where a step promises a share of the objective less than ``promised``.

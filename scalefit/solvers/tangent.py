@@ -22,6 +22,8 @@ from .newton import Model, minimise
 __all__ = ["Tangent"]
 
 Floats = NDArray[np.float64]
+#: A parabola is no better than seven digits, and they take half the time.
+Singles = NDArray[Any]
 #: Step of second derivatives, in units of the box for shapes and of the scores for coefficients.
 _STEP = 1e-4
 #: Newton steps, and the share of the objective that is not worth one: the parabola is no better.
@@ -36,8 +38,8 @@ class Tangent:
     ----------
     kernel : Kernel
         On the scale of the errors: its link is the identity.
-    y, centre : arrays (n,)
-        Runs and their means at the optimum, on that scale.
+    residual : array (n,)
+        Runs less their means at the optimum, on that scale.
     relative : array (1, n) or (1, 1)
         Their relative scale.
     slopes, squares, bends : arrays (n, P), (n, P * P), (n, P * P)
@@ -49,12 +51,11 @@ class Tangent:
     """
 
     kernel: Kernel
-    y: Floats
-    centre: Floats
-    relative: Floats
-    slopes: Floats
-    squares: Floats
-    bends: Floats
+    residual: Singles
+    relative: Singles
+    slopes: Singles
+    squares: Singles
+    bends: Singles
     optimum: Floats
     low: Floats
     high: Floats
@@ -88,16 +89,20 @@ class Tangent:
             y, centre = np.log(y), np.log(centre)
             kernel = cast("Kernel", replace(cast("Any", kernel), link="identity"))
         squares = slopes[:, :, None] * slopes[:, None, :]
+        parts = (y - centre, rows.relative[:1], slopes, squares, bends)
+        flat = len(slopes), -1
+        residual, relative, first, products, second = (part.astype(np.float32) for part in parts)
         return cls(
-            kernel, y, centre, rows.relative[:1], slopes, squares.reshape(len(slopes), -1),
-            bends.reshape(len(slopes), -1), state[0, :-1], low, high, p,
+            kernel, residual, relative, first, products.reshape(flat), second.reshape(flat),
+            state[0, :-1], low, high, p,
         )  # fmt: skip
 
     def optima(self, times: Floats) -> Hint:
         """Return nearly the optima of tables whose runs count ``times`` ``(B, n)`` as often."""
         start = np.zeros((len(times), len(self.optimum) + 1))
         kernel = self.kernel.take(np.zeros(len(times), dtype=np.intp))
-        moved = minimise(_Tables(self, kernel, times), start, _STEPS, _PROMISED).state[:, :-1]
+        tables = _Tables(self, kernel, times.astype(np.float32))
+        moved = minimise(tables, start, _STEPS, _PROMISED).state[:, :-1]
         state = np.clip(self.optimum + moved, self.low, self.high)
         return state[:, : self.n_coefficients], state[:, self.n_coefficients :]
 
@@ -108,7 +113,7 @@ class _Tables:
 
     about: Tangent
     kernel: Kernel
-    times: Floats
+    times: Singles
 
     @property
     def size(self) -> int:
@@ -124,12 +129,13 @@ class _Tables:
 
     def model(self, state: Floats) -> Model:
         """Return the objective about moves ``state[:, :-1]``, at the best scale."""
-        about, size, move = self.about, self.size, state[:, :-1]
+        about, size = self.about, self.size
+        move = state[:, :-1].astype(about.slopes.dtype)
         twice = (move[:, :, None] * move[:, None, :]).reshape(len(move), -1)
-        mean = about.centre + move @ about.slopes.T + twice @ (0.5 * about.bends.T)
-        y = np.broadcast_to(about.y, mean.shape)
+        mean = move @ about.slopes.T + twice @ (0.5 * about.bends.T)
+        residual = np.broadcast_to(about.residual, mean.shape)
         with np.errstate(all="ignore"):
-            part = self.kernel.pulls(y, mean, about.relative, self.times, state[:, -1])
+            part = self.kernel.pulls(residual, mean, about.relative, self.times, state[:, -1])
             turned = (part.by_mean @ about.bends).reshape(-1, size, size)
             slope = part.by_mean @ about.slopes + (turned @ move[:, :, None])[:, :, 0]
             bend = (part.by_mean_twice @ about.squares).reshape(-1, size, size) + turned
