@@ -60,8 +60,14 @@ html_theme_options: dict[str, Any] = {
 }
 
 
+def trim(app: Any, name: str, source: list[str]) -> None:
+    """Take away the empty line with which an example ends, so that doctest knows."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
 def setup(app: Any) -> None:
     """Write formulas as MathML, which browsers draw without a script from elsewhere."""
+    app.connect("source-read", trim)
 
     def inline(writer: Any, node: nodes.math) -> None:
         writer.body.append(tex2mathml(node.astext()))
