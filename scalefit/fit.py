@@ -184,12 +184,8 @@ class Fit(SeveralDrivers, WithPosterior):
 
     Parameters
     ----------
-    table : Table
-        The rows of this curve.
-    candidates : Candidates
-        The laws fitted to it.
-    settings : Settings
-        How it was fitted.
+    table, candidates, settings : Table, Candidates, Settings
+        The rows of this curve, the laws fitted to it, and how.
     reach : float
         How far beyond the largest size it forecasts, in log ranges of the sizes; 1 unless a
         backtest has shown more, see :meth:`backed_by`.
@@ -367,12 +363,8 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
 
     Parameters
     ----------
-    table : Table
-        The rows of all curves.
-    candidates : Candidates
-        The laws fitted to each of them.
-    settings : Settings
-        How they were fitted.
+    table, candidates, settings : Table, Candidates, Settings
+        The rows of all curves, the laws fitted to each of them, and how.
     """
 
     def __init__(self, table: Table, candidates: Candidates, settings: Settings) -> None:
