@@ -25,7 +25,15 @@ from .solvers.orthant import least_squares
 from .solvers.separable import Problem, Search, Solution, solve
 from .solvers.shapes import shapes_at
 
-__all__ = ["Estimate", "estimate", "parabola", "pose", "pose_jointly", "smooth"]
+__all__ = [
+    "Estimate",
+    "at_optimum",
+    "estimate",
+    "parabola",
+    "pose",
+    "pose_jointly",
+    "smooth",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -162,7 +170,7 @@ class Estimate:
             given = sample.errors.variance
             plain: Floats = np.sqrt(np.where(np.isnan(given), self.total_ss / df, given))
             return plain
-        _, _, scale, weight = _at_optimum(self)
+        _, _, scale, weight = at_optimum(self)
         relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
         one = np.where(weight > 0, scale / relative, 0.0).max(axis=1)
         found: Floats = one * np.sqrt(sample.n / df)
@@ -174,7 +182,7 @@ class Estimate:
         sample = self.sample
         if sample.kernel is None:
             return sample.weight
-        y, mean, scale, weight = _at_optimum(self)
+        y, mean, scale, weight = at_optimum(self)
         known = np.where(weight > 0, sample.kernel.information(y, mean, scale, weight), 0.0)
         unit = (self.total_ss / sample.n)[:, None]
         total: Floats = unit * known.reshape(sample.runs.shape).sum(axis=2)
@@ -190,7 +198,7 @@ class Estimate:
         if sample.kernel is None:
             gap = (sample.runs - self.fitted()[:, :, None]) / sample.relative[:, :, None]
             return np.nan_to_num(gap)
-        y, mean, scale, weight = _at_optimum(self)
+        y, mean, scale, weight = at_optimum(self)
         slope = sample.kernel.contribution(y, mean, scale).by_mean
         known = np.maximum(sample.kernel.information(y, mean, scale, weight), 1e-300)
         unit = np.sqrt(self.total_ss / sample.n)[:, None]
@@ -329,12 +337,12 @@ def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
     if sample.kernel is None:
         return found
     found = _sharpened(found, sample)
-    y, mean, scale, weight = _at_optimum(found)
+    y, mean, scale, weight = at_optimum(found)
     kernel = sample.kernel.settled(y, mean, scale, weight)
     if kernel is not sample.kernel:
         pure = free_levels(kernel, sample.runs, sample.relative)
         found = _search(law, replace(sample, kernel=kernel, pure=pure), found)
-        y, mean, scale, weight = _at_optimum(found)
+        y, mean, scale, weight = at_optimum(found)
     return replace(found, inflation=kernel.inflation(y, mean, scale, weight))
 
 
@@ -397,7 +405,7 @@ def _sharpened(found: Estimate, sample: Sample) -> Estimate:
     return found
 
 
-def _at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:
+def at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:
     """Return runs, means, scales and weights ``(G, n)`` of a likelihood at its optimum."""
     sample = found.sample
     mean = np.repeat(found.fitted(), sample.runs.shape[2], axis=1)

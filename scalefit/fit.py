@@ -26,7 +26,6 @@ from .noise import (
     Variance,
     asked_for,
     get_noise,
-    usual_margin,
     usual_noise,
 )
 from .outliers import refit, rows_without
@@ -157,14 +156,16 @@ def fit(
         error_model = asked_for(named, sample)
     elif any(each.guesses for each in laws):
         error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
-    else:  # there is no posterior yet for rows that are alike
-        error_model = (usual_noise if bayes is None else usual_margin)(sample, variance)
+    else:
+        error_model = usual_noise(sample, variance)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )
     fitted = candidates(laws, error_model.weigh(sample))
     if bayes is not None:
-        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        draws = bayes.drawn(
+            fitted.estimates, fitted.chosen, fitted.surviving, pool, table, settings.seed
+        )  # fmt: skip
         fitted = replace(fitted, **draws)
     found = FitSet(table, fitted, settings)
     return found if table.by else found.only()

@@ -102,6 +102,8 @@ class Sample:
         Seed or training run of each run, numbered from 0 within its curve; -1 where there is none.
     run_error : array (G, K, S)
         Known standard error of each run's score; nan where there is none.
+    seed_effect : array (G, K, S)
+        What was taken off each run as the effect of a seed that is crossed; 0 where nothing was.
     items : array (G, K)
         Test items behind each score, the fewest at a size; nan where not known.
     errors : Errors
@@ -129,6 +131,7 @@ class Sample:
     other: Floats
     unit: Ints
     run_error: Floats
+    seed_effect: Floats
     items: Floats
     errors: Errors
     pure: Floats
@@ -418,6 +421,7 @@ def by_size(
         other=np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
         unit=of_each_run(_within(group, numbered), -1),
         run_error=of_each_run(None if se is None else se[order], np.nan),
+        seed_effect=of_each_run(None, 0.0),
         items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
         errors=Errors.independent(shape[0]),
         pure=zeros,

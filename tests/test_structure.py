@@ -32,7 +32,7 @@ ROOMS = {
     "data": (2, "sample noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle draws recount curves"),
+    "estimate": (3, "estimate settle draws recount curves rows scatter"),
     "inference": (4, "inference"),
     "questions": (
         5,
