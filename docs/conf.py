@@ -60,7 +60,7 @@ html_theme_options: dict[str, Any] = {
 }
 
 
-def trim(app: Any, name: str, source: list[str]) -> None:
+def trim(_app: Any, _page: str, source: list[str]) -> None:
     """Take away the empty line with which an example ends, so that doctest knows."""
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
