@@ -188,8 +188,7 @@ class Fit(SeveralDrivers, WithPosterior):
     table, candidates, settings : Table, Candidates, Settings
         The rows of this curve, the laws fitted to it, and how.
     reach : float
-        How far beyond the largest size it forecasts, in log ranges of the sizes; 1 unless a
-        backtest has shown more, see :meth:`backed_by`.
+        How far it forecasts, in log ranges beyond the largest size; see :meth:`backed_by`.
     """
 
     table: Table
