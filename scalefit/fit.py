@@ -149,7 +149,7 @@ def fit(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
         se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,
     )  # fmt: skip
-    laws = resolve(law, len(table.drivers))
+    laws = resolve(law, len(table.drivers), few_shapes=bayes is not None)
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
     if named is not None:

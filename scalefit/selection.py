@@ -111,7 +111,10 @@ class Candidates:
         used = {named[i] for i in self.chosen}
         hull = _hull(len(self.sample.frame.drivers))
         laws = [e.law for e in self.estimates if e.law.name in {*used, *hull}]
-        laws += [get_law(name) for name in hull if name not in named]
+        drawn = any(e.draws is not None for e in self.estimates)
+        others = [get_law(name) for name in hull if name not in named]
+        # A posterior that needs chains is made where it is asked for only.
+        laws += [law for law in others if law.has_few_shapes or not drawn]
         have = {e.law.name: e for e in self.estimates}
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]

@@ -382,6 +382,11 @@ def test_two_drivers_by_quadrature():
         row = fit.params.loc[name]
         assert abs(row.estimate - value) < 4 * row.std_error
         assert row.std_error < 0.02
+    # What unions are made of needs no chains either.
+    assert set(fit.laws["law"]) == {"additive", "additive_tied"}
+    gains, best = fit.gains(), sf.optimum(fit, 1e22)
+    assert gains.loc["all", "lower"] < gains.loc[["params", "tokens"], "gain"].sum()
+    assert 0 < best["params_lower"].iloc[0] < best["params"].iloc[0] < best["params_upper"].iloc[0]
 
 
 def test_a_posterior_by_quadrature_needs_no_sampler():

@@ -318,8 +318,7 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
 
 def can_collapse(estimate: Estimate) -> bool:
     """Return whether the posterior of an estimate's curves can be had by quadrature."""
-    law = estimate.law
-    return len(law.shapes) <= 2 and not law.guesses
+    return estimate.law.has_few_shapes and not estimate.law.guesses
 
 
 def _put(found: Draws, rows: NDArray[np.intp], other: Draws) -> Draws:

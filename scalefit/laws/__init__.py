@@ -77,14 +77,20 @@ def get_law(name: str) -> Law:
     )
 
 
-def resolve(law: str | Law | Iterable[str | Law], n_drivers: int = 1) -> tuple[Law, ...]:
+def resolve(
+    law: str | Law | Iterable[str | Law], n_drivers: int = 1, few_shapes: bool = False
+) -> tuple[Law, ...]:
     """Return the candidate laws that a user's ``law=`` asks for.
 
     ``"auto"`` means :data:`AUTO`, or those of :data:`AUTO_SURFACES` that have as many drivers as
-    the table. A user's own function takes any number of them.
+    the table, and, if ``few_shapes``, so few shapes that their posteriors are by quadrature. A
+    user's own function takes any number of drivers.
     """
-    usual = AUTO if n_drivers == 1 else AUTO_SURFACES
-    chosen = _named(law, tuple(each for each in usual if each.n_drivers == n_drivers))
+    usual = [
+        each for each in (AUTO if n_drivers == 1 else AUTO_SURFACES)
+        if each.n_drivers == n_drivers and (each.has_few_shapes or not few_shapes)
+    ]  # fmt: skip
+    chosen = _named(law, tuple(usual))
     for item in chosen:
         if not item.guesses and item.n_drivers != n_drivers:
             have = "1 driver" if n_drivers == 1 else f"{n_drivers} drivers"

@@ -327,6 +327,11 @@ class Law:
         return self.n_columns + (len(self.guesses) if self.guesses else len(self.shapes))
 
     @property
+    def has_few_shapes(self) -> bool:
+        """Whether the shapes are so few that an integral over them is a sum over a grid."""
+        return len(self.shapes) <= 2
+
+    @property
     def rises(self) -> tuple[int, ...]:
         """Columns whose coefficients must not be negative for the curve to improve with scale."""
         last = self.n_columns - self.unsigned
