@@ -1,9 +1,12 @@
 """A law of your own beside the registered ones: any function of the driver, and start values.
 
-Run: python examples/custom_law.py
+Run: python examples/custom_law.py hyperbola.png
 """
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +24,8 @@ def saturating_hyperbola(x: np.ndarray, b1: float, b2: float) -> np.ndarray:
     return b1 * x / (b2 + x)
 
 
-def main() -> None:
-    """Fit the user's law, ask for its parameters and a gain, and set it beside a built-in law."""
+def main(picture: Path) -> None:
+    """Fit the user's law, ask for its parameters and a gain, and set it beside built-in laws."""
     law = sf.Law.from_function(
         "hyperbola", saturating_hyperbola, {"b1": 0.5, "b2": 1e5}, formula="b1 x / (b2 + x)"
     )
@@ -35,8 +38,11 @@ def main() -> None:
     both = sf.fit(RUNS, law=["saturating_power", "hill", law])
     columns = ["law", "n_params", "lack_of_fit_p", "weight", "status"]
     print(both.laws[columns].to_string(index=False))
-    assert np.isclose(fit.params.loc["b1", "estimate"], 0.8, atol=0.02)
+
+    b1 = fit.ask(sf.Parameter("b1"))
+    print(f"\nThe hyperbola describes the runs, and ends at {b1}.")
+    sf.plots.plot_laws(both).figure.savefig(picture, dpi=150, bbox_inches="tight")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "hyperbola.png"))

@@ -1,10 +1,11 @@
 """From a CSV file of your own to an answer, a forecast and a file to come back to.
 
-Run: python examples/own_table.py
+Run: python examples/own_table.py own.png
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,8 +25,8 @@ def write_table(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    """Fit the file, print the answer, forecast two sizes, and save the fit."""
+def main(picture: Path) -> None:
+    """Fit the file, print the answer, forecast two sizes, draw the curve, and save the fit."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.csv"
         write_table(path)
@@ -36,8 +37,10 @@ def main() -> None:
         print()
         print(fit.predict({"cells": [1e7, 1e8]}, interval="run").round(4).to_string(index=False))
 
+        # The conclusion, for the step and the margin that matter here.
         print()
         print(fit.saturation(factor=2, margin=0.005).explain())
+        fit.plot().figure.savefig(picture, dpi=150, bbox_inches="tight")
 
         saved = Path(folder) / "fit.json"
         fit.save(saved)
@@ -45,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "own.png"))

@@ -61,6 +61,16 @@ def paper(width: float = 6.4, height: float = 4.4) -> Axes:
 
     For files: unlike pyplot's figures it needs no display and is freed when it is forgotten.
 
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The only axes of the figure.
+
     Examples
     --------
     >>> paper(3, 2).figure.get_size_inches().tolist()

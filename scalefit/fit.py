@@ -185,15 +185,10 @@ class Fit(SeveralDrivers, WithPosterior):
 
     Parameters
     ----------
-    table : Table
-        The rows of this curve.
-    candidates : Candidates
-        The laws fitted to it.
-    settings : Settings
-        How it was fitted.
+    table, candidates, settings : Table, Candidates, Settings
+        The rows of this curve, the laws fitted to it, and how.
     reach : float
-        How far beyond the largest size it forecasts, in log ranges of the sizes; 1 unless a
-        backtest has shown more, see :meth:`backed_by`.
+        How far it forecasts, in log ranges beyond the largest size; see :meth:`backed_by`.
     """
 
     table: Table
@@ -365,6 +360,11 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
+
+    Parameters
+    ----------
+    table, candidates, settings : Table, Candidates, Settings
+        The rows of all curves, the laws fitted to each of them, and how.
     """
 
     def __init__(

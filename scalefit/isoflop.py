@@ -105,7 +105,10 @@ class IsoFlop:
         The runs that were used: budget, the drivers, the score.
     curves : DataFrame
         The parabolas over the sizes of their runs: budget, the first driver, the score.
-    drivers, score : tuple of str, str
+    drivers : tuple of str
+        Columns of the sizes.
+    score : str
+        Column of the score.
     cost : str
         What a run costs, in words.
     """

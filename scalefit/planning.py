@@ -85,6 +85,7 @@ def plan(
     Returns
     -------
     Plan
+        Chances of each verdict, widths of intervals, and the next sizes.
 
     Raises
     ------

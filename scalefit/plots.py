@@ -314,6 +314,11 @@ def plot_residuals(fit: Fit, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure if not given.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes that were drawn on.
+
     Examples
     --------
     >>> import scalefit as sf

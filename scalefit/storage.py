@@ -110,6 +110,16 @@ def _beside(path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> Fit:
     """Read a fit that :meth:`Fit.save` wrote; nothing is fitted again and nothing is evaluated.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    Fit
+        With the same answers, bit for bit.
+
     Raises
     ------
     FitError

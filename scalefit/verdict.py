@@ -44,7 +44,7 @@ class Saturation:
     lower, upper : float
         One-sided 95 % bounds on the gain: the margins at which the verdict changes.
     factor, margin : float
-        What was asked: is the gain from ``factor`` times the data worth ``margin``?
+        What was asked: whether the gain from ``factor`` times the data is worth ``margin``.
     robust_gain : Interval
         The gain whichever surviving law is true.
     probability_below, probability_above : float

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from .test_likelihood import POINTS
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+needs_points = pytest.mark.skipif(not POINTS.exists(), reason="the points are not in this checkout")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -21,7 +24,7 @@ def run_example(name: str, folder: Path, *arguments: str) -> str:
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "examples" / name), *arguments],
-        capture_output=True, text=True, cwd=folder, env=environment, check=False, timeout=120,
+        capture_output=True, text=True, cwd=folder, env=environment, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -31,8 +34,9 @@ def run_example(name: str, folder: Path, *arguments: str) -> str:
 def test_every_example_is_run_here():
     names = {path.name for path in EXAMPLES}
     assert names == {
-        "custom_law.py", "denadel_saturation.py", "do_single_cell_models_scale.py", "own_table.py",
-        "plan_next_runs.py", "single_cell_information.py",
+        "bayesian_pooling.py", "chinchilla.py", "contrastive_against_masked.py", "custom_law.py",
+        "denadel_saturation.py", "own_table.py", "plan_next_runs.py", "single_cell_information.py",
+        "two_published_tables.py",
     }  # fmt: skip
 
 
@@ -40,23 +44,26 @@ def test_denadel_saturation(tmp_path):
     said = run_example("denadel_saturation.py", tmp_path, "denadel.png")
     assert "25 curves:" in said
     assert "inconclusive" in said
+    assert "The published rule puts a saturation point below the full corpus on 25 of 25" in said
     assert (tmp_path / "denadel.png").read_bytes().startswith(PNG)
 
 
-def test_do_single_cell_models_scale(tmp_path):
-    said = run_example("do_single_cell_models_scale.py", tmp_path)
+def test_contrastive_against_masked(tmp_path):
+    said = run_example("contrastive_against_masked.py", tmp_path)
     assert "2 of 6 are inconclusive." in said
     assert "the 6 groups differ" in said
     assert "masked less contrastive" in said
+    assert "Doubling the cells brings masked models more than contrastive ones" in said
     for name in ("gains.png", "curves.png", "ranks.png"):
         assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
 def test_own_table(tmp_path):
-    said = run_example("own_table.py", tmp_path)
+    said = run_example("own_table.py", tmp_path, "own.png")
     assert "saturating_power" in said
     assert "Ten times more cells" in said
-    assert not list(tmp_path.iterdir()), "the table is written to a folder of its own"
+    assert [path.name for path in tmp_path.iterdir()] == ["own.png"], "the table is elsewhere"
+    assert (tmp_path / "own.png").read_bytes().startswith(PNG)
 
 
 def test_plan_next_runs(tmp_path):
@@ -68,9 +75,38 @@ def test_plan_next_runs(tmp_path):
 
 
 def test_custom_law(tmp_path):
-    said = run_example("custom_law.py", tmp_path)
+    said = run_example("custom_law.py", tmp_path, "law.png")
     assert "b1" in said
     assert "b2" in said
+    assert "The hyperbola describes the runs" in said
+    assert (tmp_path / "law.png").read_bytes().startswith(PNG)
+
+
+def test_two_published_tables(tmp_path):
+    said = run_example("two_published_tables.py", tmp_path, "tables.png")
+    assert "32 means are in both tables" in said
+    assert "that is no saturation" in said
+    assert (tmp_path / "tables.png").read_bytes().startswith(PNG)
+
+
+def test_bayesian_pooling(tmp_path):
+    said = run_example("bayesian_pooling.py", tmp_path, "pooling.png")
+    assert "The population narrows the exponents by" in said
+    assert (tmp_path / "pooling.png").read_bytes().startswith(PNG)
+
+
+def test_chinchilla_says_where_its_points_are_missing(tmp_path):
+    said = run_example("chinchilla.py", tmp_path, "nowhere.csv", "chinchilla.png")
+    assert said.startswith("skipped: there is no file nowhere.csv")
+
+
+@needs_points
+def test_chinchilla(tmp_path):
+    said = run_example("chinchilla.py", tmp_path, str(POINTS), "chinchilla.png")
+    assert "all 5 numbers are reproduced" in said
+    assert "not reproduced" in said
+    assert "moves beta from 0.36 to 0.66" in said
+    assert (tmp_path / "chinchilla.png").read_bytes().startswith(PNG)
 
 
 def test_single_cell_information(tmp_path):

@@ -93,7 +93,12 @@ _FITS = {
 
 
 def list() -> pd.DataFrame:  # noqa: A001  # read as scalefit.datasets.list()
-    """Return the bundled tables: name, rows, what, units, source, licence, published_result.
+    """Return the bundled tables.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a table: name, rows, what, units, source, licence, published_result.
 
     Examples
     --------
@@ -136,6 +141,16 @@ def load(name: str) -> pd.DataFrame:
 def path(name: str) -> Path:
     """Return the CSV file of a bundled table.
 
+    Parameters
+    ----------
+    name : str
+        One of ``list()["name"]``.
+
+    Returns
+    -------
+    Path
+        Where it was installed.
+
     Raises
     ------
     ScalefitError
@@ -161,6 +176,12 @@ def published(name: str) -> PublishedFit:
     Parameters
     ----------
     name : {"hoffmann_2022", "besiroglu_2024"}
+        Which paper.
+
+    Returns
+    -------
+    PublishedFit
+        The constants, and their errors where they are stated.
 
     Raises
     ------

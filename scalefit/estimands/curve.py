@@ -32,6 +32,11 @@ _ORDINAL = ("the first driver", "the second driver", "the third driver")
 class Parameter(SameForAll):
     """A parameter of the law, as the field writes it.
 
+    Parameters
+    ----------
+    name : str
+        As in ``fit.params``.
+
     Examples
     --------
     >>> Parameter("asymptote").label
@@ -64,7 +69,13 @@ class Parameter(SameForAll):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The mean score at a size, in driver units (a number, or one per curve)."""
+    """The mean score at a size.
+
+    Parameters
+    ----------
+    x : float or array
+        In driver units: a number, or one for each curve.
+    """
 
     x: Array
 
@@ -130,7 +141,13 @@ class Gain(SameForAll):
 
 @dataclass(frozen=True, slots=True)
 class GainBetween:
-    """The improvement from one size to another, in driver units (numbers, or one per curve)."""
+    """The improvement from one size to another.
+
+    Parameters
+    ----------
+    x_from, x_to : float or array
+        In driver units: numbers, or one for each curve.
+    """
 
     x_from: Array
     x_to: Array
@@ -156,7 +173,13 @@ class GainBetween:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much greater the answer to one question is than that to another."""
+    """How much greater the answer to one question is than that to another.
+
+    Parameters
+    ----------
+    first, second : Estimand
+        The questions.
+    """
 
     first: Estimand
     second: Estimand

@@ -182,6 +182,7 @@ class BestSize(SameForAll):
     driver : int
         0 for the first driver, 1 for the second.
     cost : Cost
+        What a run costs.
 
     Notes
     -----
@@ -227,8 +228,10 @@ class BestScore(SameForAll):
 
     Parameters
     ----------
-    compute, cost
-        As for :class:`BestSize`.
+    compute : float
+        The budget, in units of the cost.
+    cost : Cost
+        What a run costs.
 
     Examples
     --------
@@ -266,8 +269,12 @@ class SharePower(SameForAll):
 
     Parameters
     ----------
-    compute, driver, cost
-        As for :class:`BestSize`.
+    compute : float
+        The budget, in units of the cost.
+    driver : int
+        0 for the first driver, 1 for the second.
+    cost : Cost
+        What a run costs.
 
     Examples
     --------

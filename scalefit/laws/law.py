@@ -291,10 +291,10 @@ class Law:
         scale.
     unsigned : int
         How many of the last coefficients may have either sign all the same.
-    n_drivers : int
-        Number of drivers; with several, log sizes have a last axis of that length.
     guesses : tuple
         Only for laws that are not searched by a scan: ``((name, start value), ...)``.
+    n_drivers : int
+        Number of drivers; with several, log sizes have a last axis of that length.
     min_sizes, min_decades : int, float
         Gate of a law that few tables can bear: distinct sizes and powers of ten that it needs.
     last_break : int

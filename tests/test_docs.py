@@ -1,0 +1,145 @@
+"""The site: complete, reachable, in step with the code, and docstrings that numpydoc accepts.
+
+It is built, with warnings as errors, by .ci/run: that finds links and anchors that lead nowhere.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import scalefit as sf
+
+from .test_likelihood import POINTS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+needs_points = pytest.mark.skipif(not POINTS.exists(), reason="the points are not in this checkout")
+
+#: What numpydoc may find: no house rule asks for a "See Also", an extended summary, an example.
+ALLOWED = {"SA01", "ES01", "EX01"}
+#: Methods and properties say what they return in one sentence, and options in their class.
+ALLOWED_OF_METHODS = ALLOWED | {"PR01", "RT01"}
+
+
+def script(name: str) -> ModuleType:
+    """Import a script of the documentation."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def names_on_the_api_page() -> list[str]:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    public, _, _ = text.partition("## For those who extend it")
+    blocks = re.findall(r":toctree: generated\n\n((?:   \S+\n)+)", public)
+    return [name for block in blocks for name in block.split()]
+
+
+def test_the_api_page_has_every_public_name():
+    assert sorted(names_on_the_api_page()) == sorted([*sf.__all__, "plots"])
+
+
+def test_every_page_can_be_reached():
+    """From the start page, by tables of contents; generated pages hang below the API page."""
+    seen, todo = set(), [DOCS / "index.md"]
+    while todo:
+        page = todo.pop()
+        seen.add(page)
+        text = page.read_text(encoding="utf-8")
+        entries = re.findall(r"```\{toctree\}\n:hidden:\n\n(.*?)```", text, flags=re.S)
+        found = [(page.parent / f"{entry}.md").resolve() for e in entries for entry in e.split()]
+        todo += [new for new in found if new not in seen]
+    assert seen == set(PAGES)
+
+
+def test_every_law_has_a_place_in_the_contents():
+    entries = (DOCS / "laws" / "index.md").read_text(encoding="utf-8").split("```")[1].split()
+    assert set(sf.laws().index) <= set(entries)
+
+
+def test_pictures_are_made_by_the_script_and_shown():
+    drawn = {f"{name}.png" for name in script("make_images").PICTURES}
+    assert drawn == {path.name for path in (DOCS / "images").glob("*.png")}
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in drawn if f"images/{name}" not in text] == []
+
+
+def test_every_example_is_in_the_gallery():
+    text = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    for path in (ROOT / "examples").glob("*.py"):
+        assert f"`examples/{path.name}`" in text
+
+
+def test_reproductions_are_as_generated():
+    make = script("make_reproductions")
+    page = make.PAGE.read_text(encoding="utf-8")
+    assert make.filled(page, make.tables(None)) == page
+
+
+@needs_points
+def test_reproductions_of_points_that_are_not_bundled_are_as_generated():
+    make = script("make_reproductions")
+    page = make.PAGE.read_text(encoding="utf-8")
+    assert make.filled(page, {"chinchilla": make.chinchilla(POINTS)}) == page
+
+
+def test_a_table_without_a_place_is_refused():
+    with pytest.raises(SystemExit, match="no place for the table 'other'"):
+        script("make_reproductions").filled("<!-- begin one -->\n<!-- end one -->", {"other": ""})
+
+
+def documented() -> list[str]:
+    """Return the dotted names of everything public that has a docstring of its own."""
+    names = [f"scalefit.{name}" for name in sf.__all__]
+    names += [f"scalefit.datasets.{name}" for name in sf.datasets.__all__]
+    names += [f"scalefit.plots.{name}" for name in sf.plots.__all__]
+    return names + [f"scalefit.{name}.{member}" for name in sf.__all__ for member in members(name)]
+
+
+def members(name: str) -> list[str]:
+    """Return the public methods and properties that a class defines."""
+    owner: Any = getattr(sf, name)
+    if not inspect.isclass(owner):
+        return []
+    kinds = (property, cached_property, classmethod, staticmethod)
+    return [
+        member
+        for member, value in vars(owner).items()
+        if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, kinds))
+    ]
+
+
+def faults(name: str) -> list[str]:
+    """Return what numpydoc finds wrong with a docstring, beyond what is allowed."""
+    validate = pytest.importorskip("numpydoc.validate", reason="numpydoc is not installed")
+    allowed = (
+        ALLOWED_OF_METHODS if name.count(".") > 1 and name.split(".")[1][0].isupper() else ALLOWED
+    )
+    return [
+        f"{name}: {code} {text}"
+        for code, text in validate.validate(name)["errors"]
+        if code not in allowed
+    ]
+
+
+# numpydoc reads sources that it does not close, and asks dunders of everything it meets.
+@pytest.mark.filterwarnings("ignore")
+def test_docstrings_are_what_numpydoc_expects():
+    assert [fault for name in documented() for fault in faults(name)] == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_numpydoc_can_find_fault():
+    assert faults("json.dumps")
