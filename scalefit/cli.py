@@ -248,8 +248,8 @@ def plan_command(
 @_debuggable
 def report_command(output: Path, pdf: bool, force: bool, **asked: Any) -> None:
     """Fit TABLE and write a report: answers, figures, tests, methods to paste."""
-    from .report import write_report
     from .report.files import check_target
+    from .report.writing import write_report
 
     targets = list(dict.fromkeys([output, output.with_suffix(".pdf")] if pdf else [output]))
     with _writing():

@@ -16,12 +16,8 @@ from ..estimate import Estimate
 from ..inference import Posterior
 from ..scatter import kinds, scatter_of
 from ..table import Table
-from .collapsed import collapsed_draws
 from .models import Pool, has_model, refuse_unknown
-from .pooled import completely_pooled, partially_pooled
 from .priors import Prior, Priors, prior_sds, priors_for
-from .sampling import chains_of, draws_of, joined, sampled
-from .twin import twin_draws
 
 __all__ = ["Bayes", "as_bayes"]
 
@@ -159,6 +155,8 @@ class Bayes:
 
     def draw(self, estimate: Estimate, seed: int) -> Draws:
         """Return the posterior draws of every curve of an estimate, each on its own."""
+        from .sampling import sampled
+
         refuse_unknown(estimate)
         usable = estimate.sample.n_sizes >= MIN_SIZES
         if not usable.all():
@@ -186,6 +184,9 @@ class Bayes:
 
     def pooled(self, estimate: Estimate, pool: str, table: Table, seed: int) -> Draws:
         """Return joint draws of curves that are pooled, ``"partial"`` or ``"complete"``."""
+        from .pooled import completely_pooled, partially_pooled
+        from .sampling import chains_of, draws_of
+
         refuse_unknown(estimate)
         law = estimate.law
         if len(law.shapes) != 1 or law.shapes[0].name != "exponent":
@@ -229,6 +230,9 @@ class Bayes:
         return priors_for(estimate.law, estimate.sample, mine)
 
     def _collapsed(self, estimate: Estimate, priors: Priors, seed: int) -> Draws:
+        from .collapsed import collapsed_draws
+        from .twin import twin_draws
+
         normal = scatter_of(estimate.sample).linear
         way = collapsed_draws if normal else twin_draws
         found = way(estimate, priors, self.draws * self.chains, seed)
@@ -263,12 +267,16 @@ class Bayes:
 
     def _apart(self, estimate: Estimate, kind: Ints, seed: int) -> Draws:
         """Return draws of curves of several kinds: those that can tell a number of the noise."""
+        from .sampling import joined
+
         groups = [np.flatnonzero(kind == k) for k in range(int(kind.max()) + 1)]
         found = joined([self.draw(estimate.take(rows), seed) for rows in groups])
         return replace(found, row=np.argsort(np.concatenate(groups)))
 
     def _with_gaps(self, estimate: Estimate, usable: Ints, seed: int) -> Draws:
         """Return draws where some curves have none: theirs are nan, and not trusted."""
+        from .sampling import joined
+
         law, total, scatter = estimate.law, self.draws * self.chains, scatter_of(estimate.sample)
         nothing = np.full((1, total), np.nan)
         one = np.full(1, np.nan)

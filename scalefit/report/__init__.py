@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError
 from ..fit import Fit, FitSet, fit
-from .browser import print_pdf
-from .figures import draw_all
-from .files import check_target, pictures_folder, put
-from .html import html_page
-from .machine import as_json, form
-from .markdown import MANY, page
-from .methods import table_of
-from .model import Progress, Report, build, hide_and_forecast, side_by_side
 
-__all__ = ["report", "write_report"]
+if TYPE_CHECKING:
+    from .model import Progress
+
+__all__ = ["report"]
 
 
 def report(
@@ -68,6 +62,10 @@ def report(
     ...     print(written.read_text().splitlines()[2])
     # Scaling of f1 with cells
     """
+    from .files import check_target
+    from .methods import table_of
+    from .writing import write_report
+
     target = Path(path)
     check_target(target, force)
     if isinstance(data, (Fit, FitSet)):
@@ -85,41 +83,3 @@ def report(
         preparation = f"table = ...  # the table with sha256 {table.sha256[:12]}"
     write_report(fits, [target], fit_options, [preparation], progress)
     return target
-
-
-def write_report(
-    fits: Fit | FitSet,
-    targets: Sequence[Path],
-    given: Mapping[str, Any],
-    preparation: Sequence[str],
-    progress: Progress | None = None,
-) -> None:
-    """Write a report on fits whose table was made by ``preparation``, lines of Python.
-
-    The targets must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
-    options of the fit, of which those are used that the fit does not remember.
-    """
-    tested = hide_and_forecast(fits, progress)
-    compared = side_by_side(fits)
-    content = build(fits, given, preparation, tested, progress, compared=compared)
-    web = [target for target in targets if target.suffix.lower() in (".html", ".htm", ".pdf")]
-    html = html_page(content, progress) if web else ""
-    for target in targets:
-        suffix = target.suffix.lower()
-        if suffix == ".pdf":
-            put(target, print_pdf(html), {})
-        elif target in web:
-            put(target, html, {})
-        elif suffix == ".json":
-            put(target, as_json(form(content)) + "\n", {})
-        else:
-            _put_markdown(target, content, progress)
-
-
-def _put_markdown(target: Path, content: Report, progress: Progress | None) -> None:
-    places, files = draw_all(content, len(content.curves) > MANY, progress)
-    folder = pictures_folder(target).name
-    addressed = {
-        i: [(f"{folder}/{name}", about) for name, about in figures] for i, figures in places.items()
-    }
-    put(target, page(content, addressed), files)
