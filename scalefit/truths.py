@@ -189,16 +189,23 @@ def _of_draws(fitted: Estimate, n: int, rng: np.random.Generator) -> Truths:
             "the posterior draws failed a check, and are no truths to plan by; see "
             "fit.posterior.convergence"
         )
+    scatter = draws.scatter
+    if scatter.density == "beta" or scatter.given or scatter.alike:
+        raise FitError(
+            "posterior draws are truths to plan by where runs scatter independently, with normal, "
+            "log-normal or t errors; plan from a fit by least squares"
+        )
     picked = rng.choice(draws.n_draws, n, replace=n > draws.n_draws)
     many = fitted.take(np.zeros(n, dtype=np.intp))
-    kernel, df = many.sample.kernel, draws.one("df")[0, picked]
-    if kernel is not None and np.isfinite(df).all():
-        kernel = StudentKernel(kernel.link, df, False)
+    noise = {name: values[picked, 0] for name, values in draws.noise_of(0).items()}
+    kernel = many.sample.kernel
+    if kernel is not None and "df" in noise:
+        kernel = StudentKernel(kernel.link, noise["df"], False)
     return Truths(
         Curves(
             law, many.sample.frame, draws.one("theta")[0, picked],
             draws.one("coefficients")[0, picked],
         ),
-        np.exp(draws.one("log_scale")[0, picked]), draws.one("noise_slope")[0, picked], kernel,
+        noise["noise"], noise.get("noise_slope", np.zeros(n)), kernel,
         f"{n} draws of the {draws.label}, given {law.name}",
     )  # fmt: skip

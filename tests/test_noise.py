@@ -469,7 +469,7 @@ def test_rows_without_replicates_count_as_one_run_unless_told_otherwise():
     assert sf.fit(table, noise="gaussian").settings.noise == Gaussian()
     own = sf.Law.from_function("line", lambda x, a, b: a + b * x, start={"a": 0.5, "b": 1e-9})
     assert sf.fit(table, law=own).settings.noise == Gaussian()
-    assert sf.fit(table, law="log_linear", method="bayes").settings.noise == Gaussian()
+    assert sf.fit(table, law="log_linear", method="bayes").settings.noise == Autoregressive()
     errors = {"cells": x, "error_rate": 1.0 - np.array(table["f1"])}
     assert sf.fit(errors).settings.noise == Autoregressive()
     assert sf.fit(errors).estimate.sample.kernel is None, "an error rate is a score upside down"
