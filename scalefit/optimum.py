@@ -194,6 +194,6 @@ class _Place:
     def caution(self, fit: Fit) -> str:
         """Return why the forecast at the best run is refused; empty if it is not."""
         if not np.isfinite(self.log_sizes).all():
-            return "not identified: one driver pays off more at any sizes"
+            return "not identified: no run of this budget is the best, or none is to be had for it"
         sizes = dict(zip(fit.table.drivers, np.exp(self.log_sizes)[:, None], strict=True))
         return str(fit.predict(sizes)["caution"].iloc[0])

@@ -257,6 +257,9 @@ def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.int
         main = names.index(usual)
         preferred = np.where(_accelerating(estimates, names, main), 2.0, 0.0)
         rank[main] = np.where(surviving[main], preferred, rank[main])
+        for i, item in enumerate(estimates):  # too few sizes for it leave its own special cases
+            special = surviving[i] & ~estimates[main].applicable & (item.law.nested_in == usual)
+            rank[i] = np.where(special, 0.5, rank[i])
     aicc = np.stack([e.aicc for e in estimates])
     place = np.argsort(np.argsort(aicc, axis=0), axis=0) / len(names)
     return np.asarray(np.argmin(rank + place, axis=0), dtype=np.intp)

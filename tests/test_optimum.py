@@ -139,7 +139,7 @@ def test_budgets_far_beyond_the_runs_are_refused(fit):
 @pytest.mark.parametrize(
     ("compute", "cost", "words"),
     [(0, "6ND", "must be positive"), ("much", "6ND", "give budgets as numbers"),
-     (1e21, "6DN", "write a factor and both drivers"), (1e21, "6", "both drivers"),
+     (1e21, "6DN", "write a factor, N for the first driver"), (1e21, "6", "write a factor"),
      (1e21, "0 N D", "must be positive"), ([], "6ND", "must be positive")],
 )  # fmt: skip
 def test_what_is_no_budget_is_refused(fit, compute, cost, words):
@@ -218,3 +218,18 @@ def test_tables_without_budgets_are_refused():
     fit = sf.fit(table, drivers=BOTH, law="additive")
     with pytest.raises(sf.FitError, match="no budget has 4 sizes"):
         sf.isoflop(fit, alike=0.001)
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        (lambda n, d: -n * d, "a positive number that rises with both sizes"),
+        (lambda n, d: 1e10 * d / n**0.1, "rises with both"),
+        (lambda n: n, "takes 1 positional argument"),
+        (lambda n, d: max(n, 1e9) * d, "numpy.vectorize"),
+        ("6DN", "N for the first driver and D for the second, in this order"),
+    ],
+)
+def test_costs_that_are_none(cost, told):
+    with pytest.raises(sf.FitError, match=told):
+        as_cost(cost)

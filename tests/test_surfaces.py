@@ -298,3 +298,23 @@ def test_a_surface_is_saved_and_loaded(language, tmp_path):
     again = sf.load(tmp_path / "fit.json")
     pd.testing.assert_frame_equal(again.params, language.params)
     pd.testing.assert_frame_equal(again.gains(), language.gains())
+
+
+def test_a_corner_far_below_the_runs_is_refused_as_one_far_beyond():
+    told = sf.fit(scores(), drivers=["params", "cells"]).predict(
+        {"params": [1e5, 10.0], "cells": [1e5, 1e5]}
+    )
+    assert np.isfinite(told["estimate"]).tolist() == [True, False]
+    assert told["caution"].iloc[1].startswith("the question goes farther beyond the sizes")
+
+
+def test_proportional_drivers_have_no_parameters_of_their_own():
+    table = scores()
+    fit = sf.fit(table.assign(params=20 * table["cells"]), drivers=["params", "cells"])
+    assert fit.params["estimate"].isna().all()
+    assert fit.params["caution"].str.contains("do not vary independently").all()
+
+
+def test_a_table_too_small_for_the_law_has_its_special_case():
+    few = scores().sample(5, random_state=1)
+    assert sf.fit(few, drivers=["params", "cells"]).law.name == "additive_tied"

@@ -125,6 +125,8 @@ class Case:
 
     def _refused_parameter(self, name: str) -> str:
         """Return why an exponent or an asymptote is not told: its sizes are too few or too near."""
+        if self.drivers_alike:
+            return "the drivers do not vary independently, so neither effect is known alone"
         if self.force or not rests_on_range(self.chosen, name):
             return ""
         along = drivers_of(self.chosen.law, name)
@@ -133,6 +135,16 @@ class Case:
         if len(along) > 1:  # few sizes of a single driver leave no law at all
             codes = ["too_few_sizes", *codes]
         return next((REFUSALS[c].reason for c in codes if REFUSALS[c].holds(told)[0]), "")
+
+    @property
+    def drivers_alike(self) -> bool:
+        """Whether the log size of one driver follows from those of the others in every run."""
+        sample = self.sample
+        if not sample.frame.other:
+            return False
+        z = sample.z[0, sample.count[0] > 0]
+        rank = np.linalg.matrix_rank(z - z.mean(axis=0), tol=1e-6 * max(float(np.ptp(z)), 1e-300))
+        return int(rank) < z.shape[1]
 
     @cached_property
     def standard_residuals(self) -> Floats:

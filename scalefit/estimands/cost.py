@@ -24,6 +24,8 @@ _FORMULA = re.compile(
 _FAR, _HALVINGS = 200.0, 90
 #: Step in log size of the slope of a function.
 _STEP = 1e-4
+#: Powers of ten of the sizes at which a function is tried.
+_TRIED = np.arange(3.0, 14.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,13 @@ class Cost:
         """Return the cost of runs with sizes ``first`` and ``second``."""
         if self.function is None:
             return self.factor * np.asarray(first) ** self.p * np.asarray(second) ** self.q
-        return np.asarray(self.function(first, second), dtype=float)
+        try:
+            return np.asarray(self.function(first, second), dtype=float)
+        except Exception as error:
+            raise FitError(
+                f"cost={self.label}: {type(error).__name__}: {error}; a cost takes two arrays of "
+                "sizes and returns an array (numpy.vectorize makes one of a function of numbers)"
+            ) from error
 
     def second(self, log_first: Array, log_cost: Array) -> Array:
         """Return the log size of the second driver that a budget leaves beside the first.
@@ -98,20 +106,33 @@ class Cost:
         """Return the change of the second log size per unit of the first one at equal cost."""
         if self.function is None:
             return -self.p / self.q + 0.0 * log_first
-        up, down = (
-            self._log(log_first + by, log_second) - self._log(log_first - by, log_second)
-            for by in (_STEP, -_STEP)
-        )
-        by_first = 0.5 * (up - down)
-        by_second = self._log(log_first, log_second + _STEP) - self._log(
-            log_first, log_second - _STEP
-        )
-        return -by_first / by_second
+        with np.errstate(all="ignore"):
+            by_first = self._log(log_first + _STEP, log_second) - self._log(
+                log_first - _STEP, log_second
+            )
+            by_second = self._log(log_first, log_second + _STEP) - self._log(
+                log_first, log_second - _STEP
+            )
+            return -by_first / by_second
 
     def _log(self, log_first: Array, log_second: Array) -> Array:
         with np.errstate(all="ignore"):
             found = np.log(self.of(np.exp(log_first), np.exp(log_second)))
         return np.where(np.isnan(found), np.inf, found)
+
+
+def _risen(cost: Cost) -> Cost:
+    """Return a cost that is positive and rises with each size; FitError if it does not."""
+    first, second = np.meshgrid(10.0**_TRIED, 10.0**_TRIED, indexing="ij")
+    with np.errstate(all="ignore"):
+        values = cost.of(first, second)
+    if values.shape != first.shape:
+        raise FitError(f"cost={cost.label}: two arrays of sizes must give one of the same shape")
+    falls = any((np.diff(values, axis=k) < 0).any() for k in (0, 1))
+    rises = not falls and values[-1, -1] > max(values[0, -1], values[-1, 0])
+    if not (np.isfinite(values).all() and (values > 0).all() and rises):
+        raise FitError(f"cost={cost.label}: a cost is a positive number that rises with both sizes")
+    return cost
 
 
 def as_cost(given: Cost | str | Callable[[Array, Array], Array]) -> Cost:
@@ -127,12 +148,12 @@ def as_cost(given: Cost | str | Callable[[Array, Array], Array]) -> Cost:
     if isinstance(given, Cost):
         return given
     if callable(given):
-        return Cost(function=given)
+        return _risen(Cost(function=given))
     found = _FORMULA.fullmatch(str(given))
     if found is None:
         raise FitError(
-            f"cost={given!r}; write a factor and both drivers, such as '6ND' or '2 N^1.5 D', or "
-            "give a function of the two sizes"
+            f"cost={given!r}; write a factor, N for the first driver and D for the second, in this "
+            "order, such as '6ND' or '2 N^1.5 D', or give a function of the two sizes"
         )
     try:
         factor, p, q = (float(found[name] or 1.0) for name in ("factor", "p", "q"))

@@ -43,7 +43,11 @@ def outside(frame: Frame, *places: Sequence[Array]) -> Beyond:
         above = np.any([item > own.z_max + slip for item in z], axis=0)
         below = np.any([item < own.z_min - slip for item in z], axis=0)
         farthest = np.max([item - own.z_max for item in z], axis=0)
-        each.append(Beyond(above, below, distance=distance(own, np.where(above, farthest, 0.0))))
+        far = np.where(above, farthest, 0.0)
+        if frame.other:  # a corner of a surface is as far from its runs whichever way it lies
+            nearest = np.max([own.z_min - item for item in z], axis=0)
+            far = np.maximum(far, np.where(below, nearest, 0.0))
+        each.append(Beyond(above, below, distance=distance(own, far)))
     if len(each) == 1:
         return each[0]
     above, below = (np.any([getattr(b, n) for b in each], axis=0) for n in ("above", "below"))

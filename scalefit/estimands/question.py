@@ -28,7 +28,8 @@ class Beyond:
         Index of the shape parameter that is asked for; -1 if none.
     distance : float or array
         How far the farthest size lies above the largest one: the log of their ratio over the log
-        range of the sizes. 0 for questions that name no such size.
+        range of the sizes. 0 for questions that name no such size. With several drivers also how
+        far one lies below the smallest, if that is farther.
     each : tuple of Beyond
         The same of each driver alone, where there are several.
     """
