@@ -17,11 +17,11 @@ from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle
 from .solvers.general import solve_general
-from .solvers.joint import polish
+from .solvers.joint import Joint, polish
 from .solvers.likelihood import LikelihoodProblem
 from .solvers.separable import Problem, Search, Solution, solve
 
-__all__ = ["Estimate", "estimate", "parabola", "pose", "smooth"]
+__all__ = ["Estimate", "estimate", "evaluated", "near", "parabola", "pose", "smooth"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -260,13 +260,7 @@ class Estimate:
 
     def evaluate(self, terms: Terms) -> Floats:
         """Return a target, given as terms of shape ``(G,)``, at the estimate."""
-        total = np.broadcast_to(np.asarray(terms.offset, dtype=float), (len(self),))
-        for j, weight in enumerate(terms.weights):
-            coefficient = self.coefficients[:, j]
-            # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
-            part = np.multiply(weight, coefficient, out=np.zeros(len(self)), where=coefficient != 0)
-            total = total + part
-        return total
+        return evaluated(terms, self.coefficients)
 
     def fitted(self) -> Floats:
         """Return the mean at each size in the metric's units, shape ``(G, K)``."""
@@ -278,6 +272,16 @@ class Estimate:
             part = np.where(np.isnan(weight), 0.0, weight)
             total = total + part * self.coefficients[:, j, None]
         return total
+
+
+def evaluated(terms: Terms, coefficients: Floats) -> Floats:
+    """Return a target, given as terms of shape ``(G,)``, at coefficients ``(G, p)``."""
+    total = np.broadcast_to(np.asarray(terms.offset, dtype=float), (len(coefficients),))
+    for j, weight in enumerate(terms.weights):
+        own = coefficients[:, j]
+        # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
+        total = total + np.multiply(weight, own, out=np.zeros(len(own)), where=own != 0)
+    return total
 
 
 def pose(law: Law, sample: Sample, rising: bool = False) -> Search:
@@ -317,6 +321,40 @@ def estimate(law: Law, sample: Sample) -> Estimate:
     wrong way it is repeated under that constraint.
     """
     return settle(_fit(law, sample), _fit)
+
+
+def near(law: Law, sample: Sample) -> Estimate:
+    """Fit ``law`` to every curve without a search under a likelihood.
+
+    Least squares is searched instead, and all parameters follow its optimum to that of the
+    likelihood. It costs a tenth, and is the same where the two have their optima in one basin.
+    """
+    return settle(_follow(law, sample), _follow)
+
+
+def _follow(law: Law, sample: Sample) -> Estimate:
+    if sample.kernel is None:
+        return _fit(law, sample)
+    sample = replace(sample, kernel=sample.kernel.stages()[0])
+    rough = _search(law, sample.squares())
+    problem = cast("LikelihoodProblem", pose(law, sample))
+    p, u = law.n_columns, rough.solution.u
+    scale = np.zeros((len(sample), 1))
+    start = np.concatenate([rough.coefficients, u, scale], axis=1)
+    state = polish(problem, rough.coefficients, u).state
+    # A curve that is held flat, or that runs the wrong way under the likelihood, stays as it is.
+    ends = np.isfinite(state).all(axis=1) & ~rough.flat
+    ends &= (state[:, list(law.rises)] >= 0).all(axis=1)
+    state = np.where(ends[:, None], state, start)
+    rss = np.maximum(Joint(problem).model(state).rss - sample.pure_ss, 0.0)
+    theta = np.stack(problem.theta(state[:, p:-1]), axis=-1) if law.shapes else u
+    found = replace(
+        rough, sample=sample, theta=np.where(np.isnan(rough.theta), np.nan, theta),
+        coefficients=state[:, :p], lack_of_fit_ss=rss,
+        solution=replace(rough.solution, u=state[:, p:-1], rss=rss),
+    )  # fmt: skip
+    assert sample.kernel is not None
+    return replace(found, inflation=sample.kernel.inflation(*_at_optimum(found)))
 
 
 def _fit(law: Law, sample: Sample) -> Estimate:

@@ -30,8 +30,9 @@ from .noise import (
     usual_noise,
 )
 from .outliers import refit, rows_without
+from .predicted import Predicted
 from .published import published_sizes
-from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
+from .results import curve_text, parameter_table
 from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
@@ -177,7 +178,7 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Fit(Checked, WithPosterior):
+class Fit(Predicted, Checked, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -295,38 +296,6 @@ class Fit(Checked, WithPosterior):
     ) -> Interval:
         """Return the gain from ``factor`` times the largest size; positive is for the better."""
         return self.ask(Gain(factor), level, inference)
-
-    def predict(
-        self,
-        sizes: Any,
-        interval: Literal["mean", "run"] = "mean",
-        level: float | None = None,
-    ) -> pd.DataFrame:
-        """Return predictions with law-conditional intervals.
-
-        Parameters
-        ----------
-        sizes : mapping, DataFrame or numbers
-            ``{"cells": [1e8, 1e9]}`` or just the sizes.
-        interval : {"mean", "run"}
-            For the curve, or for the score of one new run.
-        level : float
-            Coverage.
-
-        Returns
-        -------
-        DataFrame
-            Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
-            (why a forecast is refused; empty where it is not).
-        """
-        self.table.need_one_driver("a prediction")
-        x = sizes_from(sizes, self.driver)
-        found = prediction_table(
-            self.estimate, x, self.driver, self.table.metrics[0],
-            one_level(self.settings.level if level is None else level),
-            self.settings.within_law, interval,
-        )  # fmt: skip
-        return withhold(found, self._case.refused_at(x))
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
+from .cuts import MIN_SIZES
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
 from .laws import AUTO, Law, get_law
@@ -25,6 +26,7 @@ from .sample import Sample
 __all__ = [
     "MIN_SIZES",
     "REJECT",
+    "SLOW",
     "Candidates",
     "ask",
     "candidates",
@@ -37,14 +39,12 @@ Bools = NDArray[np.bool_]
 
 #: Lack-of-fit level below which a law is rejected.
 REJECT = 0.01
-#: Distinct sizes that a forecast needs.
-MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = tuple(law.name for law in AUTO if not law.nested_in)
 #: And the one that says what comes of slow growth that a table cannot exclude. It holds others, and
 #: is no reason to reject them.
-_SLOW = "power_log"
-_HULL = (*_SPANNING, _SLOW)
+SLOW = "power_log"
+_HULL = (*_SPANNING, SLOW)
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     """
     df = np.stack([np.maximum(e.residual_df, 1.0) for e in estimates])
     square = np.stack([e.total_ss for e in estimates]) / df
-    judging = applicable & np.array([[e.law.name != _SLOW] for e in estimates])
+    judging = applicable & np.array([[e.law.name != SLOW] for e in estimates])
     applicable = np.where(judging.any(axis=0), judging, applicable)
     share = np.stack([e.sample.errors.n_effective / e.sample.n for e in estimates])
     best = np.where(applicable, square, np.inf).argmin(axis=0)

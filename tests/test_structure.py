@@ -29,7 +29,7 @@ ROOMS = {
         "alignment",
     ),
     "laws": (1, "laws"),
-    "data": (2, "sample noise"),
+    "data": (2, "sample cuts noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
     "estimate": (3, "estimate settle draws"),
@@ -38,14 +38,14 @@ ROOMS = {
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share convergence",
+        "confidence contrasts meta one_stage ranks share convergence pool",
     ),
     "bayes": (5, "bayes"),
     "telling": (
         6,
         "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
     ),
-    "face": (7, "fit checked settings"),
+    "face": (7, "fit checked predicted settings"),
     "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
     "report": (9, "report"),
     "package": (10, ""),

@@ -98,15 +98,18 @@ class Case:
         distance = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame).distance
         return self._why(np.reshape(np.asarray(distance, dtype=float), -1)[:1])[0]
 
-    def refused_at(self, x: Floats) -> list[str]:
-        """Return why there is no prediction at each of some sizes; empty where there is one."""
-        beyond = Value(x).beyond(self.chosen.law, self.sample.take(np.zeros(x.size, int)).frame)
-        return self._why(np.asarray(beyond.distance))
+    def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
+        """Return why there is no prediction at each of some sizes; empty where there is one.
 
-    def _why(self, distance: Floats) -> list[str]:
+        Those that are ``pooled`` over several laws are not refused for what ails one of them.
+        """
+        beyond = Value(x).beyond(self.chosen.law, self.sample.take(np.zeros(x.size, int)).frame)
+        return self._why(np.asarray(beyond.distance), pooled)
+
+    def _why(self, distance: Floats, pooled: bool = False) -> list[str]:
         if not (distance > 0).any():
             return [""] * distance.size
-        return refusals_of_forecasts(self.grounds, distance, self.force)
+        return refusals_of_forecasts(self.grounds, distance, self.force, pooled)
 
     def refused_range(self) -> str:
         """Return why exponents and asymptotes are not told: the sizes span too little."""

@@ -15,10 +15,13 @@ from scipy.special import stdtrit
 
 from ..estimands import Estimand
 from ..estimate import Estimate
+from ..laws import Frame, Law
 from ..settle import mean_correlation
 from .interval import Intervals
 
-__all__ = ["common_error", "gradient", "influence", "scale_of", "widened"]
+__all__ = [
+    "common_error", "error_roots", "gradient", "influence", "pull", "scale_of", "widened",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 _STEP = 1e-30
@@ -26,16 +29,21 @@ _STEP = 1e-30
 
 def gradient(estimate: Estimate, estimand: Estimand) -> Floats:
     """Return the derivatives of a target by coefficients and shapes, ``(G, P)``."""
-    theta = np.where(np.isnan(estimate.theta), 1.0, estimate.theta)
-    frame, law = estimate.sample.frame, estimate.law
-    pull = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
+    frame = estimate.sample.frame
+    return pull(estimate.law, estimate.theta, estimate.coefficients, frame, estimand)
+
+
+def pull(law: Law, theta: Floats, coefficients: Floats, frame: Frame, estimand: Estimand) -> Floats:
+    """Return the derivatives of a target for G sets of shapes and coefficients, ``(G, P)``."""
+    theta = np.where(np.isnan(theta), 1.0, theta)
+    found = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
     for j in range(theta.shape[1]):
         moved = theta.astype(complex)
         moved[:, j] += 1j * _STEP
         with np.errstate(all="ignore"):
-            target = estimand.terms(law, tuple(moved.T), frame, np).value(estimate.coefficients)
-        pull.append(np.imag(target) / _STEP)
-    return np.stack([np.broadcast_to(p, (len(estimate),)) for p in pull], axis=-1)
+            target = estimand.terms(law, tuple(moved.T), frame, np).value(coefficients)
+        found.append(np.imag(target) / _STEP)
+    return np.stack([np.broadcast_to(p, (len(theta),)) for p in found], axis=-1)
 
 
 def influence(estimate: Estimate, estimand: Estimand) -> Floats:
@@ -44,23 +52,60 @@ def influence(estimate: Estimate, estimand: Estimand) -> Floats:
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
     parameters apart counts as none.
     """
+    basis, solved = _response(estimate)
+    towards = np.where(solved.any(axis=1), gradient(estimate, estimand), 0.0)
+    known = np.isfinite(towards).all(axis=1, keepdims=True)
+    along = np.einsum("gqp,gp->gq", solved, np.where(known, towards, 0.0))
+    return np.where(known, np.einsum("gkq,gq->gk", basis, along), np.nan)
+
+
+def _response(estimate: Estimate) -> tuple[Floats, Floats]:
+    """Return B ``(G, K, Q)`` and S ``(G, Q, P)``: parameters change by ``B S`` times a mean.
+
+    The columns of B are orthogonal in the metric of the variances of the means.
+    """
     sample = estimate.sample
-    root = np.sqrt(estimate.information)
-    jacobian = root[:, :, None] * estimate.tangent()
+    root = np.sqrt(estimate.information)[:, :, None]
+    jacobian = root * estimate.tangent()
     length = np.sqrt((jacobian**2).sum(axis=1))
     length = np.where(length > 0, length, np.inf)
-    pull = gradient(estimate, estimand)
-    lever = np.where(np.isinf(length), 0.0, pull / length)
-    known = np.all(np.isfinite(lever), axis=1)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
-    # Forward substitution of R' y = lever, leaving out the columns that the others span.
-    solved = np.zeros_like(lever)
-    for j in range(solved.shape[1]):
-        rest = np.where(known, lever[:, j], 0.0) - (triangle[:, :, j] * solved).sum(axis=1)
-        own = triangle[:, j, j]
+    # Forward substitution of R' y = 1 / length, leaving out the columns that the others span.
+    solved = np.zeros(triangle.shape)
+    unit = np.eye(length.shape[1]) / length[:, None, :]
+    for j in range(triangle.shape[1]):
+        rest = unit[:, j] - (triangle[:, :, j, None] * solved).sum(axis=1)
+        own = triangle[:, j, j, None]
         solved[:, j] = np.divide(rest, own, out=np.zeros_like(rest), where=np.abs(own) > 1e-12)
-    change = sample.frame.sign[:, None] * root * np.einsum("gkp,gp->gk", basis, solved)
-    return np.where(known[:, None], change, np.nan)
+    return sample.frame.sign[:, None, None] * root * basis, solved
+
+
+def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
+    """Return what makes standard errors of derivatives ``g`` by coefficients and shapes.
+
+    Returns
+    -------
+    own : array (G, Q, P)
+        ``|own g|`` is the standard error from the scatter about the curve, correlated rows
+        allowed for; products of g with a covariance would lose its digits where parameters trade
+        places.
+    shared : array (G, P)
+        ``|shared . g|`` is that from the shift that all scores share.
+    df : array (G,)
+    """
+    variance, df = estimate.scale
+    basis, solved = _response(estimate)
+    shift = np.sqrt(estimate.sample.errors.common_variance)[:, None] * basis.sum(axis=1)
+    shared = np.einsum("gq,gqp->gp", shift, solved)
+    own = np.sqrt(variance)[:, None, None] * solved
+    rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation))
+    if rows.size:
+        alike = mean_correlation(estimate.take(rows))
+        turned = np.swapaxes(basis[rows], 1, 2) @ alike @ basis[rows]
+        values, vectors = np.linalg.eigh(turned)
+        root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * np.swapaxes(vectors, 1, 2)
+        own[rows] = root @ own[rows]
+    return own, shared, df
 
 
 def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
