@@ -53,8 +53,9 @@ def backtest(
     hidden sizes take up at most ``holdout`` of its log range and four sizes remain (six cuts at
     most, spread evenly over the range). At every cut the whole pipeline is run on what remains:
     noise model, all laws, their rejection and choice. Each hidden run is then compared with the
-    interval for one new run by every law, by the law that would have been chosen, and by the
-    form-robust hull over the surviving laws (at most six hidden sizes a cut).
+    interval for one new run by every law, by the law that would have been chosen, by the
+    form-robust hull over the surviving laws, and by the pool that :meth:`Fit.predict` tells (at
+    most six hidden sizes a cut).
 
     Parameters
     ----------
@@ -165,12 +166,19 @@ def _keys(fits: FitSet, rows: NDArray[np.intp]) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.RangeIndex(len(rows)), dtype=object)
 
 
+def _squared_log(estimate: pd.Series[float], observed: pd.Series[float]) -> pd.Series[float]:
+    """Return the squared log of their ratio; nan where that is not positive."""
+    ratio = estimate / observed
+    return np.log(ratio.where(ratio > 0)) ** 2
+
+
 @dataclass(frozen=True)
 class Backtest:
     """Forecasts of hidden sizes beside what was observed there; made by :func:`backtest`.
 
     Forecasters are the laws, ``"chosen"`` (the law that the data left would have made the fit
-    report) and ``"robust"`` (the hull of the intervals of all laws that these data do not reject).
+    report), ``"robust"`` (the hull of the intervals of all laws that these data do not reject) and
+    ``"pooled"`` (what the fit would have predicted; :mod:`scalefit.pool`).
 
     Parameters
     ----------
@@ -235,7 +243,8 @@ class Backtest:
         """Scores by forecaster and band of distance, as shares of the observed score.
 
         Columns: forecaster, distance, curves, signed_error (mean over curves) and its
-        standard error signed_error_error, absolute_error, interval_score and crps (medians over
+        standard error signed_error_error, absolute_error, log_error (root mean square of the log
+        of estimate over observed, mean over curves), interval_score and crps (medians over
         curves, so that one open interval or one score near zero does not decide; smaller is
         better), open (share of the forecasts whose interval is open).
         """
@@ -247,6 +256,7 @@ class Backtest:
                 "curve": told["curve"],
                 "signed_error": told["signed_error"],
                 "absolute_error": told["signed_error"].abs(),
+                "squared_log": _squared_log(told["estimate"], told["observed"]),
                 "interval_score": told["interval_score"] / size,
                 "crps": told["crps"] / size,
                 "open": np.isinf(told["interval_score"]).astype(float),
@@ -257,6 +267,7 @@ class Backtest:
                 "signed_error": mean["signed_error"].mean(),
                 "signed_error_error": mean["signed_error"].sem(),
                 "absolute_error": mean["absolute_error"].mean(),
+                "log_error": np.sqrt(mean["squared_log"]).mean(),
                 "interval_score": mean["interval_score"].median(),
                 "crps": mean["crps"].median(),
                 "open": mean["open"].mean(),

@@ -18,14 +18,16 @@ The pool is the mixture of all these distributions (linear opinion pool: Gneitin
 doi:10.1214/13-EJS823). The forecast is its median, which no single law that goes astray can move
 far. Intervals are quantiles of the mixture at a level that the hidden sizes have corrected: where
 their normal deviates in the pool are ``f`` times as large as they should be, ``f z`` takes the
-place of the quantile ``z``, with three cuts' worth of belief in ``f = 1``.
+place of the quantile ``z``. Here too they count as one observation, against three for ``f = 1``:
+
+    f^2 = (3 + mean square of the deviates) / (3 + 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -54,7 +56,7 @@ _STARTS = np.array([1.0, 0.75, 0.5])
 _LOG_PRIOR = np.log(2.0) * np.array([0.0, -1.0, -2.0])
 #: Share of the log range of sizes that is hidden at most.
 _HIDDEN = 1 / 3
-#: Cuts that the belief in the laws' own errors counts for.
+#: Observations that the belief in the laws' own errors counts for.
 _BELIEF = 3.0
 #: Level at which the scatter of a run is taken for that of a t distribution.
 _LEVEL = 0.9
@@ -77,16 +79,13 @@ class Pool:
     first : array (G, 3)
         The smallest size that each start keeps.
     spread : array (G,)
-        How many times as far out as expected the hidden sizes were, as normal deviates of the pool.
-    cuts : array (G,)
-        How many cuts told it.
+        The factor ``f`` on the normal quantiles; 1 where no size could be hidden.
     """
 
     estimates: tuple[Estimate, ...]
     weight: Floats
     first: Floats
     spread: Floats
-    cuts: Floats
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -98,8 +97,10 @@ class Pool:
 
     @property
     def df(self) -> Floats:
-        """Degrees of freedom of the spread, ``(G,)``."""
-        return self.cuts + _BELIEF
+        """Mean degrees of freedom of the forecasters, ``(G,)``; 1 where nothing is forecast."""
+        each = np.stack([estimate.scale[1] for estimate in self.estimates])
+        mean: Floats = (self.weight * _of_forecasters(np.maximum(each, 1.0))).sum(axis=1)
+        return np.where(self.weight.any(axis=1), mean, 1.0)
 
     def table(self, row: int = 0) -> pd.DataFrame:
         """Return the forecasters of one curve, the greatest weight first: law, from, weight."""
@@ -121,6 +122,7 @@ class Pool:
         pairs = [sorted(zip(-row, self.laws, strict=True)) for row in self.by_law()]
         return [", ".join(f"{law} {-w:.2f}" for w, law in row if w < -0.005) for row in pairs]
 
+    @np.errstate(all="ignore")  # what a forecaster cannot say is nan
     def forecast(
         self, curve: Ints, x: Floats, level: float, interval: Literal["mean", "run"]
     ) -> Intervals:
@@ -145,7 +147,7 @@ class Pool:
         value = mixed.quantile(np.full(len(x), 0.5))
         if interval == "mean":
             mixed = _Mixture(told, self.weight[curve], told.error)
-        reach = self.spread * stdtrit(self.df, 0.5 + 0.5 * level)
+        reach = self.spread * ndtri(0.5 + 0.5 * level)
         lower, upper = (mixed.quantile(ndtr(side * reach[curve])) for side in (-1.0, 1.0))
         if _on_logs(self.estimates):
             value, lower, upper = np.exp(value), np.exp(lower), np.exp(upper)
@@ -238,6 +240,7 @@ def competing(laws: Sequence[Law]) -> tuple[Law, ...]:
     return (*found, *slow)
 
 
+@np.errstate(all="ignore")  # what a forecaster cannot say is nan
 def pooled(laws: Sequence[Law], sample: Sample) -> Pool:
     """Return the pooled forecasts of several laws for every curve of a weighed sample.
 
@@ -254,14 +257,14 @@ def pooled(laws: Sequence[Law], sample: Sample) -> Pool:
     told = [
         _weights(laws, sample.take(slice(i, i + _BLOCK))) for i in range(0, len(sample), _BLOCK)
     ]
-    weight, spread, cuts = (np.concatenate(part) for part in zip(*told, strict=True))
+    weight, spread = (np.concatenate(part) for part in zip(*told, strict=True))
     speaks = _speaks(estimates)
     # A law that is rejected at the sizes of a start has no say, unless all are.
     survives = speaks & _of_forecasters(surviving_laws(estimates))
     weight = np.where(np.where(survives.any(axis=1, keepdims=True), survives, speaks), weight, 0.0)
     total = weight.sum(axis=1, keepdims=True)
     first = sample.x[every[:, None], kept.argmax(axis=2)]
-    return Pool(estimates, weight / np.where(total > 0, total, 1.0), first, spread, cuts)
+    return Pool(estimates, weight / np.where(total > 0, total, 1.0), first, spread)
 
 
 def _on_logs(estimates: Sequence[Estimate]) -> bool:
@@ -290,7 +293,7 @@ def _fitted(laws: Sequence[Law], sample: Sample, curve: Ints, kept: Bools) -> tu
     return tuple(near(law, part) for law in laws)
 
 
-def _of_forecasters(rows: Bools) -> Bools:
+def _of_forecasters(rows: NDArray[Any]) -> NDArray[Any]:
     """Return what is known of L laws at 3 R rows for each forecaster, ``(R, 3 L)``."""
     return np.concatenate([row.reshape(-1, len(_STARTS)) for row in rows], axis=1)
 
@@ -327,14 +330,13 @@ def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, Floats, Fl
     own, shared, df = error_roots(estimate)
     frame = sample.frame.map(lambda value: value[rows])
     theta, coefficients = estimate.theta[rows], estimate.coefficients[rows]
-    with np.errstate(all="ignore"):
-        flat = np.where(np.isnan(theta), 1.0, theta)
-        value = evaluated(Value(x).terms(law, tuple(flat.T), frame, np), coefficients)
-        towards = pull(law, theta, coefficients, frame, Value(x))
-        # A direction in which the sizes tell nothing has no error, however steep it is.
-        towards = np.where(np.any(own != 0, axis=1)[rows], towards, 0.0)
-        each = np.einsum("tqp,tp->tq", own[rows], towards)
-        error = np.sqrt((each**2).sum(axis=1) + (towards * shared[rows]).sum(axis=1) ** 2)
+    flat = np.where(np.isnan(theta), 1.0, theta)
+    value = evaluated(Value(x).terms(law, tuple(flat.T), frame, np), coefficients)
+    towards = pull(law, theta, coefficients, frame, Value(x))
+    # A direction in which the sizes tell nothing has no error, however steep it is.
+    towards = np.where(np.any(own != 0, axis=1)[rows], towards, 0.0)
+    each = np.einsum("tqp,tp->tq", own[rows], towards)
+    error = np.sqrt((each**2).sum(axis=1) + (towards * shared[rows]).sum(axis=1) ** 2)
     if sample.score_range is not None:
         value = np.clip(value, *sample.score_range[rows].T)
     df = np.clip(df, 1.0, 1e6)[rows]
@@ -349,15 +351,13 @@ def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, Floats, Fl
     return np.where(silent, np.nan, value), error, scatter, df
 
 
-def _weights(laws: Sequence[Law], sample: Sample) -> tuple[Floats, Floats, Floats]:
-    """Return weights ``(G, F)``, spread and number of cuts ``(G,)``, from hiding largest sizes."""
+def _weights(laws: Sequence[Law], sample: Sample) -> tuple[Floats, Floats]:
+    """Return weights ``(G, F)`` and spread ``(G,)`` that hiding the largest sizes tells."""
     curve, last = np.nonzero(choose_cuts(sample, _HIDDEN))
     of_law = np.array([-np.log(2.0) if law.name == SLOW else 0.0 for law in laws])
     log_prior = (of_law[:, None] + _LOG_PRIOR).ravel()
-    cuts = np.bincount(curve, minlength=len(sample)).astype(float)
     if not curve.size:
-        prior = np.tile(np.exp(log_prior), (len(sample), 1))
-        return prior, np.ones(len(sample)), cuts
+        return np.tile(np.exp(log_prior), (len(sample), 1)), np.ones(len(sample))
     estimates = _fitted(laws, sample, curve, _kept(sample, curve, last))
     place = np.arange(sample.x.shape[1])
     beyond = (sample.count[curve] > 0) & (place > last[:, None])
@@ -367,8 +367,7 @@ def _weights(laws: Sequence[Law], sample: Sample) -> tuple[Floats, Floats, Float
     seen = np.log(seen) if _on_logs(estimates) else seen
     scale = told.scale(sample.count[curve[cut], size])
     density = _mean_by(cut, _Mixture(told, np.ones(told.centre.shape), scale).log_density(seen))
-    with np.errstate(invalid="ignore"):
-        behind = density - np.fmax.reduce(density, axis=1, keepdims=True)
+    behind = density - np.fmax.reduce(density, axis=1, keepdims=True)
     told_by = ~np.isnan(behind)
     share = np.zeros((len(sample), told_by.shape[1]))
     np.add.at(share, curve, np.where(told_by, behind, 0.0))
@@ -381,7 +380,9 @@ def _weights(laws: Sequence[Law], sample: Sample) -> tuple[Floats, Floats, Float
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     deviate = ndtri(np.clip(_Mixture(told, weight[curve[cut]], scale).below(seen), 1e-9, 1 - 1e-9))
     square = np.bincount(curve, _mean_by(cut, deviate[:, None] ** 2)[:, 0], minlength=len(sample))
-    return weight, np.sqrt((_BELIEF + square) / (_BELIEF + cuts)), cuts
+    cuts = np.bincount(curve, minlength=len(sample))
+    square = np.where(cuts > 0, square / np.maximum(cuts, 1), 1.0)
+    return weight, np.sqrt((_BELIEF + square) / (_BELIEF + 1.0))
 
 
 def _mean_by(group: Ints, values: Floats) -> Floats:
