@@ -87,11 +87,11 @@ def backtest(
     >>> found.table.query("forecaster == 'chosen'")[["size", "factor", "law", "covered"]]
             size  factor               law  covered
     6   640000.0     2.0  saturating_power      1.0
-    20  320000.0     2.0  saturating_power      1.0
-    21  640000.0     4.0  saturating_power      1.0
-    42  160000.0     2.0  saturating_power      1.0
-    43  320000.0     4.0  saturating_power      1.0
-    44  640000.0     8.0  saturating_power      1.0
+    21  320000.0     2.0  saturating_power      1.0
+    22  640000.0     4.0  saturating_power      1.0
+    45  160000.0     2.0  saturating_power      1.0
+    46  320000.0     4.0  saturating_power      1.0
+    47  640000.0     8.0  saturating_power      1.0
     """
     if not (isinstance(holdout, (int, float)) and 0 < holdout < 1):
         raise FitError(

@@ -93,7 +93,7 @@ class Predicted:
         ...          "f1": [.600, .663, .708, .741, .760, .778, .604, .659, .710, .737, .764, .774]}
         >>> told = sf.fit(table).predict([6.4e5])
         >>> print(told.attrs["label"])
-        95 % pooled forecast, over saturating_power 0.59, hill 0.36, exponential 0.06, for the mean
+        95 % pooled forecast, over saturating_power 0.60, hill 0.36, exponential 0.03, power_log 0.02, for the mean
         """
         self.table.need_one_driver("a prediction")
         if interval not in ("mean", "run"):
