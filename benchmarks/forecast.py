@@ -19,7 +19,7 @@ import scalefit as sf
 
 BY = ["domain", "task", "model"]
 OPTIONS = {"score": "loss", "drivers": "seen_examples", "better": "lower", "force": True}
-#: Errors of three estimators on 49 of the curves, measured by others; a monotone law with one break.
+#: Errors of three estimators on 49 of the curves, measured by others ("one break" is monotone).
 MEASURED = {
     "M3": {"IC": 0.0596, "BB": 0.0092, "NMT": 0.0519, "LM": 0.0011},
     "M4": {"IC": 0.0388, "BB": 0.0164, "NMT": 0.0219, "LM": 0.0005},
@@ -57,12 +57,14 @@ def main() -> None:
     shown = by.mean().assign(curves=by.size(), **{"bias ±": by["bias"].sem()})
     print(shown.join(pd.DataFrame(MEASURED)).to_string(float_format="{:.4f}".format))
     held = found["coverage"]
-    print(f"all {len(found)} curves: coverage of 90 % intervals {held.mean():.3f} ± {held.sem():.3f}, "
-          f"bias {found['bias'].mean():+.4f} ± {found['bias'].sem():.4f}; {clock:.0f} s")  # fmt: skip
+    bias = found["bias"]
+    print(f"all {len(found)} curves, {clock:.0f} s of CPU time:")
+    print(f"coverage of 90 % intervals {held.mean():.3f} ± {held.sem():.3f}")
+    print(f"bias {bias.mean():+.4f} ± {bias.sem():.4f}")
     if len(sys.argv) > 2:
         published = pd.read_csv(sys.argv[2])
         print("\npublished errors (largest size alone for NMT)")
-        means = published.groupby(["domain", "estimator"])["rmse_log"].mean().unstack()
+        means = published.pivot_table("rmse_log", "domain", "estimator")
         print(means.to_string(float_format="{:.4f}".format))
 
 

@@ -92,8 +92,11 @@ class Predicted:
         >>> table = {"cells": [1e4, 2e4, 4e4, 8e4, 16e4, 32e4] * 2, "seed": [0] * 6 + [1] * 6,
         ...          "f1": [.600, .663, .708, .741, .760, .778, .604, .659, .710, .737, .764, .774]}
         >>> told = sf.fit(table).predict([6.4e5])
-        >>> print(told.attrs["label"])
-        95 % pooled forecast, over saturating_power 0.60, hill 0.36, exponential 0.03, power_log 0.02, for the mean
+        >>> told.round(2)
+              cells  estimate  lower  upper  beyond caution
+        0  640000.0      0.79   0.78   0.79     2.0
+        >>> told.attrs["label"][:51]
+        '95 % pooled forecast, over saturating_power 0.60, h'
         """
         self.table.need_one_driver("a prediction")
         if interval not in ("mean", "run"):
