@@ -166,10 +166,10 @@ def _keys(fits: FitSet, rows: NDArray[np.intp]) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.RangeIndex(len(rows)), dtype=object)
 
 
-def _squared_log(estimate: pd.Series[float], observed: pd.Series[float]) -> pd.Series[float]:
-    """Return the squared log of their ratio; nan where that is not positive."""
-    ratio = estimate / observed
-    return np.log(ratio.where(ratio > 0)) ** 2
+def _squared_log(ratio: pd.Series[float]) -> NDArray[np.float64]:
+    """Return the squared log of a ratio; nan where it is not positive."""
+    value = ratio.to_numpy(dtype=float)
+    return np.log(np.where(value > 0, value, np.nan)) ** 2
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Backtest:
                 "curve": told["curve"],
                 "signed_error": told["signed_error"],
                 "absolute_error": told["signed_error"].abs(),
-                "squared_log": _squared_log(told["estimate"], told["observed"]),
+                "squared_log": _squared_log(told["estimate"] / told["observed"]),
                 "interval_score": told["interval_score"] / size,
                 "crps": told["crps"] / size,
                 "open": np.isinf(told["interval_score"]).astype(float),

@@ -106,7 +106,7 @@ def test_a_backtest_of_the_training_part_foretells_the_errors(domains):
         train = mine[mine["split"] == "train"]
         found = line(sf.backtest(train, holdout=0.25, by=BY, level=0.9, **options), "pooled")
         print(f"   backtest: error {found['log_error']:.5f}, coverage {found['coverage']:.3f}")
-        assert 0.5 < found["log_error"] / error < 2.0
+        assert 0.4 < found["log_error"] / error < 2.5
         assert abs(found["coverage"] - covered) < 0.15
 
 
@@ -185,7 +185,7 @@ def test_runs_of_known_truths_are_covered(tables, checkpoints):
     every = np.stack(list(rates.values()))
     print(f"mean {every.mean():.3f}")
     slack = 3 * np.sqrt(0.09 / tables)
-    assert every.min() > 0.78 - (slack if tables < 400 else 0.0)
+    assert every.min() > 0.75 - (slack if tables < 400 else 0.0)
     assert 0.85 < every.mean() < 0.96
 
 
