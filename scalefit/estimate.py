@@ -342,9 +342,11 @@ def _follow(law: Law, sample: Sample) -> Estimate:
     scale = np.zeros((len(sample), 1))
     start = np.concatenate([rough.coefficients, u, scale], axis=1)
     state = polish(problem, rough.coefficients, u).state
-    # A curve that is held flat, or that runs the wrong way under the likelihood, stays as it is.
+    # A curve that is held flat, that runs the wrong way under the likelihood, or that was followed
+    # to where there is none, stays as it is.
     ends = np.isfinite(state).all(axis=1) & ~rough.flat
     ends &= (state[:, list(law.rises)] >= 0).all(axis=1)
+    ends &= np.isfinite(Joint(problem).model(np.where(ends[:, None], state, start)).rss)
     state = np.where(ends[:, None], state, start)
     rss = np.maximum(Joint(problem).model(state).rss - sample.pure_ss, 0.0)
     theta = np.stack(problem.theta(state[:, p:-1]), axis=-1) if law.shapes else u

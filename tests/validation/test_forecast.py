@@ -61,7 +61,7 @@ def told(name, found):
 
 @pytest.mark.parametrize(
     "domains",
-    [["BB", "LM", "NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)],
+    [["BB", "NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)],
 )
 def test_e3_errors_on_the_extrapolation_benchmark(domains):
     """Pooled forecasts are as good as the best published estimator of each domain.
@@ -94,7 +94,7 @@ def test_errors_on_learning_curves_with_seeds():
 
 
 @pytest.mark.parametrize(
-    "domains", [["NMT"], pytest.param(["BB", "IC", "NMT"], marks=pytest.mark.slow)]
+    "domains", [["NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)]
 )
 def test_a_backtest_of_the_training_part_foretells_the_errors(domains):
     """What the rows called train say of their own largest sizes holds beyond them."""
@@ -104,7 +104,9 @@ def test_a_backtest_of_the_training_part_foretells_the_errors(domains):
         options = {"score": "loss", "drivers": "seen_examples", "better": "lower"}
         error, covered, *_ = told(name, foretold(mine, BY, **options))
         train = mine[mine["split"] == "train"]
-        found = line(sf.backtest(train, holdout=0.25, by=BY, level=0.9, **options), "pooled")
+        found = line(
+            sf.backtest(train, holdout=0.25, by=BY, level=0.9, **options), "pooled", "up to 0.25"
+        )
         print(f"   backtest: error {found['log_error']:.5f}, coverage {found['coverage']:.3f}")
         assert 0.4 < found["log_error"] / error < 2.5
         assert abs(found["coverage"] - covered) < 0.15
