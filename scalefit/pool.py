@@ -378,7 +378,9 @@ def _weights(laws: Sequence[Law], sample: Sample) -> tuple[Floats, Floats]:
     share = np.where(np.isnan(share), np.fmin.reduce(share, axis=1, keepdims=True), share)
     log_weight = log_prior + np.nan_to_num(share)
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    deviate = ndtri(np.clip(_Mixture(told, weight[curve[cut]], scale).below(seen), 1e-9, 1 - 1e-9))
+    mixed = _Mixture(told, weight[curve[cut]], scale)
+    deviate = ndtri(np.clip(mixed.below(seen), 1e-9, 1 - 1e-9))
+    deviate = np.where(mixed.silent.all(axis=1), 1.0, deviate)  # which tells nothing
     square = np.bincount(curve, _mean_by(cut, deviate[:, None] ** 2)[:, 0], minlength=len(sample))
     cuts = np.bincount(curve, minlength=len(sample))
     square = np.where(cuts > 0, square / np.maximum(cuts, 1), 1.0)
