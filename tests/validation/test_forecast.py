@@ -186,9 +186,10 @@ def test_runs_of_known_truths_are_covered(tables, checkpoints):
         print(f"{truth}, checkpoints {checkpoints}: {rate.round(3)} ± {error:.3f}")
     every = np.stack(list(rates.values()))
     print(f"mean {every.mean():.3f}")
-    slack = 3 * np.sqrt(0.09 / tables)
-    assert every.min() > 0.75 - (slack if tables < 400 else 0.0)
-    assert 0.85 < every.mean() < 0.96
+    slack = 3 * np.sqrt(0.09 / tables) if tables < 400 else 0.0
+    assert every.min() > 0.75 - slack
+    # Four factors of one table are hit or missed together: five truths are five tables.
+    assert 0.85 - slack / np.sqrt(5) < every.mean() < 0.96 + slack / np.sqrt(5)
 
 
 def test_intervals_that_know_no_error_of_the_law_fail():
