@@ -55,7 +55,7 @@ def main() -> None:
     clock = time.process_time() - clock
     by = found.groupby("domain")
     shown = by.mean().assign(curves=by.size(), **{"bias ±": by["bias"].sem()})
-    print(shown.join(pd.DataFrame(MEASURED)).to_string(float_format="{:.4f}".format))
+    print(shown.join(pd.DataFrame(MEASURED)).to_string(float_format="{:.5f}".format))
     held = found["coverage"]
     bias = found["bias"]
     print(f"all {len(found)} curves, {clock:.0f} s of CPU time:")
@@ -65,7 +65,7 @@ def main() -> None:
         published = pd.read_csv(sys.argv[2])
         print("\npublished errors (largest size alone for NMT)")
         means = published.pivot_table("rmse_log", "domain", "estimator")
-        print(means.to_string(float_format="{:.4f}".format))
+        print(means.to_string(float_format="{:.5f}".format))
 
 
 if __name__ == "__main__":
