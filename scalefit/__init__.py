@@ -16,49 +16,70 @@ from .compare import compare
 from .comparison import Comparison
 from .errors import FitError, LawError, ScalefitError, ScalefitWarning, TableError
 from .estimands import (
+    BestScore,
+    BestSize,
+    Cost,
+    Difference,
     Gain,
     GainBetween,
     MarginalGain,
     ObservedGain,
     Parameter,
+    SharePower,
     SizeReaching,
     Value,
 )
 from .fit import Fit, FitSet, fit
 from .inference import Bootstrap, Crossing, Interval
+from .isoflop import IsoFlop, isoflop
 from .laws import Law, laws
 from .literature import PublishedFit
+from .optimum import optimum
+from .planning import Plan, plan
+from .power import Power, power
 from .published import published_saturation
 from .reading import read_table
 from .report import report
 from .reproduce import Reproduction, reproduce
+from .seeds_needed import SeedsNeeded, seeds_needed
+from .stated import Hypothesis
 from .storage import load
 from .verdict import Saturation
 
 __all__ = [
     "Backtest",
     "Bayes",
+    "BestScore",
+    "BestSize",
     "Bootstrap",
     "Comparison",
+    "Cost",
     "Crossing",
+    "Difference",
     "Fit",
     "FitError",
     "FitSet",
     "Gain",
     "GainBetween",
+    "Hypothesis",
     "Interval",
+    "IsoFlop",
     "Law",
     "LawError",
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "Plan",
     "PosteriorView",
+    "Power",
     "Prior",
     "PublishedFit",
     "Reproduction",
     "Saturation",
     "ScalefitError",
     "ScalefitWarning",
+    "SeedsNeeded",
+    "SharePower",
     "SizeReaching",
     "TableError",
     "Value",
@@ -66,12 +87,17 @@ __all__ = [
     "compare",
     "datasets",
     "fit",
+    "isoflop",
     "laws",
     "load",
+    "optimum",
+    "plan",
+    "power",
     "published_saturation",
     "read_table",
     "report",
     "reproduce",
+    "seeds_needed",
 ]
 
 __version__ = "0.1.0"

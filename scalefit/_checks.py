@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -291,26 +292,29 @@ def _mixed_units(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
 def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
     """Warn of two drivers that rise together in a curve, or of which one stays the same."""
     drivers = draft.columns.drivers
-    if len(drivers) == 1:
-        return {}
     n_sizes = np.bincount(cells.group)[:, None]
     z = np.log(cells.size)
     z -= (_sums(z, cells.group) / n_sizes)[cells.group]
     square = _sums(z * z, cells.group)
-    # Rounding leaves a little of a driver that stays the same.
-    still = square.min(axis=1) <= 1e-20 * n_sizes[:, 0]
-    both = np.where(still, 1.0, square.prod(axis=1))
-    shared = _sums(z.prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
-    return {
-        i: Finding(
-            "drivers_together",
-            "warn",
-            f"{_quoted(drivers)} do not vary independently, so neither effect is known alone.",
-            "one stays the same" if still[i] else f"squared correlation of logs {shared[i]:.7g}",
-            f"Add runs that vary one at a fixed other, or pass drivers={drivers[0]!r}.",
-        )
-        for i in np.flatnonzero(still | (shared > _TOGETHER)).tolist()
-    }
+    found: dict[int, Finding] = {}
+    for pair in itertools.combinations(range(len(drivers)), 2):
+        # Rounding leaves a little of a driver that stays the same.
+        still = square[:, pair].min(axis=1) <= 1e-20 * n_sizes[:, 0]
+        both = np.where(still, 1.0, square[:, pair].prod(axis=1))
+        shared = _sums(z[:, pair].prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
+        names = [drivers[d] for d in pair]
+        kept = [name for d, name in enumerate(drivers) if d != pair[1]]
+        alone = kept if len(kept) > 1 else kept[0]
+        for i in np.flatnonzero(still | (shared > _TOGETHER)).tolist():
+            evidence = f"squared correlation of logs {shared[i]:.7g}"
+            found[i] = Finding(
+                "drivers_together",
+                "warn",
+                f"{_quoted(names)} do not vary independently, so neither effect is known alone.",
+                "one stays the same" if still[i] else evidence,
+                f"Add runs that vary one at a fixed other, or pass drivers={alone!r}.",
+            )
+    return found
 
 
 def _sums(values: NDArray[np.float64], group: Codes) -> NDArray[np.float64]:

@@ -300,10 +300,10 @@ def _check_stated(
                     f"{source}: column {column!r} is given as {also}; a column plays one part"
                 )
             parts[column] = part
-    if len(stated["drivers"]) > 2:
+    if len(stated["drivers"]) > 3:
         raise TableError(
-            f"{source}: drivers={list(stated['drivers'])!r}: a law has one driver or two; pass the "
-            "two that matter most and put the others in by= for one curve per value"
+            f"{source}: drivers={list(stated['drivers'])!r}: a law has one to three drivers; pass "
+            "those that matter most and put the others in by= for one curve per value"
         )
 
 

@@ -212,16 +212,17 @@ def title(ax: Axes, label: str, says: str) -> None:
     ax.set_title("\n".join([*lines, says]), loc="left", parse_math=False)
 
 
-def size_axis(ax: Axes, small: bool = False) -> None:
+def size_axis(ax: Axes, small: bool = False, vertical: bool = False) -> None:
     """Label a log axis of sizes in plain words, with fewer marks on a small one."""
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-    low, high = ax.get_xlim()
-    ax.xaxis.set_major_locator(size_locator(low, high, small))
-    ax.xaxis.set_major_formatter(FuncFormatter(_tick))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    low, high = ax.get_ylim() if vertical else ax.get_xlim()
+    axis = ax.yaxis if vertical else ax.xaxis
+    axis.set_major_locator(size_locator(low, high, small))
+    axis.set_major_formatter(FuncFormatter(_tick))
+    axis.set_minor_formatter(NullFormatter())
     if small or np.log10(high / low) < _NARROW:  # dust, that would take most of the drawing time
-        ax.xaxis.set_minor_locator(NullLocator())
+        axis.set_minor_locator(NullLocator())
 
 
 def size_locator(low: float, high: float, small: bool = False) -> Locator:

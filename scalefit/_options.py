@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from ._config import read_config
 
-__all__ = ["fit_options", "fits_a_table"]
+__all__ = ["NOISES", "fit_options", "fits_a_table"]
 
 Command = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def _laws(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
 
 
 #: As in :data:`scalefit.noise.NOISES`, which takes long to import; a test compares them.
-_NOISES = (
+NOISES = (
     "gaussian", "student", "lognormal", "huber", "hoffmann", "lad", "known_error", "beta",
     "binomial", "autoregressive",
 )  # fmt: skip
@@ -117,8 +117,8 @@ _FIT_OPTIONS = (
     click.option("--items", metavar="COLUMN", help="Number of test items behind each score."),
     click.option("--run", metavar="COLUMN",
                  help="The run of each row, where rows are checkpoints of runs."),
-    click.option("--noise", type=click.Choice(_NOISES), metavar="NOISE",
-                 help="Error model: " + ", ".join(_NOISES) + ".  [default: from the table]"),
+    click.option("--noise", type=click.Choice(NOISES), metavar="NOISE",
+                 help="Error model: " + ", ".join(NOISES) + ".  [default: from the table]"),
     click.option("--variance", type=click.Choice(["auto", "constant", "power"]), default="auto",
                  show_default=True, help="How the noise depends on size."),
     click.option("--method", type=click.Choice(["least_squares", "bayes"]),

@@ -18,7 +18,7 @@ from .errors import FitError, ScalefitError, nearest
 from .fit import Fit, FitSet, fit
 from .holdout import forecast_hidden
 from .inference import within
-from .pool import Pool, competing, pooled
+from .pool import Pool, pooled
 from .results import sizes_from
 from .sample import Sample, of_table
 from .scoring import share_of_curves
@@ -286,10 +286,10 @@ class Backtest:
 
     @cached_property
     def pool(self) -> Pool | None:
-        """The pooled forecasts of all curves with nothing hidden; None where one law makes them."""
-        laws = competing([estimate.law for estimate in self.fits.candidates.estimates])
-        noise = self.fits.settings.noise
-        return pooled(laws, noise.weigh(of_table(self.fits.all_rows))) if laws else None
+        """The pooled forecasts of all curves with nothing hidden; None where there is no pool."""
+        settings = self.fits.settings
+        laws = settings.rivals([estimate.law for estimate in self.fits.candidates.estimates])
+        return pooled(laws, settings.noise.weigh(of_table(self.fits.all_rows))) if laws else None
 
     @cached_property
     def weights(self) -> pd.Series[float]:
@@ -320,12 +320,12 @@ class Backtest:
         Raises
         ------
         FitError
-            If a single law makes the forecasts.
+            If a single law or a posterior makes the forecasts.
         """
         table = self.fits.all_rows
         if self.pool is None:
-            raise FitError("one law makes these forecasts: use the fits' predict()")
-        x = sizes_from(sizes, table.drivers[0])
+            raise FitError("one law or a posterior makes these forecasts: use the fits' predict()")
+        x = sizes_from(sizes, table.drivers)
         curve = np.repeat(np.arange(len(self.fits)), x.size)
         at = np.tile(x, len(self.fits))
         told = self.pool.forecast(curve, at, self.level if level is None else level, interval)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .certificate import Certificate, certify
 from .diagnostics import Case, diagnose
+from .errors import TableError
 from .findings import findings_frame
 from .hypotheses import Evidence
 from .published import published_sizes
@@ -29,7 +30,12 @@ def assess_table(
     reach: float = 1.0,
 ) -> Assessment:  # fmt: skip
     """Return what the verdicts on all curves of a table rest on."""
-    table.need_one_driver("a verdict, with its tests,")
+    if len(table.drivers) > 1:
+        raise TableError(
+            f"a verdict, with its tests, needs one driver; this table has "
+            f"{' and '.join(table.drivers)}: see fit.gains() for what more of each would buy, or "
+            "fit each at a fixed value of the others"
+        )
     return assess(
         fitted,
         margins(table.metrics, fitted, margin),

@@ -14,15 +14,17 @@ import click
 
 from . import __version__
 from ._compare_command import EXAMPLES, compare_command, compares_tables
-from ._format import interval_text, number, size_text
+from ._optimum_command import EXAMPLES as BUDGETS
+from ._optimum_command import budget_options, print_optimum
 from ._options import Command, fits_a_table
+from ._plan_command import EXAMPLES as PLAN_EXAMPLES
+from ._plan_command import plan_runs, plans_runs
+from ._printed import print_fit, print_gains, print_set, print_verdicts, several, verdict_rows
 from ._terminal import complain, note, print_lines, print_table, progress_bar
 from .errors import FitError, ScalefitError, TableError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .fit import Fit, FitSet
 
 __all__ = ["cli", "main"]
 
@@ -96,10 +98,10 @@ def fit_command(as_json: bool, **asked: Any) -> None:
         with progress_bar() as progress:
             untested = "not asked for; see scalefit backtest and scalefit report"
             click.echo(text(form(build(fits, asked, preparation, untested, progress))))
-    elif _several(fits):
-        _print_set(fits)
+    elif several(fits):
+        print_set(fits)
     else:
-        _print_fit(fits)
+        print_fit(fits)
     _end(fits)
 
 
@@ -126,18 +128,24 @@ def fit_command(as_json: bool, **asked: Any) -> None:
 @_JSON
 @_debuggable
 def saturation_command(factor: float, margin: float | None, as_json: bool, **asked: Any) -> None:
-    """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE."""
+    """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE.
+
+    Of two drivers, what more of each would buy.
+    """
     fits, _ = _fitted(asked)
+    if len((fits.all_rows if several(fits) else fits.table).drivers) > 1:
+        print_gains(fits, factor, margin, as_json)
+        return
     if as_json:
         from .report.machine import as_json as text
         from .report.machine import rows_form
 
-        rows = _verdict_rows(fits, factor, margin)
+        rows = verdict_rows(fits, factor, margin)
         click.echo(text({"schema": "scalefit saturation 1", "factor": factor,
                          "inconclusive": int((rows["verdict"] == "inconclusive").sum()),
                          "curves": rows_form(rows)}))  # fmt: skip
-    elif _several(fits):
-        _print_verdicts(_verdict_rows(fits, factor, margin), list(fits.all_rows.by), factor)
+    elif several(fits):
+        print_verdicts(verdict_rows(fits, factor, margin), list(fits.all_rows.by), factor)
     else:
         print_lines(fits.saturation(factor, margin).explain())
     _end(fits)
@@ -182,9 +190,42 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
         print_table(found.skipped)
 
 
+@cli.command("optimum", epilog=_examples(*BUDGETS))
+@fits_a_table
+@budget_options
+@_JSON
+@_debuggable
+def optimum_command(
+    compute: list[float], cost: str, parabolas: bool, as_json: bool, **asked: Any
+) -> None:
+    """Divide each budget between the two drivers of TABLE: the best run that it buys."""
+    fits, _ = _fitted(asked)
+    print_optimum(fits, compute, cost, parabolas, as_json)
+
+
 cli.command("compare", epilog=_examples(*EXAMPLES))(
     compares_tables(_JSON(_debuggable(compare_command)))
 )
+
+
+@cli.command("plan", epilog=_examples(*PLAN_EXAMPLES))
+@fits_a_table
+@plans_runs
+@_JSON
+@_debuggable
+def plan_command(
+    as_json: bool, sizes: Any, seeds: Any, true_law: str | None, fit_noise: str | None,
+    margin: float | None, factor: float, n_tables: int, target: float | None, plot: Path | None,
+    force: bool, **asked: Any,
+) -> None:  # fmt: skip
+    """Say what more runs at some sizes would tell: chances of each verdict, widths, next sizes."""
+    rng = asked["seed"]
+    fits, _ = _fitted(asked)
+    plan_runs(
+        list(fits.values()) if several(fits) else [fits], as_json, target, plot, force,
+        sizes=sizes, seeds=seeds, law=true_law, noise=fit_noise, margin=margin, factor=factor,
+        n_tables=n_tables, rng=rng,
+    )  # fmt: skip
 
 
 @cli.command("report", epilog=_examples(
@@ -288,7 +329,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     asked["drivers"] = [*([params] if params else []), *asked["drivers"]] or None
     asked["law"] = asked["law"] or "auto"
     fits = fit(data, **asked)
-    dropped = len((fits.all_rows if _several(fits) else fits.table).dropped)
+    dropped = len((fits.all_rows if several(fits) else fits.table).dropped)
     if dropped:
         complain(f"note: {dropped} values were left out")
     return fits, preparation
@@ -344,75 +385,6 @@ def _keep(rows: pd.DataFrame, column: str, value: str) -> tuple[pd.DataFrame, st
     return rows[kept], f"table = table[table[{column!r}].{test}]"
 
 
-def _several(fits: Any) -> bool:
-    from .fit import FitSet
-
-    return isinstance(fits, FitSet)
-
-
-def _print_fit(fit: Fit) -> None:
-    from . import words
-
-    judged = len(fit.table.drivers) == 1
-    if judged:
-        print_lines(f"{words.answer(fit)}\n")
-    elif fit.label:
-        print_lines(f"{fit.label}\n")
-    print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
-    print_lines("")
-    print_table(words.parameters_text(fit.params), ["std_error"])
-    print_lines("\nlaws tried (AICc weights are for display only)")
-    print_table(words.laws_text(fit.laws), ["residual_sd", "weight", "n_params"])
-    cautions = words.cautions(fit) if judged else []
-    if cautions:
-        print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
-
-
-def _print_set(fits: FitSet) -> None:
-    from . import words
-
-    if len(fits.all_rows.drivers) > 1:
-        for fit in fits.values():
-            _print_fit(fit)
-            print_lines("")
-        return
-    rows = fits.table()
-    print_table(
-        words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
-    )
-    print_lines(words.count_text(rows))
-
-
-def _verdict_rows(fits: Any, factor: float, margin: float | None) -> pd.DataFrame:
-    """Return a verdict a curve, in the columns of :meth:`FitSet.saturation`."""
-    import pandas as pd
-
-    if _several(fits):
-        rows: pd.DataFrame = fits.saturation(factor, margin)
-        return rows
-    found = fits.saturation(factor, margin)
-    row = {
-        "verdict": found.verdict, "strength": found.strength, "gain": found.gain.estimate,
-        "lower": found.gain.lower, "upper": found.gain.upper, "margin": found.margin,
-        "gate_p": found.tests["p"].iloc[0], "robust_lower": found.robust_gain.lower,
-        "robust_upper": found.robust_gain.upper, "published": found.points["size"].iloc[-1],
-        "reason": found.reason,
-    }  # fmt: skip
-    return pd.DataFrame([row])
-
-
-def _print_verdicts(rows: pd.DataFrame, by: list[str], factor: float) -> None:
-    from . import words
-
-    shown = rows[[*by, "verdict", "strength"]].copy()
-    triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
-    shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
-    shown["margin"] = [number(value) for value in rows["margin"]]
-    shown["published rule"] = [size_text(value) for value in rows["published"]]
-    print_table(shown, ["published rule", "margin", "strength"])
-    print_lines(words.count_text(rows))
-
-
 def _print_json(rows: pd.DataFrame) -> None:
     from .report.machine import as_json, rows_form
 
@@ -421,7 +393,7 @@ def _print_json(rows: pd.DataFrame) -> None:
 
 def _end(fits: Any) -> None:
     """Exit with 1 if every verdict is refused, whatever the runs had shown."""
-    every = list(fits.values()) if _several(fits) else [fits]
+    every = list(fits.values()) if several(fits) else [fits]
     if len(every[0].table.drivers) > 1:
         return  # of which there are no verdicts
     if all((fit.diagnostics["severity"] == "refuse").any() for fit in every):

@@ -28,7 +28,7 @@ from .results import gate_text
 from .share import RemainingShare
 from .shared_seeds import correlation
 
-__all__ = ["WHAT", "compare"]
+__all__ = ["EXPONENT_LAW", "WHAT", "compare"]
 
 #: What can be compared, in words. Those without a unit of score may be compared across metrics.
 WHAT = {
@@ -41,7 +41,8 @@ WHAT = {
 }
 _SCALE_FREE = ("share", "exponent")
 _OF_RANGE = ("exponent", "asymptote")
-_LAW = "saturating_power"
+#: The law whose exponents and asymptotes are compared.
+EXPONENT_LAW = "saturating_power"
 _DECADE = 10.0 * (1 - 1e-9)
 
 
@@ -321,7 +322,9 @@ def _of_range(
 ) -> _Question:
     """Return the question about a parameter: exponents only where the sizes are the same."""
     if what == "asymptote":
-        return _Question(WHAT[what], Parameter(what), signs == {1}, _LAW, None, tuple(findings))
+        return _Question(
+            WHAT[what], Parameter(what), signs == {1}, EXPONENT_LAW, None, tuple(findings)
+        )
     low, high = span
     if high < low * _DECADE:
         raise FitError(
@@ -341,7 +344,7 @@ def _of_range(
             f"{size_text(high)}, which all groups span.",
             f"sizes outside were left out of {', '.join(cut[:5])}",
         )]  # fmt: skip
-    return _Question(words, Parameter(what), True, _LAW, span, tuple(findings))
+    return _Question(words, Parameter(what), True, EXPONENT_LAW, span, tuple(findings))
 
 
 def _size(at: float | str | None, high: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .draws import MAX_KHAT, MAX_RHAT, MIN_ENERGY, MIN_ESS
+from .draws import MAX_KHAT, MAX_RHAT, MIN_ENERGY, least_effective
 from .estimate import Estimate
 from .findings import Finding
 from .results import unmoved
@@ -21,12 +21,13 @@ def draw_findings(estimate: Estimate) -> Iterator[Finding]:
         return
     seen = {name: float(draws.one(name)[0]) for name in (
         "rhat", "ess_bulk", "ess_tail", "divergences", "energy", "khat")}  # fmt: skip
+    few = least_effective(draws.n_draws)
     failed = [
         f"{name} {seen[name]:.4g} ({wanted})"
         for name, bad, wanted in (
             ("rhat", seen["rhat"] > MAX_RHAT, f"at most {MAX_RHAT:g}"),
-            ("ess_bulk", seen["ess_bulk"] < MIN_ESS, f"at least {MIN_ESS:g}"),
-            ("ess_tail", seen["ess_tail"] < MIN_ESS, f"at least {MIN_ESS:g}"),
+            ("ess_bulk", seen["ess_bulk"] < few, f"at least {few:g}"),
+            ("ess_tail", seen["ess_tail"] < few, f"at least {few:g}"),
             ("divergences", seen["divergences"] > 0, "none"),
             ("energy", seen["energy"] < MIN_ENERGY, f"at least {MIN_ENERGY:g}"),
             ("khat", seen["khat"] > MAX_KHAT, f"at most {MAX_KHAT:g}"),

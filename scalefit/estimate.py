@@ -9,23 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from .curves import Curves
 from .draws import Draws
 from .errors import FitError
+from .estimands import Asked
 from .kernel import best_scale, free_levels
 from .laws import Law, Terms
 from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle
 from .solvers.general import solve_general
-from .solvers.joint import Joint, polish
+from .solvers.joint import Joint, polish, solve_together
 from .solvers.likelihood import LikelihoodProblem
+from .solvers.orthant import least_squares
 from .solvers.separable import Problem, Search, Solution, solve
+from .solvers.shapes import shapes_at
 
-__all__ = ["Estimate", "estimate", "evaluated", "near", "parabola", "pose", "smooth"]
+__all__ = [
+    "Estimate",
+    "at_optimum",
+    "estimate",
+    "near",
+    "parabola",
+    "pose",
+    "pose_jointly",
+    "smooth",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-_STEP = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +93,7 @@ class Estimate:
     @property
     def flat(self) -> Bools:
         """Where the rising part is held at zero, so that the shape means nothing; ``(G,)``."""
-        if not self.law.rising:
-            return np.zeros(len(self), dtype=bool)
-        nothing: Bools = np.all(self.coefficients[:, list(self.law.rises)] <= 0.0, axis=1)
-        return nothing
+        return self.curves.flat
 
     @property
     def within_gate(self) -> Bools:
@@ -162,7 +171,7 @@ class Estimate:
             given = sample.errors.variance
             plain: Floats = np.sqrt(np.where(np.isnan(given), self.total_ss / df, given))
             return plain
-        _, _, scale, weight = _at_optimum(self)
+        _, _, scale, weight = at_optimum(self)
         relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
         one = np.where(weight > 0, scale / relative, 0.0).max(axis=1)
         found: Floats = one * np.sqrt(sample.n / df)
@@ -174,7 +183,7 @@ class Estimate:
         sample = self.sample
         if sample.kernel is None:
             return sample.weight
-        y, mean, scale, weight = _at_optimum(self)
+        y, mean, scale, weight = at_optimum(self)
         known = np.where(weight > 0, sample.kernel.information(y, mean, scale, weight), 0.0)
         unit = (self.total_ss / sample.n)[:, None]
         total: Floats = unit * known.reshape(sample.runs.shape).sum(axis=2)
@@ -190,7 +199,7 @@ class Estimate:
         if sample.kernel is None:
             gap = (sample.runs - self.fitted()[:, :, None]) / sample.relative[:, :, None]
             return np.nan_to_num(gap)
-        y, mean, scale, weight = _at_optimum(self)
+        y, mean, scale, weight = at_optimum(self)
         slope = sample.kernel.contribution(y, mean, scale).by_mean
         known = np.maximum(sample.kernel.information(y, mean, scale, weight), 1e-300)
         unit = np.sqrt(self.total_ss / sample.n)[:, None]
@@ -233,71 +242,62 @@ class Estimate:
         place = np.arange(len(self)), far.argmin(axis=1)
         return replace(self, theta=theta[place], coefficients=coefficients[place], draws=None)
 
-    def tangent(self) -> Floats:
-        """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
+    @property
+    def curves(self) -> Curves:
+        """The fitted curves, without the data."""
+        return Curves(self.law, self.sample.frame, self.theta, self.coefficients)
 
-        Those by a shape are taken by the complex step (Squire & Trapp 1998,
-        doi:10.1137/S003614459631241X), so they are exact. A flat curve has none but its level's.
-        """
-        law, z, frame = self.law, self.sample.z, self.sample.frame.expand(1)
-        theta = np.where(np.isnan(self.theta), 1.0, self.theta)
-        columns = [
-            np.broadcast_to(np.asarray(column, dtype=float), self.sample.x.shape)
-            for column in law.columns(z, tuple(t[:, None] for t in theta.T), frame, np)
-        ]
-        for j in range(theta.shape[1]):
-            moved = theta.astype(complex)
-            moved[:, j] += 1j * _STEP
-            shapes = tuple(m[:, None] for m in moved.T)
-            curve = law.offset(z, shapes, frame, np)
-            for k, column in enumerate(law.columns(z, shapes, frame, np)):
-                curve = curve + column * self.coefficients[:, k, None]
-            columns.append(np.broadcast_to(np.imag(curve) / _STEP, self.sample.x.shape))
-        tangent = np.stack(columns, axis=-1)
-        if law.rises:
-            tangent[self.flat, :, law.rises[0] :] = 0.0
-        return tangent
+    def tangent(self) -> Floats:
+        """Return derivatives of the oriented means at the sizes, ``(G, K, P)``."""
+        return self.curves.tangent(self.sample.z)
 
     def evaluate(self, terms: Terms) -> Floats:
         """Return a target, given as terms of shape ``(G,)``, at the estimate."""
-        return evaluated(terms, self.coefficients)
+        return self.curves.evaluate(terms)
+
+    def answer(self, estimand: Asked) -> Floats:
+        """Return the answer to a question at the estimate, ``(G,)``."""
+        return self.curves.value(estimand)
 
     def fitted(self) -> Floats:
         """Return the mean at each size in the metric's units, shape ``(G, K)``."""
-        frame = self.sample.frame.expand(1)
-        theta = tuple(t[:, None] for t in self.shapes())
-        terms = self.law.value_terms(self.sample.z, theta, frame)
-        total: Floats = np.zeros(self.sample.x.shape) + terms.offset
-        for j, weight in enumerate(terms.weights):
-            part = np.where(np.isnan(weight), 0.0, weight)
-            total = total + part * self.coefficients[:, j, None]
-        return total
-
-
-def evaluated(terms: Terms, coefficients: Floats) -> Floats:
-    """Return a target, given as terms of shape ``(G,)``, at coefficients ``(G, p)``."""
-    total = np.broadcast_to(np.asarray(terms.offset, dtype=float), (len(coefficients),))
-    for j, weight in enumerate(terms.weights):
-        own = coefficients[:, j]
-        # 0 times an infinite weight is 0: a flat curve has no far limit but its level.
-        total = total + np.multiply(weight, own, out=np.zeros(len(own)), where=own != 0)
-    return total
+        return self.curves.mean(self.sample.z)
 
 
 def pose(law: Law, sample: Sample, rising: bool = False) -> Search:
     """Return the search for the shapes of ``law`` that an error model makes of a sample.
 
-    Least squares has a closed form where at most one coefficient is held at zero or above; all
-    else is maximum likelihood.
+    Least squares has a closed form, given the shapes; all else is maximum likelihood.
     """
     kernel = sample.kernel
-    if kernel is None and len(law.rises) < 2:
+    if kernel is None:
         data = (sample.z, sample.benefit, sample.weight, sample.frame)
-        return Problem.pose(law, *data, rising=rising)
-    return LikelihoodProblem(
-        law, sample.frame.expand(1), kernel or NormalKernel("identity"), sample.z, sample.runs,
-        sample.relative, sample.pure_ss, rising,
+        return least_squares(law, *data, rising=rising)
+    return LikelihoodProblem.pose(
+        law, sample.frame, kernel, sample.z, sample.runs, sample.relative, sample.pure_ss,
+        rising=rising,
     )  # fmt: skip
+
+
+def pose_jointly(law: Law, sample: Sample) -> tuple[LikelihoodProblem, Floats]:
+    """Return the likelihood of a sample, with coefficients that rise, and the unit of its misfit.
+
+    That of least squares is normal, of the size means: its objective is the residual sum of squares
+    times the square of the typical scale.
+    """
+    if sample.kernel is not None:
+        problem = cast("LikelihoodProblem", pose(law, sample, rising=True))
+        return problem, np.ones(len(sample))
+    inside = sample.weight > 0
+    log_weight = np.log(np.where(inside, sample.weight, 1.0)).sum(axis=1) / inside.sum(axis=1)
+    unit = np.exp(-log_weight)
+    relative = 1.0 / np.sqrt(np.where(inside, sample.weight * unit[:, None], 1.0))
+    means = np.where(inside, sample.mean, np.nan)[:, :, None]
+    problem = LikelihoodProblem.pose(
+        law, sample.frame, NormalKernel("identity"), sample.z, means, relative,
+        np.zeros(len(sample)), rising=True,
+    )  # fmt: skip
+    return problem, unit
 
 
 def parabola(found: Estimate) -> Problem:
@@ -314,13 +314,14 @@ def parabola(found: Estimate) -> Problem:
     return Problem.pose(found.law, sample.z, mean, weight, sample.frame, rising=False)
 
 
-def estimate(law: Law, sample: Sample) -> Estimate:
+def estimate(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
     """Fit ``law`` to every curve of ``sample``, globally.
 
     The curve may only improve with scale (see :attr:`Law.rises`); where the free fit runs the
-    wrong way it is repeated under that constraint.
+    wrong way it is repeated under that constraint. ``like`` are curves that are like these, such as
+    those they were drawn anew from; where the search is not exhaustive, it starts from them.
     """
-    return settle(_fit(law, sample), _fit)
+    return settle(_fit(law, sample, like), _fit)
 
 
 def near(law: Law, sample: Sample) -> Estimate:
@@ -336,7 +337,7 @@ def _follow(law: Law, sample: Sample) -> Estimate:
     if sample.kernel is None:
         return _fit(law, sample)
     sample = replace(sample, kernel=sample.kernel.stages()[0])
-    rough = _search(law, sample.squares())
+    rough = _search(law, sample.squares(), None)
     problem = cast("LikelihoodProblem", pose(law, sample))
     p, u = law.n_columns, rough.solution.u
     scale = np.zeros((len(sample), 1))
@@ -356,10 +357,10 @@ def _follow(law: Law, sample: Sample) -> Estimate:
         solution=replace(rough.solution, u=state[:, p:-1], rss=rss),
     )  # fmt: skip
     assert sample.kernel is not None
-    return replace(found, inflation=sample.kernel.inflation(*_at_optimum(found)))
+    return replace(found, inflation=sample.kernel.inflation(*at_optimum(found)))
 
 
-def _fit(law: Law, sample: Sample) -> Estimate:
+def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
     if law.guesses:
         if sample.kernel is not None:
             raise FitError(
@@ -369,16 +370,16 @@ def _fit(law: Law, sample: Sample) -> Estimate:
         theta, solution = solve_general(law, sample.z, sample.benefit, sample.weight, sample.frame)
         none = np.zeros((len(sample), 0))
         return Estimate(law, sample, solution, theta, none, solution.rss, np.ones(len(sample)))
-    found = _search(law, sample)
+    found = _search(law, sample, like)
     if sample.kernel is None:
         return found
     found = _sharpened(found, sample)
-    y, mean, scale, weight = _at_optimum(found)
+    y, mean, scale, weight = at_optimum(found)
     kernel = sample.kernel.settled(y, mean, scale, weight)
     if kernel is not sample.kernel:
         pure = free_levels(kernel, sample.runs, sample.relative)
-        found = _search(law, replace(sample, kernel=kernel, pure=pure))
-        y, mean, scale, weight = _at_optimum(found)
+        found = _search(law, replace(sample, kernel=kernel, pure=pure), found)
+        y, mean, scale, weight = at_optimum(found)
     return replace(found, inflation=kernel.inflation(y, mean, scale, weight))
 
 
@@ -389,28 +390,37 @@ def smooth(found: Estimate) -> Estimate:
     if kernel is first:
         return found
     sample = replace(found.sample, kernel=first)
-    return replace(_search(found.law, sample), inflation=found.inflation)
+    return replace(_search(found.law, sample, found), inflation=found.inflation)
 
 
-def _search(law: Law, sample: Sample) -> Estimate:
+def _search(law: Law, sample: Sample, like: Estimate | None) -> Estimate:
     if sample.kernel is not None:
         sample = replace(sample, kernel=sample.kernel.stages()[0])
-    free = pose(law, sample)
-    solution = solve(free)
+    solution, coefficients = _optimum(law, sample, like, rising=False)
     misfit = solution.rss
-    coefficients = free.coefficients(solution.u)
     rises = list(law.rises)
     wrong = np.flatnonzero((coefficients[:, rises] < 0).any(axis=1))
     if wrong.size:
-        held = free.take(wrong).held(True)
-        again = solve(held)
+        again, held = _optimum(law, sample.take(wrong), None, rising=True)
         solution = solution.put(wrong, again)
-        coefficients[wrong] = held.coefficients(again.u)
-    theta = np.stack(free.theta(solution.u), axis=-1) if law.shapes else solution.u
+        coefficients[wrong] = held
+    theta = np.stack(shapes_at(law, solution.u), axis=-1) if law.shapes else solution.u
     if rises:
         flat = np.all(coefficients[:, rises] <= 0, axis=1, keepdims=True)
         theta = np.where(flat, np.nan, theta)
     return Estimate(law, sample, solution, theta, coefficients, misfit, np.ones(len(sample)))
+
+
+def _optimum(
+    law: Law, sample: Sample, like: Estimate | None, rising: bool
+) -> tuple[Solution, Floats]:
+    """Return the optimum and its coefficients: by a scan, or from the basins of least squares."""
+    problem = pose(law, sample, rising)
+    if law.n_drivers > 1 and isinstance(problem, LikelihoodProblem):
+        hint = None if like is None else (like.coefficients, like.solution.u)
+        return solve_together(problem, hint)
+    solution = solve(problem)
+    return solution, problem.coefficients(solution.u)
 
 
 def _sharpened(found: Estimate, sample: Sample) -> Estimate:
@@ -432,7 +442,7 @@ def _sharpened(found: Estimate, sample: Sample) -> Estimate:
     return found
 
 
-def _at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:
+def at_optimum(found: Estimate) -> tuple[Floats, Floats, Floats, Floats]:
     """Return runs, means, scales and weights ``(G, n)`` of a likelihood at its optimum."""
     sample = found.sample
     mean = np.repeat(found.fitted(), sample.runs.shape[2], axis=1)

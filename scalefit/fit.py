@@ -13,10 +13,10 @@ import pandas as pd
 from . import plots, storage, words
 from ._seeds import seed_of
 from .bayes import Bayes, as_bayes
-from .checked import Backed, Checked, assess_table
+from .checked import Backed, assess_table
 from .claims import Adjust, claims
 from .errors import FitError, ScalefitError, UnknownCurveError, nearest
-from .estimands import Estimand, Gain, Implicit, Parameter
+from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
@@ -26,7 +26,6 @@ from .noise import (
     Variance,
     asked_for,
     get_noise,
-    usual_margin,
     usual_noise,
 )
 from .outliers import refit, rows_without
@@ -37,7 +36,9 @@ from .sample import of_table
 from .saturation import Assessment
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, one_level
+from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
+from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
 from .verdict import several
 
@@ -149,21 +150,23 @@ def fit(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
         se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,
     )  # fmt: skip
-    laws = resolve(law, len(table.drivers))
+    laws = resolve(law, len(table.drivers), few_shapes=bayes is not None)
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
     if named is not None:
         error_model = asked_for(named, sample)
     elif any(each.guesses for each in laws):
         error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
-    else:  # there is no posterior yet for rows that are alike
-        error_model = (usual_noise if bayes is None else usual_margin)(sample, variance)
+    else:
+        error_model = usual_noise(sample, variance)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )
     fitted = candidates(laws, error_model.weigh(sample))
     if bayes is not None:
-        draws = bayes.drawn(fitted.estimates, fitted.chosen, pool, table, settings.seed)
+        draws = bayes.drawn(
+            fitted.estimates, fitted.chosen, fitted.surviving, pool, table, settings.seed
+        )  # fmt: skip
         fitted = replace(fitted, **draws)
     found = FitSet(table, fitted, settings)
     return found if table.by else found.only()
@@ -178,7 +181,7 @@ def _allowed(option: str, given: str, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Fit(Predicted, Checked, WithPosterior):
+class Fit(Predicted, SeveralDrivers, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -243,9 +246,8 @@ class Fit(Predicted, Checked, WithPosterior):
         """
         settings = self.settings
         metric = self.table.metrics[0]
-        refused = self._case.refused_range()
         return parameter_table(
-            self.estimate, metric, settings.level, settings.within_law, refused
+            self.estimate, metric, settings.level, settings.within_law, self._case.refused
         )  # fmt: skip
 
     @property
@@ -265,7 +267,7 @@ class Fit(Predicted, Checked, WithPosterior):
 
     def ask(
         self,
-        estimand: Estimand | Implicit,
+        estimand: Asked | Implicit,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
     ) -> Interval:
@@ -274,8 +276,6 @@ class Fit(Predicted, Checked, WithPosterior):
         ``inference="union"`` holds whichever surviving law is true; the others are conditional on
         :attr:`law`.
         """
-        if not isinstance(estimand, Parameter):
-            self.table.need_one_driver("this question")
         level = one_level(self.settings.level if level is None else level)
         reason = self._case.refused(estimand)
         if reason:
@@ -293,9 +293,14 @@ class Fit(Predicted, Checked, WithPosterior):
         factor: float = 10.0,
         level: float | None = None,
         inference: str | Bootstrap | None = None,
+        driver: str | None = None,
     ) -> Interval:
-        """Return the gain from ``factor`` times the largest size; positive is for the better."""
-        return self.ask(Gain(factor), level, inference)
+        """Return the gain from ``factor`` times the largest size; positive is for the better.
+
+        Of several drivers it is that of the largest run, with ``driver`` or all of them multiplied.
+        """
+        number = driver_number(self.table.drivers, driver)
+        return self.ask(Gain(factor, number), level, inference)
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""
@@ -387,12 +392,33 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     def _assess(self, factor: float, margin: float | None) -> Assessment:
         return assess_table(self.all_rows, self.candidates, self.settings, factor, margin)
 
+    def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
+        parts = []
+        for key, fit in self.items():
+            part = fit.gains(factor, margin).reset_index()
+            parts.append(self._keyed(part, key))
+        return pd.concat(parts, ignore_index=True)
+
+    def _keyed(self, part: pd.DataFrame, key: Any) -> pd.DataFrame:
+        names = dict(zip(self.all_rows.by, key, strict=True))
+        keys = pd.DataFrame(dict.fromkeys(names, [None] * len(part)), dtype=object)
+        for name, value in names.items():
+            keys[name] = [value] * len(part)
+        return pd.concat([keys, part], axis=1)
+
     def table(self) -> pd.DataFrame:
-        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit."""
+        """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit.
+
+        Of several drivers: runs, sizes, law, and for each driver its gain with bounds, and what
+        they say of the margin.
+        """
         table = self._keys_frame()
         sample = self.candidates.sample
         table["runs"], table["sizes"] = sample.n.astype(int), sample.n_sizes.astype(int)
         table["law"] = [self.candidates.law(i).name for i in range(len(self))]
+        if len(self.all_rows.drivers) > 1:
+            return pd.concat([table, gains_of_drivers(self.gains(), self.all_rows.drivers)], axis=1)
         verdicts = self.saturation()
         for column in (
             "verdict",

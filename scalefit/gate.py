@@ -90,14 +90,15 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
         along = _along(columns, scatter[None], weight[None])[0]
         t = along / np.sqrt(np.maximum(total - along**2, 1e-30 * total) / df[g])
         statistic = t[:-1].max()
-        key = tuple(count)
-        if key not in drawn:
-            drawn[key] = _errors(count, seed)
-        estimated = bool(sample.variance_slope_error[g])
-        tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
         # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
-        bound = scanned.shape[1] * stdtr(df[g], -statistic)
-        p = min((1.0 + tail.sum()) / (DRAWS + 1.0), float(bound))
+        p = float(scanned.shape[1] * stdtr(df[g], -statistic))
+        if p > 1.0 / (DRAWS + 1.0):
+            key = tuple(count)
+            if key not in drawn:
+                drawn[key] = _errors(count, seed)
+            estimated = bool(sample.variance_slope_error[g])
+            tail = _tail(columns[:-1], statistic, df[g], count, weight, z, estimated, *drawn[key])
+            p = min((1.0 + tail.sum()) / (DRAWS + 1.0), p)
         result[g] = statistic, p, t[-1], stdtr(df[g], -t[-1]), stdtr(df[g], t[-1])
     return Gate(*result.T)
 

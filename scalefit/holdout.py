@@ -15,7 +15,7 @@ from .estimate import Estimate
 from .fit import Settings
 from .inference import Intervals, join, within
 from .laws import Law
-from .pool import competing, pooled
+from .pool import pooled
 from .results import run_interval
 from .sample import of_table
 from .scoring import crps_two_piece_t, interval_score
@@ -130,7 +130,7 @@ def _forecasts(
     df = np.where(none, 1.0, fewest.min(axis=0))
     yield "robust", np.array(text, dtype=object), _without(hull, none), df
 
-    rivals = competing(laws)
+    rivals = settings.rivals(laws)
     if rivals:
         pool = pooled(rivals, weighed)
         told = pool.forecast(curve, x, settings.level, "run")

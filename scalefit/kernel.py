@@ -8,7 +8,16 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Contribution", "Kernel", "Link", "best_scale", "free_levels", "pseudo_rss"]
+__all__ = [
+    "Contribution",
+    "Kernel",
+    "Link",
+    "Pulls",
+    "best_scale",
+    "free_levels",
+    "pseudo_rss",
+    "usual_pulls",
+]
 
 Floats = NDArray[np.float64]
 #: Scale on which a run scatters about the curve.
@@ -17,6 +26,8 @@ Link = Literal["identity", "log"]
 _STEPS = 60
 #: Smallest scale, relative to the scores: rounding of a perfect fit.
 TINY_SCALE = 1e-13
+#: Newton steps for the scale that all runs of a curve share; two are typical.
+_SCALE_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,27 @@ class Contribution:
     by_both: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """What a step towards better means needs of all runs, at the best scale.
+
+    Parameters
+    ----------
+    value : array (B,)
+        Minus the log likelihood of all runs.
+    by_mean, by_mean_twice, by_both : arrays (B, n)
+        Derivatives of :class:`Contribution`, times how often each run counts.
+    by_scale_twice : array (B,)
+        Second derivative in the log of the scale, of all runs.
+    """
+
+    value: Floats
+    by_mean: Floats
+    by_mean_twice: Floats
+    by_both: Floats
+    by_scale_twice: Floats
+
+
 class Kernel(Protocol):
     """Half the deviance of one run, given its mean and its scale.
 
@@ -62,6 +94,14 @@ class Kernel(Protocol):
     def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the contribution in the log of the scale alone."""
 
+    def pulls(
+        self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+    ) -> Pulls:
+        """Return the pulls of runs ``(B, n)``; ``log_scale`` ``(B,)`` is brought to its best value.
+
+        It is changed in place.
+        """
+
     def information(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return the curvature of the contribution in the mean to be expected, ``(B, n)``."""
 
@@ -80,13 +120,16 @@ class Kernel(Protocol):
         The first has a curvature, and serves for intervals.
         """
 
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return kernels ever more like this one, whose minima are reached from farther off."""
+
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return what a run's distance from its mean is measured by, on the scale of the link."""
 
-    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def arms(self, level: Any, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return how far below and above its mean a run may lie, with probability ``level``.
 
-        On the scale of the link, for a scale known to ``df``.
+        One level, or one a run. On the scale of the link, for a scale known to ``df``.
         """
 
     def take(self, rows: Any) -> Self:
@@ -102,6 +145,34 @@ def pseudo_rss(value: Floats, n: Floats) -> Floats:
     with np.errstate(over="ignore"):
         rss: Floats = n * np.exp(2.0 * value / n)
     return rss
+
+
+def usual_pulls(
+    kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+) -> Pulls:
+    """Return :meth:`Kernel.pulls` of any kernel, the scale being found by Newton's method."""
+    unit = 1.0 if kernel.link == "log" else np.maximum(np.abs(y).max(axis=1), 1e-280)
+    least = np.log(TINY_SCALE * unit)
+    for _ in range(_SCALE_STEPS):
+        scale = np.exp(log_scale)[:, None] * relative
+        first, second = kernel.by_scale(y, mean, scale)
+        slope, stiff = (weight * first).sum(axis=1), (weight * second).sum(axis=1)
+        move = np.clip(-slope / np.maximum(np.abs(stiff), 1e-300), -2.0, 2.0)
+        move = np.where(np.isfinite(move), move, 0.0)
+        log_scale[:] = np.maximum(log_scale + move, least)
+        if np.all((np.abs(move) < 1e-9) | (log_scale <= least)):
+            break
+    return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
+
+
+def _weighted(part: Contribution, weight: Floats) -> Pulls:
+    value = (weight * part.value).sum(axis=1)
+    if np.isnan(value).any():  # an impossible mean of a run that counts nothing
+        value = np.where(weight > 0, weight * part.value, 0.0).sum(axis=1)
+    return Pulls(
+        value, weight * part.by_mean, weight * part.by_mean_twice, weight * part.by_both,
+        (weight * part.by_scale_twice).sum(axis=1),
+    )  # fmt: skip
 
 
 def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats) -> Floats:
@@ -138,7 +209,9 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     weight = np.where(np.isnan(runs), 0.0, 1.0)
     count = weight.sum(axis=2)
     n = count.sum(axis=1)
-    replicated = (count > 1).any(axis=1)
+    # Runs that agree in every digit, such as copies of one, have no level of their own to miss.
+    top = np.where(weight > 0, runs, -np.inf).max(axis=2, initial=-np.inf)
+    replicated = (weight * (runs != top[:, :, None]) > 0).any(axis=(1, 2))
     result = np.zeros(n_curves)
     if not replicated.any():
         return result

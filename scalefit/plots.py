@@ -17,6 +17,7 @@ from ._format import interval_text, number, plain, size_text
 from .errors import FitError
 from .evidence_plots import plot_laws, plot_profile
 from .results import residuals
+from .surface_plots import plot_slices, plot_surface
 from .words import verdict_text
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "paper", "plot_fit", "plot_fits", "plot_gain", "plot_laws", "plot_margins", "plot_profile",
-    "plot_residuals",
+    "plot_residuals", "plot_slices", "plot_surface",
 ]  # fmt: skip
 
 paper = draw.paper
 Verdict = tuple[str, str]
 
-_COLOURS = {
+VERDICT_COLOURS = {
     "saturated": draw.BLUE,
     "still_scaling": draw.VERMILLION,
     "no_scaling": draw.GREEN,
@@ -51,6 +52,8 @@ def plot_fit(
     legend: bool = True,
 ) -> Axes:
     """Draw runs, size means, the fitted curve, its bands and the forecast.
+
+    Of two drivers: the surface from above; see :func:`plot_surface`.
 
     Parameters
     ----------
@@ -80,6 +83,8 @@ def plot_fit(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('cells', 'f1 (higher is better)')
     """
+    if len(fit.table.drivers) > 1:
+        return plot_surface(fit, ax, beyond=beyond)
     sizes = draw.size_grid(fit, beyond, 81)
     mean, run = (fit.predict(sizes, kind, level) for kind in ("mean", "run"))
     found = fit.saturation()
@@ -172,9 +177,9 @@ def plot_fits(
         for i, ax in enumerate(panels):
             verdict, strength = verdicts[i]
             draw.forecast_region(ax, curves[i], beyond)
-            draw.curve(ax, grids[i], means[i], _COLOURS[verdict])
+            draw.curve(ax, grids[i], means[i], VERDICT_COLOURS[verdict])
             draw.runs(ax, curves[i], small=True)
-            draw.mark_cut_band(ax, grids[i], means[i], _COLOURS[verdict])
+            draw.mark_cut_band(ax, grids[i], means[i], VERDICT_COLOURS[verdict])
             words = "\n".join([*names[i], _verdict(verdict, strength)])
             ax.set_title(words, loc="left", fontsize=7.5, pad=3, parse_math=False)
             lowest, leftmost = i + columns >= len(curves), i % columns == 0
@@ -278,7 +283,7 @@ def plot_margins(fit: Fit, ax: Axes | None = None, *, factor: float = 10.0) -> A
             left, below = part["above"], part["below"]
             ax.barh(
                 i, min(below, right) - left, left=left, height=0.6,
-                color=_COLOURS[part["verdict"]],
+                color=VERDICT_COLOURS[part["verdict"]],
             )  # fmt: skip
             if np.isinf(below):
                 ax.annotate("", (right, i), (0.97 * right, i), arrowprops={"arrowstyle": "->"})
@@ -384,8 +389,8 @@ def _finish_panels(
     )
     seen = dict.fromkeys(verdict for verdict, _ in verdicts)
     marks = [
-        Line2D([], [], color=_COLOURS[verdict], linewidth=2, label=verdict_text(verdict))
-        for verdict in _COLOURS if verdict in seen
+        Line2D([], [], color=VERDICT_COLOURS[verdict], linewidth=2, label=verdict_text(verdict))
+        for verdict in VERDICT_COLOURS if verdict in seen
     ]  # fmt: skip
     marks += [
         Line2D([], [], color=draw.BLACK, linestyle="--", label="forecast"),

@@ -37,9 +37,9 @@ from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 from .cuts import MIN_SIZES, choose_cuts, spread_out
 from .errors import FitError
 from .estimands import Value
-from .estimate import Estimate, evaluated, near
+from .estimate import Estimate, near
 from .inference import Intervals
-from .inference.common_mode import error_roots, pull
+from .inference.common_mode import error_roots
 from .laws import Law, get_law
 from .results import run_sd_at
 from .sample import Sample
@@ -328,11 +328,8 @@ def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, Floats, Fl
         none = np.full(x.size, np.nan)
         return none, none, none, np.ones(x.size)
     own, shared, df = error_roots(estimate)
-    frame = sample.frame.map(lambda value: value[rows])
-    theta, coefficients = estimate.theta[rows], estimate.coefficients[rows]
-    flat = np.where(np.isnan(theta), 1.0, theta)
-    value = evaluated(Value(x).terms(law, tuple(flat.T), frame, np), coefficients)
-    towards = pull(law, theta, coefficients, frame, Value(x))
+    curves = estimate.curves.take(rows)
+    value, towards = curves.value(Value(x)), curves.gradient(Value(x))
     # A direction in which the sizes tell nothing has no error, however steep it is.
     towards = np.where(np.any(own != 0, axis=1)[rows], towards, 0.0)
     each = np.einsum("tqp,tp->tq", own[rows], towards)

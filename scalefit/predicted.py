@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .errors import FitError
 from .inference import Intervals
-from .pool import Pool, competing, pooled
-from .results import prediction_table, predictions, sizes_from, withhold
+from .pool import Pool, pooled
+from .results import beyond_largest, prediction_table, predictions, sizes_from, withhold
 from .sample import of_table
 from .settings import one_level
 
@@ -40,20 +40,16 @@ class Predicted:
         def estimate(self) -> Estimate:
             """The fitted law in its working form."""
 
-        @property
-        def driver(self) -> str:
-            """Name of the driver's column."""
-
     @cached_property
     def pool(self) -> Pool | None:
         """The forecasters behind predictions beyond the sizes; None where one law makes them.
 
-        That is so where a single law was asked for, and where posterior draws are at hand.
+        That is so where a single law was asked for, with several drivers, and for a posterior.
         ``fit.pool.table()`` has a row a forecaster: law, from (the smallest size it is fitted to),
         weight.
         """
-        laws = competing([estimate.law for estimate in self.candidates.estimates])
-        if not laws or len(self.table.drivers) > 1 or self.estimate.draws is not None:
+        laws = self.settings.rivals([estimate.law for estimate in self.candidates.estimates])
+        if not laws or len(self.table.drivers) > 1:
             return None
         return pooled(laws, self.settings.noise.weigh(of_table(self.table)))
 
@@ -68,7 +64,8 @@ class Predicted:
         Up to the largest size they are those of the law that is reported. Beyond it they are
         pooled over all competing laws, each weighted by how well it foretold the largest sizes
         from those below them (:mod:`scalefit.pool`), so that they do not hang on one form. If a
-        single law was asked for, it makes them all, with law-conditional intervals.
+        single law was asked for, it makes them all, with law-conditional intervals; so does the
+        reported law of several drivers, and that of a Bayesian fit.
 
         Parameters
         ----------
@@ -82,9 +79,9 @@ class Predicted:
         Returns
         -------
         DataFrame
-            Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
-            (why a forecast is refused; empty where it is not). Its ``attrs["label"]`` says where
-            the numbers come from.
+            The drivers, estimate, lower, upper, beyond (size over the largest one observed, of the
+            driver that goes farthest), caution (why a forecast is refused; empty where it is not).
+            Its ``attrs["label"]`` says where the numbers come from.
 
         Examples
         --------
@@ -98,13 +95,12 @@ class Predicted:
         >>> told.attrs["label"][:51]
         '95 % pooled forecast, over saturating_power 0.60, h'
         """
-        self.table.need_one_driver("a prediction")
         if interval not in ("mean", "run"):
             raise FitError(f"interval={interval!r}; use 'mean' (the curve) or 'run' (one new run)")
-        x = sizes_from(sizes, self.driver)
+        x = sizes_from(sizes, self.table.drivers)
         level = one_level(self.settings.level if level is None else level)
-        largest = float(self.candidates.sample.x.max())
-        far = x > largest * (1 + 1e-9)
+        beyond = beyond_largest(self.candidates.sample, x)
+        far = beyond > 1 + 1e-9
         pool = self.pool if far.any() else None
         if pool is None:
             found = self._by_law(x, level, interval)
@@ -113,8 +109,19 @@ class Predicted:
             found = replace(found, method=f"pooled forecast, over {pool.text()[0]}")
             if not far.all():
                 found = _joined(self._by_law(x[~far], level, interval), found, far)
-        told = prediction_table(found, x, self.driver, self.table.metrics[0], largest, interval)
+        told = prediction_table(
+            found, x, self.table.drivers, beyond, self.table.metrics[0], interval
+        )  # fmt: skip
         return withhold(told, self._case.refused_at(x, pool is not None))
+
+    def refused_at(self, sizes: Any) -> list[str]:
+        """Return why a forecast at each of some sizes is refused; empty where it is not.
+
+        ``sizes`` are as for :meth:`predict`.
+        """
+        x = sizes_from(sizes, self.table.drivers)
+        far = beyond_largest(self.candidates.sample, x) > 1 + 1e-9
+        return self._case.refused_at(x, bool(far.any()) and self.pool is not None)
 
     def _by_law(self, x: Any, level: float, interval: Literal["mean", "run"]) -> Intervals:
         return predictions(self.estimate, x, level, self.settings.within_law, interval)

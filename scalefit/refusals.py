@@ -19,7 +19,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .laws import get_law
 from .results import gate_text
-from .selection import MIN_SIZES, Candidates, signed_root
+from .selection import MAIN, MIN_SIZES, Candidates, signed_root
 
 __all__ = [
     "ACCELERATING",
@@ -60,12 +60,15 @@ class Grounds:
         How far beyond the largest size the question goes: log of the ratio over the log range.
     reach : float or array (G,)
         The distance up to which forecasts are given.
+    along : array (D,) of bool, optional
+        Of several drivers: those beyond whose sizes the question goes; all by default.
     """
 
     spanning: Candidates
     curvature_p: Floats
     distance: Floats | float
     reach: Floats | float
+    along: Bools | bool = True
 
     def chosen(self, values: Callable[[Estimate], NDArray[Any]]) -> NDArray[Any]:
         """Return what ``values`` says of each curve's chosen law, ``(G,)``."""
@@ -80,9 +83,19 @@ class Grounds:
         return found
 
     @property
+    def usual(self) -> str:
+        """Name of the law that levels off, of as many drivers as there are."""
+        return MAIN[len(self.spanning.sample.frame.drivers)]
+
+    @property
     def law(self) -> str:
         """Name of the chosen law of a single curve."""
         return self.spanning.law(0).name
+
+    def fewest(self, of_each: Floats) -> Floats:
+        """Return the least of what is known of each driver ``(G, D)`` over those in question."""
+        least: Floats = np.where(self.along, of_each, np.inf).min(axis=1)
+        return least
 
     @property
     def lack_of_fit(self) -> str:
@@ -198,7 +211,7 @@ def condition(estimate: Estimate) -> Floats:
 
 def _enough(grounds: Grounds) -> Bools:
     """Return where there are sizes enough for a law, and the one that was asked for may be used."""
-    sizes = grounds.spanning.sample.n_sizes >= MIN_SIZES
+    sizes = grounds.fewest(grounds.spanning.sample.levels) >= MIN_SIZES
     return np.asarray(sizes & grounds.chosen(lambda each: each.within_gate))
 
 
@@ -208,6 +221,12 @@ def _no_scatter(grounds: Grounds) -> Bools:
     top = np.where(seen, sample.mean, -np.inf).max(axis=1)
     rises = top > np.where(seen, sample.mean, np.inf).min(axis=1)
     return np.asarray((sample.n > sample.n_sizes) & ~sample.spread.any(axis=1) & rises)
+
+
+def _ill_conditioned(grounds: Grounds) -> Bools:
+    # A driver of few sizes has no exponent, which its gains do not need.
+    several = bool(grounds.spanning.sample.frame.other)
+    return np.asarray((grounds.chosen(condition) > WORST_CONDITION) & (not several))
 
 
 def _accelerating(grounds: Grounds) -> Bools:
@@ -222,22 +241,25 @@ def _distance_text(grounds: Grounds) -> str:
 
 _LIST = (
     Refusal(
-        "too_few_sizes", f"a verdict needs at least {MIN_SIZES} distinct sizes",
+        "too_few_sizes", f"fewer than {MIN_SIZES} distinct sizes are too few to go beyond",
         "add runs at other sizes", False,
-        lambda grounds: grounds.spanning.sample.n_sizes < MIN_SIZES,
-        lambda grounds: f"{int(grounds.spanning.sample.n_sizes[0])} sizes",
+        lambda grounds: grounds.fewest(grounds.spanning.sample.levels) < MIN_SIZES,
+        lambda grounds: f"{int(grounds.fewest(grounds.spanning.sample.levels)[0])} sizes",
     ),
     Refusal(
         "narrow_range", "the sizes span less than one decade, too little for an exponent",
         "add runs at sizes a decade smaller or larger", True,
-        lambda grounds: grounds.spanning.sample.decades < MIN_DECADES * (1 - 1e-12),
-        lambda grounds: f"{float(grounds.spanning.sample.decades[0]):.2g} decades",
+        lambda grounds: (
+            grounds.fewest(grounds.spanning.sample.decades_of_each) < MIN_DECADES * (1 - 1e-12)
+        ),
+        lambda grounds: (
+            f"{float(grounds.fewest(grounds.spanning.sample.decades_of_each)[0]):.2g} decades"
+        ),
     ),
     Refusal(
-        "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", False,
+        "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", True,
         lambda grounds: (
-            grounds.spanning.sample.n
-            - get_law("saturating_power").n_params < MIN_DF
+            grounds.spanning.sample.n - get_law(grounds.usual).n_params < MIN_DF
         ),
         lambda grounds: f"{int(grounds.spanning.sample.n[0])} runs",
     ),
@@ -275,7 +297,7 @@ _LIST = (
     Refusal(
         "ill_conditioned", "two parameters of the law cannot be told apart at these sizes",
         "fit a law with fewer parameters, or widen the sizes", True,
-        lambda grounds: grounds.chosen(condition) > WORST_CONDITION,
+        _ill_conditioned,
         lambda grounds: f"condition number {number(float(grounds.chosen(condition)[0]))}",
         of_law=True,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -22,10 +22,14 @@ from .inference import (
     standard_error,
     within,
 )
+from .laws import Law
 from .metrics import Metric
+from .sample import Sample
 
 __all__ = [
+    "beyond_largest",
     "curve_text",
+    "drivers_of",
     "gate_text",
     "mean_curve",
     "parameter_table",
@@ -51,12 +55,21 @@ def rests_on_range(estimate: Estimate, name: str) -> bool:
     return not estimate.law.guesses and (own.role == "exponent" or far)
 
 
+def drivers_of(law: Law, name: str) -> NDArray[np.bool_]:
+    """Return on the sizes of which drivers a parameter rests, ``(D,)``."""
+    own = law.parameter(name)
+    driver = law.shapes[own.shape].driver if own.shape >= 0 else own.driver
+    rests: NDArray[np.bool_] = (np.arange(law.n_drivers) == driver) | (driver < 0)
+    return rests
+
+
 def parameter_table(
-    estimate: Estimate, metric: Metric, level: float, inference: Inference, refused: str = ""
-) -> pd.DataFrame:
+    estimate: Estimate, metric: Metric, level: float, inference: Inference,
+    refused: Callable[[Parameter], str] = lambda _: "",
+) -> pd.DataFrame:  # fmt: skip
     """Return the parameters of a single curve's law.
 
-    ``refused`` says why those that rest on the range of the sizes are not to be told.
+    ``refused`` says why one is not to be told; empty if it is.
 
     Columns estimate, std_error, lower, upper, caution. An infinite bound is open. A number
     that the data do not identify is not printed: its estimate is nan, with the reason in caution.
@@ -70,8 +83,8 @@ def parameter_table(
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
         error = standard_error(estimate, question)[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
-        if refused and rests_on_range(estimate, parameter.name):
-            caution, lower, upper = f"not identified: {refused}", -np.inf, np.inf
+        if reason := refused(question):
+            caution, lower, upper = f"not identified: {reason}", -np.inf, np.inf
         if not caution and unmoved(estimate)[parameter.shape] and parameter.shape >= 0:
             caution = "the prior decides: the data leave it as it was"
         if caution.startswith("not identified"):
@@ -141,15 +154,37 @@ def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: f
     return ""
 
 
-def sizes_from(given: Any, driver: str) -> Floats:
-    """Return the sizes in ``given``: a mapping or frame with the driver's column, or numbers."""
+def sizes_from(given: Any, drivers: Sequence[str]) -> Floats:
+    """Return the sizes in ``given``: a mapping or frame with the drivers' columns, or numbers.
+
+    Of one driver ``(M,)``, of several ``(M, D)``; a single number goes with all others.
+    """
     if isinstance(given, (Mapping, pd.DataFrame)):
         names = [str(name) for name in given]
-        if driver not in names:
-            raise FitError(
-                f"predict needs sizes under {driver!r}; given {', '.join(names) or 'nothing'}"
-            )
-        given = given[driver]
+        for driver in drivers:
+            if driver not in names:
+                raise FitError(
+                    f"predict needs sizes under {driver!r}; given {', '.join(names) or 'nothing'}"
+                )
+        parts = [_column_of_sizes(given[driver], driver) for driver in drivers]
+        try:
+            parts = list(np.broadcast_arrays(*parts))
+        except ValueError:
+            counts = ", ".join(f"{p.size} of {d!r}" for p, d in zip(parts, drivers, strict=True))
+            raise FitError(f"sizes must be as many of each driver; got {counts}") from None
+        return np.stack(parts, axis=-1) if len(drivers) > 1 else parts[0]
+    if len(drivers) == 1:
+        return _column_of_sizes(given, drivers[0])
+    table = np.asarray(given, dtype=float)
+    if table.ndim != 2 or table.shape[1] != len(drivers):
+        raise FitError(
+            f"sizes of {' and '.join(drivers)}: give a mapping with both, such as "
+            f"{{{', '.join(f'{d!r}: [1e9]' for d in drivers)}}}, or rows of {len(drivers)} numbers"
+        )
+    return np.stack([_column_of_sizes(c, d) for c, d in zip(table.T, drivers, strict=True)], -1)
+
+
+def _column_of_sizes(given: Any, driver: str) -> Floats:
     try:
         sizes = np.atleast_1d(np.asarray(given, dtype=float))
     except (TypeError, ValueError):
@@ -162,6 +197,16 @@ def sizes_from(given: Any, driver: str) -> Floats:
     return sizes
 
 
+def beyond_largest(sample: Sample, x: Floats) -> Floats:
+    """Return sizes over the largest one of a single curve, of the driver that goes farthest."""
+    if not sample.frame.other:
+        ratio: Floats = x / sample.x.max()
+        return ratio
+    tops = np.array([own.x0[0] * np.exp(own.z_max[0]) for own in sample.frame.drivers])
+    farthest: Floats = (x / tops).max(axis=1)
+    return farthest
+
+
 def predictions(
     estimate: Estimate,
     x: Floats,
@@ -169,11 +214,11 @@ def predictions(
     inference: Inference,
     interval: Literal["mean", "run"],
 ) -> Intervals:
-    """Return what the law of a single curve predicts at sizes ``x``.
+    """Return what the law of a single curve predicts at sizes ``(M,)``, or ``(M, D)`` of D drivers.
 
     ``interval="mean"`` is for the curve, ``"run"`` for the score of one new run.
     """
-    many = estimate.take(np.zeros(x.size, dtype=np.intp))
+    many = estimate.take(np.zeros(len(x), dtype=np.intp))
     if interval == "mean":
         return inference(many, Value(x), level)
     return run_interval(many, x, level, inference)
@@ -182,19 +227,19 @@ def predictions(
 def prediction_table(
     found: Intervals,
     x: Floats,
-    driver: str,
+    drivers: Sequence[str],
+    beyond: Floats,
     metric: Metric,
-    largest: float,
     interval: Literal["mean", "run"],
 ) -> pd.DataFrame:
-    """Return predictions as a table: driver, estimate, lower, upper, beyond.
+    """Return predictions as a table: the drivers, estimate, lower, upper, beyond.
 
-    They are cut to the range of the metric; ``beyond`` is the size over the largest one observed.
+    They are cut to the range of the metric.
     """
     cut = within(found, metric.lower, metric.upper)
     table = pd.DataFrame({
-        driver: x, "estimate": cut.estimate, "lower": cut.lower, "upper": cut.upper,
-        "beyond": x / largest,
+        **dict(zip(drivers, x.reshape(len(x), -1).T, strict=True)), "estimate": cut.estimate,
+        "lower": cut.lower, "upper": cut.upper, "beyond": beyond,
     })  # fmt: skip
     of = "one new run" if interval == "run" else "the mean"
     table.attrs["label"] = f"{100 * found.level:g} % {found.method}, for {of}"
@@ -260,7 +305,12 @@ def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats
 
 
 def _nearest_z(estimate: Estimate, rows: NDArray[np.intp], x: Floats) -> Floats:
-    """Return the log size of ``x``, or of the nearest observed size of curve ``rows[t]``."""
+    """Return the log size of ``x``, or of the nearest observed size of curve ``rows[t]``.
+
+    0 of several drivers: of these the noise is taken as the same everywhere.
+    """
+    if estimate.sample.frame.other:
+        return np.zeros(len(x))
     frame = estimate.sample.frame.map(lambda value: value[rows])
     z: Floats = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
     return z
@@ -329,9 +379,10 @@ def curve_text(estimate: Estimate, score: str, drivers: Sequence[str]) -> str:
         "c": sign * estimate.coefficients[0, 0] if estimate.coefficients.shape[1] else np.nan,
         "b": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] else np.nan,
         "b1": sign * estimate.coefficients[0, 1] if estimate.coefficients.shape[1] > 2 else np.nan,
-        "b2": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] > 2 else np.nan,
+        "b2": sign * estimate.coefficients[0, 2] if estimate.coefficients.shape[1] > 2 else np.nan,
         "x0": float(frame.x0[0]),
         "y0": float(frame.other[0].x0[0]) if frame.other else np.nan,
+        "b3": sign * estimate.coefficients[0, -1] if estimate.coefficients.shape[1] > 3 else np.nan,
         "best": float(frame.limit[0]),
     }
     if estimate.law.guesses:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from .kernel import Kernel, free_levels
 from .laws import Frame
+from .metrics import Metric
 from .table import Table
 
-__all__ = ["Errors", "Sample", "by_size", "of_table"]
+__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Sample:
         Seed or training run of each run, numbered from 0 within its curve; -1 where there is none.
     run_error : array (G, K, S)
         Known standard error of each run's score; nan where there is none.
+    seed_effect : array (G, K, S)
+        What was taken off each run as the effect of a seed that is crossed; 0 where nothing was.
     items : array (G, K)
         Test items behind each score, the fewest at a size; nan where not known.
     errors : Errors
@@ -127,10 +131,11 @@ class Sample:
     other: Floats
     unit: Ints
     run_error: Floats
+    seed_effect: Floats
     items: Floats
     errors: Errors
     pure: Floats
-    bounded: NDArray[np.bool_]
+    bounded: Bools
     kernel: Kernel | None = None
     score_range: Floats | None = None
 
@@ -219,9 +224,27 @@ class Sample:
 
     @property
     def decades(self) -> Floats:
-        """Range of the sizes in powers of ten, shape ``(G,)``."""
-        span: Floats = (self.frame.z_max - self.frame.z_min) / np.log(10.0)
-        return span
+        """Range of the sizes in powers of ten, of the first driver; shape ``(G,)``."""
+        return self.decades_of_each[:, 0]
+
+    @property
+    def decades_of_each(self) -> Floats:
+        """Range of each driver in powers of ten, shape ``(G, D)``."""
+        spans = [(own.z_max - own.z_min) / np.log(10.0) for own in self.frame.drivers]
+        return np.stack(spans, axis=-1)
+
+    @property
+    def largest(self) -> Ints:
+        """Number of the size with the greatest product of all drivers, shape ``(G,)``."""
+        return _largest(self.z, self.count > 0)
+
+    @property
+    def levels(self) -> Floats:
+        """Number of distinct values of each driver, shape ``(G, D)``."""
+        every = np.concatenate([self.x[:, :, None], self.other], axis=2)
+        rising = np.sort(np.where(self.count[:, :, None] > 0, every, np.nan), axis=1)
+        steps: Floats = (rising[:, 1:] > rising[:, :-1]).sum(axis=1) + 1.0
+        return steps
 
     @property
     def pure_ss(self) -> Floats:
@@ -259,11 +282,6 @@ class Sample:
     def only(self, kept: NDArray[np.bool_]) -> Sample:
         """Return the sample with some of its sizes, ``kept`` of shape ``(G, K)``; one at least."""
         count = np.where(kept, self.count, 0.0)
-        inside = np.where(count > 0, self.z, np.nan)
-        first, last = np.nanmin(inside, axis=1), np.nanmax(inside, axis=1)
-        later = np.where(inside > first[:, None], inside, np.inf).min(axis=1)
-        gap = np.where(np.isfinite(later), later - first, 1.0)
-        centre, sign, limit = self.frame.x0, self.frame.sign, self.frame.limit
         runs = np.where(kept[:, :, None], self.runs, np.nan)
         less = replace(
             self,
@@ -273,7 +291,7 @@ class Sample:
             runs=runs,
             unit=np.where(kept[:, :, None], self.unit, -1),
             run_error=np.where(kept[:, :, None], self.run_error, np.nan),
-            frame=Frame(centre, sign, limit, first, last, gap),
+            frame=_extent(self.frame, self.z, count > 0),
         )
         if less.kernel is None:
             return less
@@ -290,21 +308,37 @@ def of_table(table: Table) -> Sample:
     unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
-    sample = by_size(
+    return of_runs(
         first,
         table.rows[table.score].to_numpy(dtype=float),
         table.group,
-        np.array([float(metric.sign) for metric in table.metrics]),
-        np.array([metric.best for metric in table.metrics], dtype=float),
+        table.metrics,
         other,
-        n=known.get("n"),
-        sd=known.get("sd"),
-        se=known.get("se"),
-        items=known.get("items"),
+        **known,
         unit=None if unit is None else pd.factorize(table.rows[unit])[0],
-        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in table.metrics]),
     )
-    limits = [(metric.lower, metric.upper) for metric in table.metrics]
+
+
+def of_runs(
+    x: Floats,
+    y: Floats,
+    group: NDArray[np.intp],
+    metrics: Sequence[Metric],
+    other: Sequence[Floats] = (),
+    **known: Any,
+) -> Sample:
+    """Return :func:`by_size` with what the metric of each curve implies of its scores."""
+    sample = by_size(
+        x,
+        y,
+        group,
+        np.array([float(metric.sign) for metric in metrics]),
+        np.array([metric.best for metric in metrics], dtype=float),
+        other,
+        **known,
+        bounded=np.array([np.isfinite([m.lower, m.upper]).all() for m in metrics]),
+    )
+    limits = [(metric.lower, metric.upper) for metric in metrics]
     return replace(sample, score_range=np.array(limits, dtype=float))
 
 
@@ -321,7 +355,7 @@ def by_size(
     se: Floats | None = None,
     items: Floats | None = None,
     unit: NDArray[np.intp] | None = None,
-    bounded: NDArray[np.bool_] | None = None,
+    bounded: Bools | None = None,
 ) -> Sample:
     """Return runs reduced to equally weighted means at their sizes.
 
@@ -385,9 +419,7 @@ def by_size(
     sizes = spread_out(x[starts], x[starts][last])
     others = [spread_out(values[starts], values[starts][last]) for values in other]
     counts = spread_out(count, zeros)
-    frame = _frame(sizes, counts > 0, sign, limit)
-    if others:
-        frame = replace(frame, other=tuple(_frame(v, counts > 0, sign, limit) for v in others))
+    frame = _frame([sizes, *others], counts > 0, sign, limit)
     place = np.arange(len(x)) - first_row[cell]
     width = int(np.bincount(cell).max()) if n is None else 0
 
@@ -406,6 +438,7 @@ def by_size(
         other=np.stack(others, axis=-1) if others else np.zeros((*shape, 0)),
         unit=of_each_run(_within(group, numbered), -1),
         run_error=of_each_run(None if se is None else se[order], np.nan),
+        seed_effect=of_each_run(None, 0.0),
         items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
         errors=Errors.independent(shape[0]),
         pure=zeros,
@@ -421,17 +454,46 @@ def _within(group: NDArray[np.intp], unit: NDArray[np.intp]) -> NDArray[np.intp]
     return numbered
 
 
-def _frame(sizes: Floats, inside: NDArray[np.bool_], sign: Floats, limit: Floats) -> Frame:
-    """Return the frame of one driver from its values ``(G, K)``, those not ``inside`` padding."""
-    z = np.where(inside, np.log(sizes), np.inf)
-    z.sort(axis=1)
-    distinct = np.isfinite(z)
-    distinct[:, 1:] &= z[:, 1:] > z[:, :-1]
-    centre = np.where(distinct, z, 0.0).sum(axis=1) / distinct.sum(axis=1)
-    x0 = np.exp(centre)
-    z = np.where(distinct, z, np.inf) - np.log(x0)[:, None]
-    z.sort(axis=1)
-    top = np.where(np.isfinite(z), z, -np.inf).max(axis=1)
-    second = z[:, min(1, z.shape[1] - 1)]
-    gap = np.where((second > z[:, 0]) & np.isfinite(second), second - z[:, 0], 1.0)
-    return Frame(x0, sign, limit, z[:, 0], top, gap)
+def _frame(drivers: Sequence[Floats], inside: Bools, sign: Floats, limit: Floats) -> Frame:
+    """Return the frame of drivers with values ``(G, K)``, those not ``inside`` being padding."""
+    logs, frames = [], []
+    for values in drivers:
+        log_size = np.log(values)
+        rising = np.sort(np.where(inside, log_size, np.inf), axis=1)
+        distinct = np.isfinite(rising)
+        distinct[:, 1:] &= rising[:, 1:] > rising[:, :-1]
+        x0 = np.exp(np.where(distinct, rising, 0.0).sum(axis=1) / distinct.sum(axis=1))
+        logs.append(log_size - np.log(x0)[:, None])
+        frames.append(Frame(x0, sign, limit, x0, x0, x0, x0))
+    first, *other = frames
+    z = np.stack(logs, axis=-1) if other else logs[0]
+    return _extent(replace(first, other=tuple(other)), z, inside)
+
+
+def _extent(frame: Frame, z: Floats, inside: Bools) -> Frame:
+    """Return the frame with the range of log sizes ``(G, K)`` or ``(G, K, D)`` that are inside."""
+    every = z if frame.other else z[:, :, None]
+    largest = _largest(z, inside)
+    found = []
+    for d, own in enumerate(frame.drivers):
+        rising = np.sort(np.where(inside, every[:, :, d], np.inf), axis=1)
+        later = np.where(rising > rising[:, :1], rising, np.inf).min(axis=1)
+        found.append(
+            replace(
+                own,
+                z_min=rising[:, 0],
+                z_max=np.where(inside, every[:, :, d], -np.inf).max(axis=1),
+                first_gap=np.where(np.isfinite(later), later - rising[:, 0], 1.0),
+                z_largest=every[np.arange(len(every)), largest, d],
+                other=(),
+            )
+        )
+    return replace(found[0], other=tuple(found[1:]))
+
+
+def _largest(z: Floats, inside: Bools) -> Ints:
+    # Rounding must not choose among runs of equal product: the last of them is taken.
+    total = z.sum(axis=2) if z.ndim > 2 else z
+    product = np.where(inside, np.round(total, 9), -np.inf)
+    last: Ints = product.shape[1] - 1 - product[:, ::-1].argmax(axis=1)
+    return last

@@ -28,6 +28,7 @@ from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
 from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
+from .runs_needed import times_as_many
 from .selection import Candidates, ask
 
 __all__ = ["VERDICTS", "Assessment", "assess", "margins"]
@@ -38,6 +39,8 @@ Bools = NDArray[np.bool_]
 VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
 #: Level of each one-sided bound behind a verdict, and of the scaling gate.
 ONE_SIDED = 0.95
+#: Times as many runs that nobody will make.
+_HOPELESS = 100
 #: Sizes at either end of a curve that are left out in turn.
 _OUTER = 8
 
@@ -163,7 +166,8 @@ def assess(
         inference,
     )
     spanning = candidates.spanning()
-    robust = _whichever(spanning, gain, question, level, inference)
+    each = _by_each_law(spanning, gain, question, level, inference)
+    robust = join(each, spanning.surviving, [item.law.name for item in spanning.estimates])
     bounds, observed, gain, robust = (
         _below(span, part) for part in (bounds, observed, gain, robust)
     )
@@ -175,7 +179,9 @@ def assess(
     kept = [code for code, each in REFUSALS.items() if force and each.forcible]
     withheld = (refusal != "") & ~np.isin(refusal, kept)
     bounds, gain, robust = (_nothing(withheld, part) for part in (bounds, gain, robust))
-    disagreeing = _disagreeing(spanning, verdict, gate.p, margin, question, two_sided, inference)
+    disagreeing = _disagreeing(
+        spanning, verdict, gate.p, margin, question, two_sided, inference, each
+    )
     influential, flipped, tried = _without_sizes(
         candidates, verdict, gain, margin, factor, inference
     )
@@ -212,14 +218,15 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)
-        tops[rows] = candidates.estimates[i].take(rows).fitted()[:, -1]
+        part = candidates.estimates[i].take(rows)
+        tops[rows] = part.fitted()[np.arange(len(rows)), part.sample.largest]
     return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
 
 
-def _whichever(
+def _by_each_law(
     spanning: Candidates, gain: Intervals, question: Gain, level: float, inference: Inference
-) -> Intervals:
-    """Return the union of the gain's intervals over the surviving laws.
+) -> list[Intervals]:
+    """Return the gain's intervals by each law, where it survives.
 
     The interval of the chosen law is known; the others are asked where they survive.
     """
@@ -231,7 +238,7 @@ def _whichever(
             own = inference(item.take(rows), question, level)
             estimate[rows], lower[rows], upper[rows] = own.estimate, own.lower, own.upper
         parts.append(Intervals(estimate, lower, upper, level, gain.method))
-    return join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
+    return parts
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
@@ -268,13 +275,21 @@ def _disagreeing(
     question: Gain,
     level: float,
     inference: Inference,
+    known: Sequence[Intervals],
 ) -> NDArray[Any]:
-    """Return, per decided curve, the surviving laws whose own bounds give another verdict."""
+    """Return, per decided curve, the surviving laws whose own bounds give another verdict.
+
+    ``known`` are intervals of the gain by each law: where a wider one decides, so do the bounds.
+    """
     names = [""] * len(verdict)
     # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
     ahead = gate_p <= 1.0 - ONE_SIDED
     for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
         asked = survives & (verdict != "inconclusive") & (spanning.chosen != i)
+        wide = known[i]
+        if wide.level >= level:
+            agreed = _decide(gate_p, wide.lower, wide.upper, wide.upper, margin) == verdict
+            asked &= ~(ahead & agreed)
         for estimand, rows in (
             (question, np.flatnonzero(asked & ahead)),
             (ObservedGain(), np.flatnonzero(asked & ~ahead)),
@@ -378,16 +393,13 @@ def _reasons(
 
 
 def _what_would_settle(bounds: Intervals, margin: Floats, g: int) -> str:
-    width = bounds.upper[g] - bounds.lower[g]
-    room = abs(bounds.estimate[g] - margin[g])
-    if not np.isfinite(width) or room <= 0:
-        return "runs at sizes a decade smaller or larger would settle it soonest"
-    times = max(2, int(np.ceil((0.5 * width / room) ** 2)))
-    if times > 100:
-        return "the gain is too near the margin for more seeds to settle it: widen the sizes"
+    bound = bounds[g]
+    times = times_as_many(bound.estimate, bound.lower, bound.upper, float(margin[g]))
+    if times > _HOPELESS:
+        return "more runs at these sizes will hardly settle it, others may: see sf.plan"
     return (
-        f"about {times} times as many runs at these sizes, or fewer at sizes a decade smaller or "
-        "larger, would settle it"
+        f"about {max(2, round(times))} times as many runs at these sizes would settle it, if the "
+        "estimate is right; see sf.plan for fewer at others"
     )
 
 

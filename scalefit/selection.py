@@ -20,10 +20,11 @@ from scipy.special import fdtrc, stdtr
 from .cuts import MIN_SIZES
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
-from .laws import AUTO, Law, get_law
+from .laws import AUTO, AUTO_SURFACES, Law, get_law
 from .sample import Sample
 
 __all__ = [
+    "MAIN",
     "MIN_SIZES",
     "REJECT",
     "SLOW",
@@ -40,11 +41,18 @@ Bools = NDArray[np.bool_]
 #: Lack-of-fit level below which a law is rejected.
 REJECT = 0.01
 #: The laws that no other law contains: together they span slow, fast and late saturation.
-_SPANNING = tuple(law.name for law in AUTO if not law.nested_in)
+_SPANNING = tuple(law.name for law in (*AUTO, *AUTO_SURFACES) if not law.nested_in)
+#: The law that is named wherever it fits, by the number of drivers.
+MAIN = {1: "saturating_power", 2: "additive", 3: "additive_repeat"}
 #: And the one that says what comes of slow growth that a table cannot exclude. It holds others, and
 #: is no reason to reject them.
 SLOW = "power_log"
-_HULL = (*_SPANNING, SLOW)
+
+
+def _hull(n_drivers: int) -> tuple[str, ...]:
+    """Return the laws over which unions are taken, for a number of drivers."""
+    spanning = tuple(name for name in _SPANNING if get_law(name).n_drivers == n_drivers)
+    return (*spanning, SLOW) if n_drivers == 1 else spanning
 
 
 @dataclass(frozen=True)
@@ -101,14 +109,18 @@ class Candidates:
     def _spanning(self) -> Candidates:
         named = [e.law.name for e in self.estimates]
         used = {named[i] for i in self.chosen}
-        laws = [e.law for e in self.estimates if e.law.name in {*used, *_HULL}]
-        laws += [get_law(name) for name in _HULL if name not in named]
+        hull = _hull(len(self.sample.frame.drivers))
+        laws = [e.law for e in self.estimates if e.law.name in {*used, *hull}]
+        drawn = any(e.draws is not None for e in self.estimates)
+        others = [get_law(name) for name in hull if name not in named]
+        # A posterior that needs chains is made where it is asked for only.
+        laws += [law for law in others if law.has_few_shapes or not drawn]
         have = {e.law.name: e for e in self.estimates}
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
         # A law that only another curve of the batch has chosen says nothing about this one.
-        own = np.array([[name in _HULL] for name in place])
+        own = np.array([[name in hull] for name in place])
         own = own | (np.arange(len(parts))[:, None] == chosen)
         return Candidates(parts, surviving_laws(parts, own), chosen)
 
@@ -140,8 +152,9 @@ class Candidates:
 def candidates(laws: Sequence[Law], sample: Sample) -> Candidates:
     """Fit every law to every curve, all curves of a law in one batch, and name one law a curve.
 
-    With several laws the saturating power law is named unless it is rejected or the curve
-    accelerates; then the surviving law, among those that no other contains, with the least AICc.
+    With several laws the saturating power law is named, and of several drivers the additive one,
+    unless it is rejected or the curve accelerates; then the surviving law, among those that no
+    other contains, with the least AICc.
     """
     estimates = tuple(estimate(law, sample) for law in laws)
     surviving = surviving_laws(estimates)
@@ -228,8 +241,9 @@ def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.int
         rank[i] = np.where(item.applicable, rank[i], 5.0)
         if names[i] in _SPANNING:
             rank[i] = np.where(surviving[i], 1.0, rank[i])
-    if "saturating_power" in names:
-        main = names.index("saturating_power")
+    usual = MAIN[len(estimates[0].sample.frame.drivers)]
+    if usual in names:
+        main = names.index(usual)
         preferred = np.where(_accelerating(estimates, names, main), 2.0, 0.0)
         rank[main] = np.where(surviving[main], preferred, rank[main])
     aicc = np.stack([e.aicc for e in estimates])

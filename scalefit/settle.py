@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .estimate import Estimate
     from .laws import Law
 
-__all__ = ["mean_correlation", "settle", "with_errors"]
+__all__ = ["in_order", "mean_correlation", "settle", "with_errors"]
 
 Floats = NDArray[np.float64]
 #: Points of the first scan and of each of the closer ones, and how many of these.
@@ -116,7 +116,7 @@ def _with_correlation(fitted: Estimate) -> Estimate:
         (np.flatnonzero(alike & ~several), _of_one_run),
     ):
         if rows.size:
-            known = found(fitted.take(rows), _in_order(fitted.take(rows)))
+            known = found(fitted.take(rows), _ordered(fitted.take(rows)))
             fitted = _with(fitted, **{
                 name: _put(getattr(fitted.sample.errors, name), rows, values)
                 for name, values in known.items()
@@ -140,10 +140,10 @@ class _Ordered:
     alone: NDArray[np.bool_]
 
 
-def _in_order(fitted: Estimate) -> _Ordered:
+def _ordered(fitted: Estimate) -> _Ordered:
     sample = fitted.sample
     n_curves, width = len(sample), sample.runs.shape[2]
-    order, present, first = _rows(sample)
+    order, present, first = in_order(sample)
 
     def by_row(values: Floats) -> Floats:
         return np.take_along_axis(values.reshape(n_curves, -1), order, 1)
@@ -255,7 +255,7 @@ def mean_correlation(fitted: Estimate) -> Floats:
     return covariance
 
 
-def _rows(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
+def in_order(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return an order of all rows by run, then size; which exist, and which are first of a run."""
     n_curves, n_sizes, _ = sample.runs.shape
     unit = np.where(sample.unit < 0, np.iinfo(np.int32).max, sample.unit)

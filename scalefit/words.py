@@ -9,12 +9,30 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, interval_text, number, size_text, table_text
+from .surface_words import (
+    CONTRASTS_HEADING,
+    contrasts_text,
+    gains_heading,
+    gains_text,
+    surface_answer,
+    surfaces_text,
+)
 
 if TYPE_CHECKING:
     from .fit import Fit, FitSet
     from .inference import Interval
 
-__all__ = ["answer", "html", "one_line", "set_html", "set_summary", "summary", "verdict_text"]
+__all__ = [
+    "answer",
+    "html",
+    "one_line",
+    "set_html",
+    "set_summary",
+    "summary",
+    "surfaces_text",
+    "tables_of_drivers",
+    "verdict_text",
+]
 
 _SAYS = {
     "saturated": "saturated",
@@ -41,7 +59,12 @@ def verdict_text(verdict: str) -> str:
 
 
 def answer(fit: Fit) -> str:
-    """Return the answer in two sentences: the verdict, and what ten times more buys."""
+    """Return the answer in two sentences: the verdict, and what ten times more buys.
+
+    Of several drivers: what ten times more of each buys, and which of them limits the score.
+    """
+    if len(fit.table.drivers) > 1:
+        return surface_answer(fit)
     found = fit.saturation()
     name = f"{fit.label}: " if fit.label else ""
     if found.withheld:
@@ -68,7 +91,12 @@ def one_line(fit: Fit) -> str:
     """Return the fit in one line, for a repr."""
     name = f" {fit.label}" if fit.label else ""
     if len(fit.table.drivers) > 1:
-        return f"<Fit{name}: {fit.law.name} of {' and '.join(fit.table.drivers)}>"
+        gains = fit.gains()
+        told = ", ".join(
+            f"{driver} {interval_text(*gains.loc[driver, ['gain', 'lower', 'upper']])}"
+            for driver in fit.table.drivers
+        )
+        return f"<Fit{name}: {fit.law.name}, gain at 10x {told}>"
     found = fit.saturation()
     gain = interval_text(*_three(found.gain))
     return (
@@ -79,12 +107,14 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
-    several = len(fit.table.drivers) > 1  # of which there is no verdict
+    of_drivers = tables_of_drivers(fit)
     lines = [
-        *([] if several else [answer(fit), ""]),
+        answer(fit),
+        "",
         *(f"{name:<10}{text}" for name, text in facts(fit)),
         "",
         table_text(parameters_text(fit.params)),
+        *(line for name, rows in of_drivers for line in ("", name, table_text(rows))),
         "",
         "laws tried (AICc weights are for display only)",
         table_text(laws_text(fit.laws)),
@@ -95,6 +125,16 @@ def summary(fit: Fit) -> str:
     if told:
         lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)
+
+
+def tables_of_drivers(fit: Fit) -> list[tuple[str, pd.DataFrame]]:
+    """Return heading and text of the tables of a fit of several drivers; none of one."""
+    if len(fit.table.drivers) == 1:
+        return []
+    tables = [(gains_heading(fit), gains_text(fit.gains()))]
+    if len(fit.contrasts):
+        tables.append((CONTRASTS_HEADING, contrasts_text(fit.contrasts)))
+    return tables
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
@@ -183,6 +223,8 @@ def effect_text(effect: pd.DataFrame) -> pd.DataFrame:
 def set_summary(fits: FitSet) -> str:
     """Return one line a curve, and the count of inconclusive verdicts."""
     table = fits.table()
+    if len(fits.all_rows.drivers) > 1:
+        return table_text(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
     return table_text(set_text(table)) + "\n" + count_text(table)
 
 
@@ -226,12 +268,17 @@ def _counts(verdicts: pd.Series[str]) -> str:
 def html(fit: Fit) -> str:
     """Return the fit for a notebook."""
     parts = [f"<p>{markup.escape(answer(fit))}</p>", _html_table(parameters_text(fit.params))]
+    if len(fit.table.drivers) > 1:
+        parts.append(f"<p>{markup.escape(gains_heading(fit))}</p>")
+        parts.append(_html_table(gains_text(fit.gains())))
     return "".join(parts)
 
 
 def set_html(fits: FitSet) -> str:
     """Return the set for a notebook."""
     table = fits.table()
+    if len(fits.all_rows.drivers) > 1:
+        return _html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
     return _html_table(set_text(table)) + f"<p>{markup.escape(count_text(table))}</p>"
 
 

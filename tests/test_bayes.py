@@ -18,7 +18,9 @@ from scalefit.bayes.models import Pool, data_of
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
 from scalefit.draws import drawn_values
-from scalefit.laws import AUTO, get_law
+from scalefit.estimands import Gain
+from scalefit.laws import AUTO
+from scalefit.noise import Gaussian
 from scalefit.plots import paper
 
 QUICK = sf.Bayes(draws=250)
@@ -116,10 +118,19 @@ def test_other_inferences_still_work(fit):
         sf.fit(table()).gain(10, inference="posterior")
 
 
-def test_draws_are_the_same_whichever_curves_stand_beside():
-    both = sf.fit(tables(2), by="task", method=QUICK)
-    one = sf.fit({k: v[:18] for k, v in tables(2).items()}, by="task", method=QUICK)
-    assert str(both["task 0"].gain(10)) == str(one["task 0"].gain(10))
+@pytest.mark.parametrize("noise", ["gaussian", "student", "beta"])
+def test_draws_are_the_same_whichever_curves_stand_beside(noise):
+    rows = tables(2)
+    second = rows["task"] == "task 1"
+    rows["f1"][second] = 1.2 - rows["f1"][second]  # which runs the other way
+    one = {name: column[~second] for name, column in rows.items()}
+    draws = [
+        sf.fit(r, by="task", law="saturating_power", noise=noise, method=QUICK)["task 0"]
+        .estimate.draws for r in (rows, one)
+    ]  # fmt: skip
+    for name in ("theta", "coefficients"):
+        both, alone = (each.one(name) for each in draws)
+        np.testing.assert_allclose(both, alone, rtol=1e-6)
 
 
 def test_wider_levels_give_wider_intervals(fit):
@@ -132,9 +143,10 @@ def test_values_and_coefficients_are_each_others_inverse(law):
     fitted = sf.fit(table(), law=law.name).estimate
     frame = fitted.sample.frame
     theta = np.nan_to_num(fitted.theta, nan=0.3)[:, None, :]
-    matrix, offset = values_of(law, theta, frame)
-    values = offset + np.einsum("gmpq,gq->gmp", matrix, fitted.coefficients)
-    assert to_coefficients(matrix, offset, values)[0, 0] == pytest.approx(fitted.coefficients[0])
+    matrix, offset = values_of(law, np.swapaxes(theta, 1, 2), frame)
+    values = np.swapaxes(offset + np.einsum("gpqm,gq->gpm", matrix, fitted.coefficients), 1, 2)
+    again = to_coefficients(law, theta, values, frame)
+    assert again[0, 0] == pytest.approx(fitted.coefficients[0])
     columns, base = at_sizes(law, fitted.sample.z, theta, frame)
     top = base[0, 0, -1] + columns[0, 0, -1] @ fitted.coefficients[0]
     assert values[0, 0, 0] == pytest.approx(top)
@@ -156,11 +168,12 @@ def test_draws_have_the_moments_of_their_grid():
     """Weights of the wrong sign, as a library that asks for log likelihoods invites, fail here."""
     fitted = sf.fit(table(sigma=0.03), law="saturating_power").estimate
     priors = priors_for(fitted.law, fitted.sample)
-    grid = quadrature(fitted, priors)
+    target, grid = quadrature(fitted, priors)
     share = np.exp(grid.log_mass[0] - grid.evidence[0])
-    found = from_grid(fitted, priors, grid, 20000, 1)
-    for axis, drawn in ((1, found.log_scale[0]), (2, found.noise_slope[0])):
-        weight = share.sum(axis=tuple(k for k in range(3) if k != axis))
+    found = from_grid(target, grid, 20000, 1)
+    shape = fitted.law.shapes[0].coordinate.to_u(found.theta[0, :, 0])
+    for axis, drawn in ((0, shape), (1, found.noise["noise_slope"][0])):
+        weight = share.sum(axis=1 - axis)
         nodes = grid.nodes[axis][0]
         mean = weight @ nodes
         sd = np.sqrt(weight @ (nodes - mean) ** 2)
@@ -170,7 +183,8 @@ def test_draws_have_the_moments_of_their_grid():
 
 def test_resampling_moves_draws_towards_the_target():
     x = np.random.default_rng(0).standard_normal((1, 20000))
-    kept, khat = resampled(0.5 * x, np.random.default_rng(1))  # tilts N(0, 1) to N(0.5, 1)
+    # Tilts N(0, 1) to N(0.5, 1).
+    kept, khat = resampled(0.5 * x, 20000, np.random.default_rng(1))
     assert x[0, kept[0]].mean() == pytest.approx(0.5, abs=0.05)
     assert khat[0] < 0.7
 
@@ -313,8 +327,8 @@ def test_one_curve_in_a_population_is_the_curve_alone_with_the_prior_of_its_popu
     spread = found["population"]["spread_own"]
     assert spread.mean() == pytest.approx(0.2 * np.sqrt(2 / np.pi), rel=0.08)
     one = completely_pooled(fitted, priors, 8000, 3)["theta"][0, :, 0]
-    grid = quadrature(fitted, priors)
-    share = np.exp(grid.log_mass[0] - grid.evidence[0]).sum(axis=(1, 2))
+    _, grid = quadrature(fitted, priors)
+    share = np.exp(grid.log_mass[0] - grid.evidence[0]).sum(axis=1)
     nodes = np.asarray(fitted.law.shapes[0].coordinate.to_theta(grid.nodes[0][0]))
     mean = share @ nodes
     sd = np.sqrt(share @ (nodes - mean) ** 2)
@@ -329,7 +343,8 @@ def test_one_curve_in_a_population_is_the_curve_alone_with_the_prior_of_its_popu
         ({"method": "bayesian"}, "bayes"),
         ({"method": sf.Bayes(draws=100), "law": "hill", "by": "task", "pool": "partial"},
          "pools exponents"),
-        ({"method": sf.Bayes(draws=100, sampler="collapsed"), "noise": "student"}, "normal errors"),
+        ({"method": sf.Bayes(draws=100, sampler="collapsed"), "by": "task", "pool": "partial",
+          "noise": "student"}, "normal errors"),
         ({"method": sf.Bayes(draws=100), "noise": "lad", "law": "constant"}, "objective"),
     ],
 )  # fmt: skip
@@ -367,6 +382,11 @@ def test_two_drivers_by_quadrature():
         row = fit.params.loc[name]
         assert abs(row.estimate - value) < 4 * row.std_error
         assert row.std_error < 0.02
+    # What unions are made of needs no chains either.
+    assert set(fit.laws["law"]) == {"additive", "additive_tied"}
+    gains, best = fit.gains(), sf.optimum(fit, 1e22)
+    assert gains.loc["all", "lower"] < gains.loc[["params", "tokens"], "gain"].sum()
+    assert 0 < best["params_lower"].iloc[0] < best["params"].iloc[0] < best["params_upper"].iloc[0]
 
 
 def test_a_posterior_by_quadrature_needs_no_sampler():
@@ -378,18 +398,69 @@ def test_a_posterior_by_quadrature_needs_no_sampler():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_robust_errors_are_sampled():
-    pytest.importorskip("nutpie")
+#: Table, options, engine, and what the posterior has a number for, beside the curve.
+ERRORS = {
+    "known errors": (
+        table(3) | {"known": np.full(18, 0.01)}, {"se": "known"}, "collapsed", {"extra_noise"},
+    ),
+    "checkpoints of runs": (
+        table(3) | {"run_id": np.tile(np.arange(3), 6)}, {"run": "run_id"}, "collapsed",
+        {"noise", "correlation"},
+    ),
+    "one run": (table(4, sizes=14, seeds=1), {}, "collapsed", {"noise", "correlation"}),
+    "crossed seeds": (
+        table(3), {"noise": Gaussian(seeds="crossed")}, "collapsed",
+        {"noise", "noise_slope", "seed_noise"},
+    ),
+    "beta": (table(3), {"noise": "beta"}, "weighted", {"noise", "noise_slope"}),
+    "lognormal": (table(3), {"noise": "lognormal"}, "weighted", {"noise", "noise_slope"}),
+    "student": (table(3), {"noise": "student"}, "weighted", {"noise", "noise_slope", "df"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(ERRORS))
+def test_every_error_model_has_a_posterior_without_chains(kind, tmp_path):
+    rows, options, engine, numbers = ERRORS[kind]
+    fit = sf.fit(rows, law="saturating_power", method=QUICK, **options)
+    assert set(fit.estimate.draws.noise) == numbers
+    assert list(fit.posterior.convergence["engine"]) == [engine]
+    assert fit.trustworthy
+    start, last = rows["cells"].min(), rows["cells"].max()
+    truth = 0.3 * ((last / start) ** -0.4 - (10 * last / start) ** -0.4)
+    low, middle, high = np.quantile(drawn_values(
+        fit.law, Gain(10.0), fit.estimate.draws.one("theta"),
+        fit.estimate.draws.one("coefficients"), fit.estimate.sample.frame), [0.005, 0.5, 0.995],
+    )  # fmt: skip
+    assert low < truth < high
+    assert abs(middle - truth) < 0.02
+    assert (fit.posterior.check()["p"] > 0.005).all()
+    fit.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json").estimate.draws
+    assert again.scatter == fit.estimate.draws.scatter
+
+
+def test_robust_errors_are_sampled(monkeypatch):
+    """By one model, which is compiled once for curves and tables of any length."""
+    nutpie = pytest.importorskip("nutpie")
+    made, compiled = [], nutpie.compile_pymc_model
+    monkeypatch.setattr(
+        nutpie, "compile_pymc_model", lambda *a, **k: made.append(1) or compiled(*a, **k)
+    )
     rows = table(5)
     rows["f1"][4] += 0.2
-    fit = sf.fit(rows, law="saturating_power", noise="student", method="bayes")
+    more = {name: np.append(column[:-2], column) for name, column in rows.items()}
+    more["task"] = np.repeat(["short", "long"], [len(rows["f1"]) - 2, len(rows["f1"])])
+    by_chains = sf.Bayes(sampler="nutpie")
+    fit = sf.fit(more, by="task", law="saturating_power", noise="student", method=by_chains)["long"]
+    again = sf.fit(rows, law="saturating_power", noise="student", method=by_chains)
+    assert len(made) <= 1  # none where another test has made it
+    assert again.gain(10).estimate == pytest.approx(fit.gain(10).estimate, abs=0.002)
     assert fit.trustworthy
-    assert fit.posterior.convergence.loc["", "engine"] == "nutpie"
+    assert set(fit.posterior.convergence["engine"]) == {"nutpie"}
     plain = sf.fit(rows, law="saturating_power", method=QUICK)
     truth = 0.3 * (10**2.5) ** -0.4 * (1 - 10**-0.4)
     assert truth in fit.gain(10)
     assert fit.gain(10).upper - fit.gain(10).lower < plain.gain(10).upper - plain.gain(10).lower
-    assert get_law("saturating_power") is fit.law
 
 
 def test_shared_test_items_widen_levels_and_not_gains():

@@ -210,9 +210,9 @@ def test_a_curve_has_the_same_draws_in_any_batch(kind):
 def test_many_questions_cost_one_set_of_refits(monkeypatch):
     refitted = []
 
-    def counted(law, drawn):
+    def counted(law, drawn, like):
         refitted.append(len(drawn))
-        return estimate(law, drawn)
+        return estimate(law, drawn, like)
 
     monkeypatch.setattr(module, "estimate", counted)
     one = fitted(curves=2)

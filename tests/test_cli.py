@@ -235,11 +235,10 @@ def test_the_terminal_is_told_nothing_hostile(run, folder):
 
 
 def test_noises_and_inferences_are_those_of_the_package(run):
-    from scalefit._options import _NOISES
+    from scalefit import _options, noise
     from scalefit.inference import INFERENCES
-    from scalefit.noise import NOISES
 
-    assert set(_NOISES) == set(NOISES)
+    assert set(_options.NOISES) == set(noise.NOISES)
     option = next(p for p in cli.commands["fit"].params if p.name == "inference")
     assert set(option.type.choices) == {*INFERENCES, "posterior", "union"}
     content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)
@@ -258,7 +257,9 @@ def test_two_drivers_are_fitted_printed_and_reported(run, folder):
     said = run("fit", "two.csv", "--drivers", "params,tokens").stdout
     assert "alpha" in said
     assert run("fit", "two.csv", "--cells", "tokens", "--params", "params").stdout == said
-    assert "set=a" in run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
+    said = run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
+    assert said.splitlines()[0].split()[:4] == ["set", "runs", "sizes", "law"]
+    assert "10x tokens" in said
     content = json.loads(run("fit", "two.csv", "--drivers", "params,tokens", "--json").stdout)
     assert "verdict" not in content["curves"][0]
     run("report", "two.csv", "--drivers", "params,tokens", "-o", "two.html")

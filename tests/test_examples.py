@@ -32,7 +32,7 @@ def test_every_example_is_run_here():
     names = {path.name for path in EXAMPLES}
     assert names == {
         "custom_law.py", "denadel_saturation.py", "do_single_cell_models_scale.py", "own_table.py",
-        "single_cell_information.py",
+        "plan_next_runs.py", "single_cell_information.py",
     }  # fmt: skip
 
 
@@ -57,6 +57,14 @@ def test_own_table(tmp_path):
     assert "saturating_power" in said
     assert "Ten times more cells" in said
     assert not list(tmp_path.iterdir()), "the table is written to a folder of its own"
+
+
+def test_plan_next_runs(tmp_path):
+    said = run_example("plan_next_runs.py", tmp_path, "plan.png")
+    assert "inconclusive (provisional)" in said
+    assert "whichever surviving law is true" in said
+    assert "right verdict" in said
+    assert (tmp_path / "plan.png").read_bytes().startswith(PNG)
 
 
 def test_custom_law(tmp_path):

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scalefit.errors import LawError
-from scalefit.laws import AUTO, LAWS, REGISTERED, Frame, get_law, laws, resolve
+from scalefit.laws import AUTO, AUTO_SURFACES, REGISTERED, Frame, get_law, laws, resolve
 from scalefit.sample import by_size
 
 DOCS = Path(__file__).parent.parent / "docs" / "laws"
 SIZES = 10 ** np.linspace(4, 7, 8)
+#: Sizes of the drivers of a surface, none of which follows from the others.
+SURFACE = (
+    10 ** np.repeat(np.linspace(7, 9.5, 6), 5),
+    10 ** np.tile(np.linspace(9, 11.5, 5), 6) * np.repeat([1.0, 1.7, 0.6, 1.3, 1.0, 0.8], 5),
+    10 ** np.tile([9.0, 9.7, 10.1, 10.4, 9.3], 6),
+)
 
-every_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+every_law = pytest.mark.parametrize("law", REGISTERED, ids=lambda law: law.name)
 every_shape_law = pytest.mark.parametrize(
-    "law", [law for law in LAWS if law.shapes], ids=lambda law: law.name
+    "law", [law for law in REGISTERED if law.shapes], ids=lambda law: law.name
 )
 either_way = pytest.mark.parametrize(
     ("sign", "limit"), [(1.0, 1.0), (-1.0, 0.0), (1.0, np.nan), (-1.0, np.nan)]
 )
+
+
+def sizes_of(law):
+    """Return sizes as a law takes them: an array, or one for each driver."""
+    return SIZES if law.n_drivers == 1 else SURFACE[: law.n_drivers]
+
+
+def sampled(law, y, sign=1.0, limit=1.0):
+    """Return a single curve with scores ``y`` at the law's sizes."""
+    x, *other = (SIZES,) if law.n_drivers == 1 else sizes_of(law)
+    return by_size(x, y + 0 * x, np.zeros(x.size, int), np.array([sign]), np.array([limit]), other)
+
+
+def framed(law, sign=1.0, limit=1.0):
+    """Return the frame of a law's sizes."""
+    if law.n_drivers == 1:
+        return Frame.of_sizes(SIZES, sign, limit)
+    return sampled(law, 0.5, sign, limit).frame.row(0)
+
+
+def log_sizes(law, frame):
+    """Return the law's sizes as log sizes about their centres."""
+    if law.n_drivers == 1:
+        return np.log(SIZES / frame.x0)
+    sizes = zip(sizes_of(law), frame.drivers, strict=True)
+    return np.stack([np.log(x / own.x0) for x, own in sizes], axis=-1)
 
 
 def inside(law, frame, rng, share=(0.2, 0.8)):
@@ -40,8 +73,8 @@ def public(law, frame, coefficients, theta):
 @every_shape_law
 def test_gradient_is_the_complex_step(law):
     rng = np.random.default_rng(1)
-    frame = Frame.of_sizes(SIZES, limit=1.0)
-    z = np.log(SIZES / frame.x0)
+    frame = framed(law)
+    z = log_sizes(law, frame)
     for _ in range(50):
         theta = inside(law, frame, rng)
         claimed = law.gradient(z, theta, frame)
@@ -70,25 +103,28 @@ def test_numpy_equals_pytensor(law, sign, limit):
     pytensor = pytest.importorskip("pytensor")
     import pytensor.tensor as pt
 
-    frame = Frame.of_sizes(SIZES, sign, limit)
+    frame = framed(law, sign, limit)
     rng = np.random.default_rng(2)
-    theta = inside(law, frame, rng)
+    theta = inside(law, frame, rng, (0.2, 0.8) if law.n_drivers == 1 else (0.6, 0.8))
     values = public(law, frame, rng.uniform(0.1, 0.3, law.n_columns), theta)
     symbols = {name: pt.dscalar(name) for name in values}
-    x0 = frame.x0
-    mean = law.mean(pt.as_tensor(SIZES), symbols, pt, sign=sign, limit=limit, x0=x0)
+    x0 = tuple(float(own.x0) for own in frame.drivers)
+    sizes = sizes_of(law)
+    given = pt.as_tensor(sizes) if law.n_drivers == 1 else tuple(pt.as_tensor(x) for x in sizes)
+    mean = law.mean(given, symbols, pt, sign=sign, limit=limit, x0=x0)
     mode = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+    flat = sizes if law.n_drivers == 1 else sizes[0]
     function = pytensor.function(
-        list(symbols.values()), mean + 0 * SIZES, mode=mode, on_unused_input="ignore"
+        list(symbols.values()), mean + 0 * flat, mode=mode, on_unused_input="ignore"
     )
-    expected = law.mean(SIZES, values, sign=sign, limit=limit)
+    expected = law.mean(sizes, values, sign=sign, limit=limit)
     np.testing.assert_allclose(function(*values.values()), expected, rtol=1e-12)
 
 
 @every_law
 @either_way
 def test_field_parameters_and_working_form_agree(law, sign, limit):
-    frame = Frame.of_sizes(SIZES, sign, limit)
+    frame = framed(law, sign, limit)
     rng = np.random.default_rng(3)
     for _ in range(20):  # not too slow: else a far asymptote and a tall coefficient cancel
         theta = inside(law, frame, rng, (0.6, 0.9))
@@ -97,22 +133,23 @@ def test_field_parameters_and_working_form_agree(law, sign, limit):
         again, shapes = law.invert(values, frame, np)
         np.testing.assert_allclose(again, coefficients, rtol=1e-9)
         np.testing.assert_allclose(shapes, theta, rtol=1e-9, atol=1e-12)
-        terms = law.value_terms(np.log(SIZES / frame.x0), theta, frame)
-        mean = law.mean(SIZES, values, sign=sign, limit=limit)
+        terms = law.value_terms(log_sizes(law, frame), theta, frame)
+        mean = law.mean(sizes_of(law), values, sign=sign, limit=limit)
         np.testing.assert_allclose(terms.value(coefficients), mean, rtol=1e-9, atol=1e-9)
 
 
 @every_law
 def test_limit_is_the_mean_far_out(law):
-    frame = Frame.of_sizes(SIZES, 1.0, 1.0)
+    frame = framed(law)
     coefficients = np.full(law.n_columns, 0.2)
     theta = tuple(np.float64(1.0) for _ in law.shapes)
     limit = law.limit(theta, frame, np).value(coefficients)
-    far = law.value_terms(500.0, theta, frame).value(coefficients)
+    z = 500.0 if law.n_drivers == 1 else np.full(law.n_drivers, 500.0)
+    far = law.value_terms(z, theta, frame).value(coefficients)
     assert far == pytest.approx(limit, rel=1e-9) if np.isfinite(limit) else far > 50
 
 
-@pytest.mark.parametrize("law", [law for law in LAWS if law.shapes and law.reach], ids=str)
+@pytest.mark.parametrize("law", [law for law in REGISTERED if law.shapes and law.reach], ids=str)
 @pytest.mark.parametrize("end", ["observed", "infinity"])
 def test_reach_undoes_the_curve(law, end):
     frame = Frame.of_sizes(SIZES, 1.0, 1.0)
@@ -136,39 +173,52 @@ def test_reach_undoes_the_curve(law, end):
 @every_law
 def test_start_is_finite_and_inside(law):
     rng = np.random.default_rng(5)
+    if law.n_drivers > 1:
+        samples = [sampled(law, y) for y in (0.3, SURFACE[0] ** 0.1, -SURFACE[1])]
+    else:
+        samples = list(one_driver_samples(rng))
+    for sample in samples:
+        for value, shape in zip(
+            law.start(sample.z, sample.benefit, sample.frame), law.shapes, strict=True
+        ):
+            low, high = shape.bounds(sample.frame)
+            assert np.isfinite(value).all()
+            assert (low - 1e-9 <= value).all()
+            assert (value <= high + 1e-9).all()
+
+
+def one_driver_samples(rng):
     for y in (SIZES**0.1, np.full(8, 0.3), -SIZES, 0.3 + 1e-15 * rng.standard_normal(8)):
         for x in (SIZES, SIZES[rng.permutation(8)], np.repeat(SIZES[[0, 7]], 4)):
-            sample = by_size(x, y, np.zeros(8, int), np.ones(1), np.ones(1))
-            for value, shape in zip(
-                law.start(sample.z, sample.benefit, sample.frame), law.shapes, strict=True
-            ):
-                low, high = shape.bounds(sample.frame)
-                assert np.isfinite(value).all()
-                assert (low - 1e-9 <= value).all()
-                assert (value <= high + 1e-9).all()
+            yield by_size(x, y, np.zeros(8, int), np.ones(1), np.ones(1))
 
 
 @every_law
 def test_units_move_parameters_as_their_roles_say(law):
     """A driver in thousands and a score in percent."""
     rng = np.random.default_rng(6)
-    frame = Frame.of_sizes(SIZES, 1.0, 1.0)
-    thousand = Frame.of_sizes(SIZES / 1e3, 1.0, 100.0)
+    frame = framed(law)
+    units = (1e3, 1e2, 1e2)[: law.n_drivers]  # unique tokens are in the units of tokens
+    moved = [
+        replace(own, x0=own.x0 / unit, limit=100.0, other=())
+        for own, unit in zip(frame.drivers, units, strict=True)
+    ]
+    thousand = replace(moved[0], other=tuple(moved[1:]))
     theta = inside(law, frame, rng, (0.5, 0.8))
     coefficients = np.full(law.n_columns, 0.2)
     before = public(law, frame, coefficients, theta)
     after = public(law, thousand, 100 * coefficients, theta)
-    exponent = before.get("exponent", 0.0)
-    factor = {
-        "level": 100.0,
-        "amplitude": 100.0,
-        "slope": 100.0,
-        "coefficient": 100.0 * 1e3**-exponent,
-        "exponent": 1.0,
-        "size": 1e-3,
-    }
+    names = {0: "alpha", 1: "beta" if "beta" in before else "alpha"}
     for parameter in law.parameters:
-        expected = before[parameter.name] * factor[parameter.role]
+        along = range(law.n_drivers)[:2] if parameter.driver < 0 else [parameter.driver]
+        if parameter.role == "coefficient":
+            exponents = {d: before.get(names[d], before.get("exponent", 0.0)) for d in along}
+            factor = 100.0 * np.prod([units[d] ** -e for d, e in exponents.items()])
+        elif parameter.role == "size":
+            factor = 1.0 / units[along[0]]
+        else:
+            factor = {"exponent": 1.0}.get(parameter.role, 100.0)
+        expected = before[parameter.name] * factor
         assert after[parameter.name] == pytest.approx(expected, rel=1e-9), parameter.name
 
 
@@ -192,6 +242,8 @@ def test_registry():
     with pytest.raises(LawError, match="empty"):
         resolve([])
     assert resolve("auto") == AUTO
+    assert resolve("auto", 2) == tuple(law for law in AUTO_SURFACES if law.n_drivers == 2)
+    assert [law.name for law in resolve("auto", 3)] == ["additive_repeat"]
     assert resolve(["hill", get_law("power")]) == (get_law("hill"), get_law("power"))
     with pytest.raises(LawError, match="has no parameter 'asymptot'"):
         get_law("saturating_power").parameter("asymptot")

@@ -32,24 +32,33 @@ ROOMS = {
     "data": (2, "sample cuts noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle draws"),
+    "estimate": (3, "estimate settle draws recount curves rows scatter"),
     "inference": (4, "inference"),
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share convergence pool",
+        "confidence contrasts meta one_stage ranks share convergence surface runs_needed pool",
     ),
     "bayes": (5, "bayes"),
     "telling": (
         6,
-        "words storage _drawing plots evidence_plots backtest_plot compare_plot shrinkage_plot",
+        "words surface_words storage _drawing plots evidence_plots backtest_plot compare_plot "
+        "shrinkage_plot isoflop_plot surface_plots plan_plot plan_words",
     ),
-    "face": (7, "fit checked predicted settings"),
-    "studies": (8, "backtest holdout groups shared_seeds compare comparison reproduce"),
+    "face": (7, "fit checked predicted several_drivers settings"),
+    "studies": (
+        8,
+        "backtest holdout groups shared_seeds compare comparison reproduce optimum isoflop "
+        "planning outcomes study truths stated proposals next_size seeds_needed power",
+    ),
     "report": (9, "report"),
     "package": (10, ""),
-    "command line": (11, "cli _options _config _terminal _compare_command __main__"),
+    "command line": (
+        11,
+        "cli _options _config _terminal _printed _compare_command "
+        "_optimum_command _plan_command __main__",
+    ),
 }
 #: Upward imports that are allowed because they happen inside a function or for type checkers only.
 ALLOWED = {
@@ -58,6 +67,11 @@ ALLOWED = {
     ("plots", "fit"),
     ("backtest_plot", "backtest"),
     ("compare_plot", "comparison"),
+    ("isoflop_plot", "isoflop"),
+    ("surface_plots", "fit"),
+    ("surface_words", "fit"),
+    ("plan_plot", "planning"),
+    ("plan_words", "planning"),
     ("words", "fit"),
     ("storage", "fit"),
     ("storage", ""),

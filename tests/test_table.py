@@ -338,8 +338,8 @@ def test_two_drivers_reach_the_sample_as_combinations():
 @pytest.mark.parametrize(
     "columns, options, words",
     [
-        ({"flop": [1, 2, 3, 4]}, {"drivers": [*BOTH, "flop"]},
-         ["drivers=['params', 'tokens', 'flop']", "one driver or two", "put the others in by="]),
+        ({"flop": [1, 2, 3, 4], "lr": [1, 2, 3, 4]}, {"drivers": [*BOTH, "flop", "lr"]},
+         ["drivers=['params', 'tokens', 'flop', 'lr']", "one to three", "put the others in by="]),
         ({}, {"drivers": ["tokens", "tokens"]}, ["'tokens' is given as drivers= twice"]),
         ({}, {"drivers": ["params", "token"]}, ["no column 'token'", "did you mean 'tokens'"]),
         ({"params": 10}, {"drivers": BOTH}, ["column 'params' has too few sizes",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,11 @@ from ..draws import Draws, drawn_values
 from ..errors import FitError
 from ..estimands import Estimand, Gain, ObservedGain, Parameter
 from ..estimate import Estimate, estimate
+from ..laws import Law
+from ..rows import runs
 from ..sample import Sample
-from .likelihood import log_density_of_sizes, means_at_sizes, scores_of_runs
-from .method import Bayes, can_collapse
+from .likelihood import log_likelihood, means_at_sizes
+from .method import Bayes
 from .priors import Prior
 
 __all__ = ["RIVAL_PRIORS", "law_comparison", "predictive_check", "prior_sensitivity", "stacked"]
@@ -109,25 +110,19 @@ def predictive_check(fitted: Estimate, seed: int) -> pd.DataFrame:
     if not sample.runs.shape[2]:
         raise FitError("a predictive check needs the single runs; this table has their means only")
     rng = np.random.default_rng(seed)
-    mean = means_at_sizes(law, sample, draws)[0][:, :, None]
-    new = scores_of_runs(law, sample, draws, rng)[0]
-    z = sample.z if sample.z.ndim == 2 else 0.0 * sample.x
-    scale = np.exp(
-        draws.one("log_scale")[0][:, None] + 0.5 * draws.one("noise_slope")[0][:, None] * z[0]
-    )[:, :, None]
-    log = sample.kernel is not None and sample.kernel.link == "log"
+    each, noise = runs(sample).of_curve(0), draws.noise_of(0)
+    mean = means_at_sizes(law, sample, draws.one("theta"), draws.one("coefficients"))[0]
+    mean = mean[:, each.size]
+    new = draws.scatter.new_scores(each, mean, noise, rng)
     there = sample.count[0] > 0
+    place = np.cumsum(there) - 1
 
     def residual(scores: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gap = np.log(scores) - np.log(mean) if log else scores - mean
-        found: Floats = np.where(np.isnan(scores), np.nan, gap / scale)
-        return found[:, there]
+        table = np.full((len(mean), int(there.sum()), int(sample.count.max())), np.nan)
+        table[:, place[each.size], each.slot] = draws.scatter.standard(each, scores, mean, noise)
+        return table
 
-    width = new.shape[2]
-    real = np.full((sample.x.shape[1], width), np.nan)
-    real[:, : sample.runs.shape[2]] = sample.runs[0][:, :width]
-    pair = residual(np.broadcast_to(real, new.shape)), residual(new)
+    pair = residual(np.broadcast_to(each.y, mean.shape)), residual(new)
     slot = np.arange(int(there.sum()))
     checks: dict[str, Callable[[Floats], Floats]] = {
         "misfit of the size means": lambda u: _between(u, sample.count[0][there]),
@@ -184,8 +179,6 @@ def law_comparison(
         doi:10.1214/17-BA1091). Rows of runs are never left out one by one: their replicates at the
         same size would tell them.
     """
-    if all(can_collapse(item) for item in fitted):  # a score is no interval: no need of chains
-        bayes = replace(bayes, sampler="collapsed")
     sample = fitted[0].sample
     sizes = np.flatnonzero(sample.count[0] > 0)
     if sizes.size < 5:
@@ -197,15 +190,12 @@ def law_comparison(
     for item in fitted:
         law = item.law
         every = sample.take(np.zeros(sizes.size, dtype=np.intp))
-        one_size.append(_held_out(law, every, every.without(sizes), sizes, bayes, seed))
+        one_size.append(_held_out(law, every, every.without(sizes), bayes, seed))
         scores = []
         less = sample
         for m in range(hidden):
-            last = sizes[sizes.size - 1 - m]
-            less = less.without(np.array([last]))
-            shown = sizes[sizes.size - 1 - m :]
-            total = _joint(law, sample, less, shown, bayes, seed)
-            scores.append(total)
+            less = less.without(sizes[[sizes.size - 1 - m]])
+            scores.append(float(_held_out(law, sample, less, bayes, seed)[0]))
         forecast.append(np.array(scores))
     size_table, forecast_table = np.stack(one_size), np.stack(forecast)
     best = int(np.argmax(size_table.sum(axis=1)))
@@ -219,7 +209,7 @@ def law_comparison(
             "elpd_forecast": forecast_table.sum(axis=1),
             "stacking_forecast": stacked(forecast_table),
             "log_evidence": [
-                np.nan if item.draws is None else float(item.draws.one("evidence")[0])
+                float((item.draws or bayes.redraw(item, seed)).one("evidence")[0])
                 for item in fitted
             ],
         }
@@ -227,22 +217,14 @@ def law_comparison(
     return table.sort_values("elpd_size", ascending=False, ignore_index=True)
 
 
-def _held_out(
-    law: Any, every: Sample, less: Sample, sizes: NDArray[np.intp], bayes: Bayes, seed: int
-) -> Floats:
-    """Return the log density of the runs at size ``sizes[g]``, left out of curve g."""
-    draws = bayes.draw(estimate(law, less), seed)
-    densities = log_density_of_sizes(law, _seen_from(every, less), draws)
-    picked = densities[np.arange(len(sizes)), :, sizes]
-    return _log_mean(picked)
+def _held_out(law: Law, every: Sample, less: Sample, bayes: Bayes, seed: int) -> Floats:
+    """Return the log density of the runs of each curve that are left out of ``less``.
 
-
-def _joint(
-    law: Any, sample: Sample, less: Sample, shown: NDArray[np.intp], bayes: Bayes, seed: int
-) -> float:
-    draws = bayes.draw(estimate(law, less), seed)
-    densities = log_density_of_sizes(law, _seen_from(sample, less), draws)
-    return float(_log_mean(densities[:, :, shown].sum(axis=2))[0])
+    Given those that are not, which tell of them where rows are alike.
+    """
+    draws = bayes.redraw(estimate(law, less), seed)
+    whole = log_likelihood(law, _seen_from(every, less), draws)
+    return _log_mean(whole - log_likelihood(law, less, draws))
 
 
 def _seen_from(whole: Sample, less: Sample) -> Sample:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..laws import Frame, Law
 
-__all__ = ["at_sizes", "corners", "n_gains", "to_coefficients", "values_of"]
+__all__ = ["at_sizes", "corners", "inverse", "n_gains", "to_coefficients", "values_of"]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -47,24 +47,28 @@ def values_of(law: Law, theta: Floats, frame: Frame) -> tuple[Floats, Floats]:
     Parameters
     ----------
     law : Law
-    theta : array (G, M, q)
+    theta : array (G, q, M)
         Shapes.
     frame : Frame
         Fields of shape ``(G,)``.
 
     Returns
     -------
-    matrix : array (G, M, p, p)
-    offset : array (G, M, p)
+    matrix : array (G, p, p, M)
+    offset : array (G, p, M)
         Both in benefit, "higher is better".
     """
-    p = law.n_columns
-    there, offsets = at_sizes(law, corners(frame, n_gains(law)), theta, frame)
-    matrix = there[:, :, :1] - there
-    matrix[:, :, 0] = there[:, :, 0]
-    offset = offsets[:, :, :1] - offsets
-    offset[:, :, 0] = offsets[:, :, 0]
-    assert matrix.shape[2:] == (p, p)
+    p, places = law.n_columns, (theta.shape[0], theta.shape[2])
+    matrix, offset = np.empty((places[0], p, p, places[1])), np.empty((places[0], p, places[1]))
+    corner = corners(frame, n_gains(law))
+    shapes, inner = tuple(np.moveaxis(theta, 1, 0)), frame.expand(1)
+    for i in range(p):
+        z = corner[:, i, None]
+        for k, column in enumerate(law.columns(z, shapes, inner, np)):
+            matrix[:, i, k] = column
+        offset[:, i] = law.offset(z, shapes, inner, np)
+    matrix[:, 1:] = matrix[:, :1] - matrix[:, 1:]
+    offset[:, 1:] = offset[:, :1] - offset[:, 1:]
     return matrix, offset
 
 
@@ -83,7 +87,24 @@ def at_sizes(law: Law, z: Floats, theta: Floats, frame: Frame) -> tuple[Floats, 
     return columns, offset
 
 
-def to_coefficients(matrix: Floats, offset: Floats, values: Floats) -> Floats:
-    """Return the coefficients that have the expected ``values``, ``(..., p)`` each."""
-    found = np.linalg.solve(matrix, (values - offset)[..., None])[..., 0]
-    return np.asarray(found, dtype=np.float64)
+def inverse(matrix: Floats) -> Floats:
+    """Return the inverses of matrices ``(G, p, p, M)``."""
+    p = matrix.shape[1]
+    if p > 2:
+        stack = np.linalg.inv(np.moveaxis(matrix, 3, 1))
+        return np.asarray(np.moveaxis(stack, 1, 3), dtype=np.float64)
+    if p == 1:
+        return 1.0 / matrix
+    found = np.empty_like(matrix)
+    found[:, 0, 0], found[:, 0, 1] = matrix[:, 1, 1], -matrix[:, 0, 1]
+    found[:, 1, 0], found[:, 1, 1] = -matrix[:, 1, 0], matrix[:, 0, 0]
+    found /= (matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0])[:, None, None]
+    return found
+
+
+def to_coefficients(law: Law, theta: Floats, values: Floats, frame: Frame) -> Floats:
+    """Return the coefficients that have expected values ``(G, S, p)`` at shapes ``(G, S, q)``."""
+    matrix, offset = values_of(law, np.swapaxes(theta, 1, 2), frame)
+    gap = np.swapaxes(values, 1, 2) - offset
+    found: Floats = np.einsum("gpqs,gqs->gsp", inverse(matrix), gap)
+    return found

@@ -2,94 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln
 
 from ..draws import Draws
 from ..estimate import Estimate
 from ..laws import Law
+from ..rows import runs
 from ..sample import Sample
-from .expected import at_sizes, to_coefficients, values_of
+from ..scatter import Scatter
+from .expected import at_sizes, to_coefficients
 from .priors import Prior, Priors
 
-__all__ = ["log_density_of_sizes", "means_at_sizes", "prior_draws", "scores_of_runs"]
+__all__ = [
+    "density_of_sizes",
+    "log_density_of_sizes",
+    "log_likelihood",
+    "means_at_sizes",
+    "prior_draws",
+    "scores_of_runs",
+]
 
 Floats = NDArray[np.float64]
 
 
-def means_at_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
+def means_at_sizes(law: Law, sample: Sample, theta: Floats, coefficients: Floats) -> Floats:
     """Return drawn means at the sizes of each curve, ``(G, S, K)``, in the metric's units."""
-    columns, offset = at_sizes(law, sample.z, draws.one("theta"), sample.frame)
-    mean = offset + np.einsum("gskp,gsp->gsk", columns, draws.one("coefficients"))
+    columns, offset = at_sizes(law, sample.z, theta, sample.frame)
+    mean = offset + np.einsum("gskp,gsp->gsk", columns, coefficients)
     found: Floats = sample.frame.sign[:, None, None] * mean
     return found
 
 
-def _scales(sample: Sample, draws: Draws) -> Floats:
-    z = sample.z if sample.z.ndim == 2 else 0.0 * sample.x
-    found: Floats = np.exp(
-        draws.one("log_scale")[:, :, None]
-        + 0.5 * draws.one("noise_slope")[:, :, None] * z[:, None, :]
-    )
+def density_of_sizes(
+    law: Law, sample: Sample, scatter: Scatter, theta: Floats, coefficients: Floats,
+    noise: Mapping[str, Floats],
+) -> Floats:  # fmt: skip
+    """Return the log density of the runs at each size, ``(G, S, K)``; 0 at padding.
+
+    For shapes ``(G, S, q)``, coefficients ``(G, S, p)`` and numbers of the noise ``(G, S)``. Of all
+    runs of a size together, given those of smaller sizes: runs of other sizes tell of them where
+    rows of one training run, or of one seed, are alike.
+    """
+    mean = means_at_sizes(law, sample, theta, coefficients)
+    rows = scatter.rows(sample)
+    found = np.zeros(mean.shape)
+    for g in range(len(sample)):
+        own = rows.of_curve(g)
+        each = {name: value[g][:, None] for name, value in noise.items()}
+        density = scatter.log_density(own, mean[g][:, own.size], each)
+        found[g] = density @ (own.size[:, None] == np.arange(mean.shape[2]))
     return found
 
 
 def log_density_of_sizes(law: Law, sample: Sample, draws: Draws) -> Floats:
-    """Return the log density of the runs at each size in each draw, ``(G, S, K)``; 0 at padding.
+    """Return the same under draws."""
+    noise = {name: value[draws.row] for name, value in draws.noise.items()}
+    theta, coefficients = draws.one("theta"), draws.one("coefficients")
+    return density_of_sizes(law, sample, draws.scatter, theta, coefficients, noise)
 
-    Of all runs of a size together: they are independent given the curve.
-    """
-    mean, scale = means_at_sizes(law, sample, draws), _scales(sample, draws)
-    kernel = sample.kernel
-    if kernel is None:
-        count, spread = sample.count[:, None, :], sample.spread[:, None, :]
-        gap = sample.mean[:, None, :] - mean
-        total = -0.5 * (count * gap * gap + spread) / scale**2
-        total = total - count * (np.log(scale) + 0.5 * np.log(2.0 * np.pi))
-        return np.asarray(total)
-    df = draws.one("df")[:, :, None]
-    heavy = np.isfinite(df)
-    nu = np.where(heavy, df, 1.0)
-    result = np.zeros(mean.shape)
-    for place in range(sample.runs.shape[2]):
-        y = sample.runs[:, None, :, place]
-        known = ~np.isnan(y)
-        safe = np.where(known, y, 1.0)
-        if kernel.link == "log":
-            gap = np.log(safe) - np.log(np.maximum(mean, 1e-300))
-            jacobian = np.log(safe)
-        else:
-            gap, jacobian = safe - mean, np.zeros_like(safe)
-        u2 = (gap / scale) ** 2
-        log_t = -0.5 * np.log(nu) - betaln(0.5 * nu, 0.5) - 0.5 * (nu + 1.0) * np.log1p(u2 / nu)
-        log_n = -0.5 * u2 - 0.5 * np.log(2.0 * np.pi)
-        one = np.where(heavy, log_t, log_n) - np.log(scale) - jacobian
-        result = result + np.where(known, one, 0.0)
-    return result
+
+def log_likelihood(law: Law, sample: Sample, draws: Draws) -> Floats:
+    """Return the log density of all runs of a curve in each draw, ``(G, S)``."""
+    total: Floats = log_density_of_sizes(law, sample, draws).sum(axis=2)
+    return total
 
 
 def scores_of_runs(law: Law, sample: Sample, draws: Draws, rng: np.random.Generator) -> Floats:
     """Return new scores of as many runs as each size has, ``(G, S, K, R)``; nan where none is."""
-    mean, scale = means_at_sizes(law, sample, draws), _scales(sample, draws)
-    width = int(sample.count.max())
-    inside = np.arange(width) < sample.count[:, :, None]
-    error = rng.standard_normal((*mean.shape, width))
-    df = draws.one("df")[:, :, None, None]
-    heavy = np.isfinite(df)
-    if heavy.any():
-        nu = np.where(heavy, df, 1.0)
-        chi = rng.chisquare(np.broadcast_to(nu, error.shape)) / nu
-        error = error / np.where(heavy, np.sqrt(chi), 1.0)
-    kernel = sample.kernel
-    if kernel is not None and kernel.link == "log":
-        with np.errstate(over="ignore"):
-            scores = mean[..., None] * np.exp(scale[..., None] * error)
-    else:
-        scores = mean[..., None] + scale[..., None] * error
-    found: Floats = np.where(inside[:, None], scores, np.nan)
+    mean = means_at_sizes(law, sample, draws.one("theta"), draws.one("coefficients"))
+    rows = runs(sample)
+    found = np.full((*mean.shape, int(sample.count.max())), np.nan)
+    for g in range(len(sample)):
+        own = rows.of_curve(g)
+        new = draws.scatter.new_scores(own, mean[g][:, own.size], draws.noise_of(g), rng)
+        found[g][:, own.size, own.slot] = new
     return found
 
 
@@ -106,11 +96,10 @@ def prior_draws(estimate: Estimate, priors: Priors, like: Draws, seed: int) -> D
     theta = np.stack(shapes, axis=-1) if shapes else np.zeros((n_curves, n_draws, 0))
     expected = [sample.frame.sign[:, None] * of(priors.top)]
     expected += [of(priors.gain) for _ in range(law.n_columns - 1)]
-    matrix, offset = values_of(law, theta, sample.frame)
-    coefficients = to_coefficients(matrix, offset, np.stack(expected, axis=-1))
-    slope = of(priors.noise_slope) * (sample.variance_df > 0)[:, None]
-    heavy = np.isfinite(like.one("df"))
+    coefficients = to_coefficients(law, theta, np.stack(expected, axis=-1), sample.frame)
+    noise = {name: of(prior) for name, prior in priors.noise.items()}
+    if "noise_slope" in noise:
+        noise["noise_slope"] = noise["noise_slope"] * (sample.variance_df > 0)[:, None]
     return replace(
-        like, theta=theta, coefficients=coefficients, log_scale=np.log(of(priors.noise)),
-        noise_slope=slope, df=np.where(heavy, of(priors.df), np.inf), row=np.arange(n_curves),
-    )  # fmt: skip
+        like, theta=theta, coefficients=coefficients, noise=noise, row=np.arange(n_curves)
+    )

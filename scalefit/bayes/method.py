@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..draws import MAX_KHAT, Draws
+from ..draws import ARRAYS, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
+from ..scatter import kinds, scatter_of
 from ..table import Table
 from .collapsed import collapsed_draws
 from .models import Pool, has_model, refuse_unknown
 from .pooled import completely_pooled, partially_pooled
 from .priors import Prior, Priors, prior_sds, priors_for
 from .sampling import chains_of, draws_of, joined, sampled
+from .twin import twin_draws
 
 __all__ = ["Bayes", "as_bayes"]
 
@@ -40,7 +42,7 @@ class Bayes:
     priors : mapping of str to str or Prior
         Priors to put in place of the default ones, such as ``{"exponent": "normal(0.3, 0.2)"}``.
     sampler : {"auto", "collapsed", "nutpie", "pymc"}
-        ``"auto"``: quadrature where the errors are normal and its check is passed; else nutpie.
+        ``"auto"``: quadrature where it is to be had and its check is passed; else nutpie.
     target_accept : float
         Of the chains; if a check fails they are run once more at 0.99, three times as long.
     cores : int
@@ -91,15 +93,29 @@ class Bayes:
 
     def inference(self, seed: int) -> Posterior:
         """Return the posterior as an inference, which draws curves that have no draws."""
-        return Posterior(lambda estimate: self.draw(estimate, seed), seed, self.draws * self.chains)
+
+        def draw(estimate: Estimate) -> Draws:
+            return self.redraw(estimate, seed)
+
+        return Posterior(draw, seed, self.draws * self.chains)
+
+    def redraw(self, estimate: Estimate, seed: int) -> Draws:
+        """Return draws of curves with sizes left out, of which there are many.
+
+        By quadrature where it is to be had, and where that fails there is no number.
+        """
+        quick = self.sampler == "auto" and can_collapse(estimate)
+        return (replace(self, sampler="collapsed") if quick else self).draw(estimate, seed)
 
     def drawn(
-        self, estimates: Sequence[Estimate], chosen: Ints, pool: str, table: Table, seed: int
-    ) -> dict[str, Any]:
+        self, estimates: Sequence[Estimate], chosen: Ints, surviving: NDArray[np.bool_], pool: str,
+        table: Table, seed: int,
+    ) -> dict[str, Any]:  # fmt: skip
         """Return the estimates with draws, and the laws that are then reported.
 
-        The chosen laws are drawn, and those that no other law contains: unions are made of them.
-        Pooled curves have one law: that which was asked for, or the saturating power law.
+        The chosen laws are drawn, and those that no other law contains, where they survive: unions
+        are made of them. Pooled curves have one law: that which was asked for, or the saturating
+        power law.
 
         Returns
         -------
@@ -116,10 +132,11 @@ class Bayes:
         for i, item in enumerate(estimates):
             if pool != "none" and i == main:
                 found.append(replace(item, draws=draws))
-            elif i in chosen or (not item.law.nested_in and has_model(item) == ""):
-                found.append(replace(item, draws=self.draw(item, seed)))
-            else:
-                found.append(item)
+                continue
+            wanted = chosen == i
+            if not item.law.nested_in and has_model(item) == "":
+                wanted = wanted | surviving[i]
+            found.append(replace(item, draws=self._of_some(item, wanted, seed)))
         return {"estimates": tuple(found), "chosen": chosen}
 
     def _check_names(self, estimates: Sequence[Estimate]) -> None:
@@ -136,17 +153,19 @@ class Bayes:
 
     @staticmethod
     def _names(estimate: Estimate) -> list[str]:
-        law = estimate.law
-        gain = ["gain"] if law.n_columns > 1 else []
-        own = priors_for(law, estimate.sample).names
-        return ["top", *gain, *own, "noise", "noise_slope", "df"]
+        priors = priors_for(estimate.law, estimate.sample)
+        gain = ["gain"] if estimate.law.n_columns > 1 else []
+        return ["top", *gain, *priors.names, *priors.noise]
 
     def draw(self, estimate: Estimate, seed: int) -> Draws:
         """Return the posterior draws of every curve of an estimate, each on its own."""
         refuse_unknown(estimate)
-        usable = np.flatnonzero(estimate.sample.n_sizes >= MIN_SIZES)
-        if usable.size < len(estimate):
-            return self._with_gaps(estimate, usable, seed)
+        usable = estimate.sample.n_sizes >= MIN_SIZES
+        if not usable.all():
+            return self._with_gaps(estimate, np.flatnonzero(usable), seed)
+        kind = kinds(estimate.sample)
+        if kind.max(initial=0) > 0:
+            return self._apart(estimate, kind, seed)
         priors = self.priors_of(estimate)
         engine = self.sampler
         able = can_collapse(estimate)
@@ -155,11 +174,10 @@ class Bayes:
         if engine == "collapsed":
             if not able:
                 raise FitError(
-                    "sampler='collapsed' needs normal errors and a law of at most two shapes; use "
-                    "sampler='auto'"
+                    "sampler='collapsed' needs a law of at most two shapes; use sampler='auto'"
                 )
             found = self._collapsed(estimate, priors, seed)
-            again = np.flatnonzero(found.one("khat") > MAX_KHAT)
+            again = np.flatnonzero(~found.trusted)
             if self.sampler == "collapsed" or not again.size:
                 return found
             chains = sampled(estimate.take(again), priors.take(again), self, "nutpie", seed)
@@ -186,7 +204,8 @@ class Bayes:
         priors = self.priors_of(estimate)
         factors = crossed(table) if pool == "partial" else ()
         label = f"{'partially' if pool == 'partial' else 'completely'} pooled posterior"
-        free = can_collapse(estimate) and not factors and not self.cluster
+        normal = scatter_of(estimate.sample).linear
+        free = can_collapse(estimate) and normal and not factors and not self.cluster
         if self.sampler == "collapsed" and not free:
             raise FitError(
                 "sampler='collapsed' pools one group of curves with normal errors; use "
@@ -210,32 +229,55 @@ class Bayes:
         return priors_for(estimate.law, estimate.sample, mine)
 
     def _collapsed(self, estimate: Estimate, priors: Priors, seed: int) -> Draws:
-        found = collapsed_draws(estimate, priors, self.draws * self.chains, seed)
-        return self._record(estimate, priors, found._asdict(), "posterior")
+        normal = scatter_of(estimate.sample).linear
+        way = collapsed_draws if normal else twin_draws
+        found = way(estimate, priors, self.draws * self.chains, seed)
+        engine = "collapsed" if normal else "weighted"
+        return self._record(estimate, priors, found._asdict(), "posterior", engine)
 
     def _record(
-        self, estimate: Estimate, priors: Priors, found: dict[str, Any], label: str
+        self,
+        estimate: Estimate,
+        priors: Priors,
+        found: dict[str, Any],
+        label: str,
+        engine: str = "collapsed",
     ) -> Draws:
         n_curves = len(estimate)
-        none = np.full(n_curves, np.nan)
+        none, effective = np.full(n_curves, np.nan), found.pop("effective")
         return Draws(
-            **found, df=np.full(found["log_scale"].shape, np.inf),
-            prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=none, ess_tail=none,
-            divergences=np.zeros(n_curves), energy=none, row=np.arange(n_curves),
-            chains=self.chains, label=label, engine="collapsed",
+            **found, prior_sd=prior_sds(priors, n_curves), rhat=none, ess_bulk=effective,
+            ess_tail=effective, divergences=np.zeros(n_curves), energy=none,
+            row=np.arange(n_curves), chains=self.chains, label=label,
+            engine=np.full(n_curves, engine), scatter=scatter_of(estimate.sample),
         )  # fmt: skip
 
+    def _of_some(self, estimate: Estimate, wanted: NDArray[np.bool_], seed: int) -> Draws | None:
+        """Return the draws of some curves of an estimate; None if it is none."""
+        if not wanted.any():
+            return None
+        if wanted.all():
+            return self.draw(estimate, seed)
+        refuse_unknown(estimate)
+        return self._with_gaps(estimate, np.flatnonzero(wanted), seed)
+
+    def _apart(self, estimate: Estimate, kind: Ints, seed: int) -> Draws:
+        """Return draws of curves of several kinds: those that can tell a number of the noise."""
+        groups = [np.flatnonzero(kind == k) for k in range(int(kind.max()) + 1)]
+        found = joined([self.draw(estimate.take(rows), seed) for rows in groups])
+        return replace(found, row=np.argsort(np.concatenate(groups)))
+
     def _with_gaps(self, estimate: Estimate, usable: Ints, seed: int) -> Draws:
-        """Return draws where curves of a single size have none: theirs are nan, and not trusted."""
-        law, total = estimate.law, self.draws * self.chains
+        """Return draws where some curves have none: theirs are nan, and not trusted."""
+        law, total, scatter = estimate.law, self.draws * self.chains, scatter_of(estimate.sample)
         nothing = np.full((1, total), np.nan)
         one = np.full(1, np.nan)
         empty = Draws(
             np.full((1, total, len(law.shapes)), np.nan),
             np.full((1, total, law.n_columns), np.nan),
-            nothing, nothing, nothing, np.full((1, len(law.shapes)), np.nan), one,
+            dict.fromkeys(scatter.parameters, nothing), np.full((1, len(law.shapes)), np.nan), one,
             np.full(1, np.inf), one, one, one, one, one, np.zeros(1, dtype=np.intp), self.chains,
-            "posterior", "none",
+            "posterior", np.full(1, "none"), scatter,
         )  # fmt: skip
         row = np.zeros(len(estimate), dtype=np.intp)
         if not usable.size:
@@ -276,22 +318,20 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
 
 def can_collapse(estimate: Estimate) -> bool:
     """Return whether the posterior of an estimate's curves can be had by quadrature."""
-    law = estimate.law
-    return estimate.sample.kernel is None and len(law.shapes) <= 2 and not law.guesses
+    return estimate.law.has_few_shapes and not estimate.law.guesses
 
 
 def _put(found: Draws, rows: NDArray[np.intp], other: Draws) -> Draws:
     """Return the draws with those of some curves exchanged."""
-    from dataclasses import fields
 
-    values: dict[str, Any] = {}
-    for each in fields(found):
-        value = getattr(found, each.name)
-        if isinstance(value, np.ndarray) and each.name != "row":
-            value = value.copy()
-            value[rows] = other.one(each.name)
-            values[each.name] = value
-    return replace(found, **values)
+    def put(values: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+        values = values.copy()
+        values[rows] = new
+        return values
+
+    arrays: dict[str, Any] = {name: put(getattr(found, name), other.one(name)) for name in ARRAYS}
+    noise = {name: put(value, other.noise[name]) for name, value in found.noise.items()}
+    return replace(found, **arrays, noise=noise)
 
 
 def as_bayes(method: Any) -> Bayes | None:

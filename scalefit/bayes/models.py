@@ -7,7 +7,7 @@ is compiled once and used for any table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..errors import FitError
 from ..estimate import Estimate
 from ..laws import Frame, Law
-from ..noise.residual import NormalKernel, StudentKernel
+from ..rows import Rows, runs
 from ..sample import Sample
-from .collapsed import varies
+from ..scatter import Scatter, scatter_of, unmodelled
 from .expected import corners, n_gains
 from .library import pymc
 from .priors import Prior, Priors
@@ -67,19 +67,14 @@ class ModelKey:
     law : Law
     signs, limits : tuples of G numbers
         None for an unknown limit.
-    families : tuple of Prior
-        Families of the shapes' priors; only family and df count.
-    link : {"identity", "log"}
-    df : float or None
-        Degrees of freedom of the errors; infinite for normal ones, None if they are estimated.
-    df_prior : Prior
-    slope : bool
-        Whether the variance depends on size.
-    runs : bool
-        Whether the likelihood is of runs, and not of means with their spread.
+    shapes : tuple of Prior
+        Families of the shapes' priors, and which of their ends are finite.
+    scatter : Scatter
+    noise : tuple of Prior
+        The same of the priors of the scatter's numbers.
     levels : tuple of int
         Levels of each pooling factor.
-    pooled : bool
+    pooled, own : bool
     clusters : int
         Trained models with a common term; 0 if there is none.
     """
@@ -87,12 +82,9 @@ class ModelKey:
     law: Law
     signs: tuple[float, ...]
     limits: tuple[float | None, ...]
-    families: tuple[Prior, ...]
-    link: str
-    df: float | None
-    df_prior: Prior
-    slope: bool
-    runs: bool
+    shapes: tuple[Prior, ...]
+    scatter: Scatter
+    noise: tuple[Prior, ...]
     levels: tuple[int, ...] = ()
     pooled: bool = False
     own: bool = False
@@ -101,22 +93,13 @@ class ModelKey:
 
 def key_of(law: Law, sample: Sample, priors: Priors, pool: Pool | None = None) -> ModelKey:
     """Return what the model of these curves depends on."""
-    kernel = sample.kernel
-    df: float | None = np.inf
-    if isinstance(kernel, StudentKernel):
-        df = None if kernel.free else float(kernel.df[0])
-    limits = tuple(None if np.isnan(v) else float(v) for v in sample.frame.limit)
-    clustered = pool is not None and pool.cluster is not None
     return ModelKey(
         law,
         tuple(float(s) for s in sample.frame.sign),
-        limits,
-        tuple(Prior(p.family, df=p.df) for p in priors.shapes),
-        "identity" if kernel is None else kernel.link,
-        df,
-        Prior(priors.df.family, df=priors.df.df),
-        bool(varies(sample).any()),
-        kernel is not None or clustered,
+        tuple(None if np.isnan(v) else float(v) for v in sample.frame.limit),
+        tuple(_family(prior) for prior in priors.shapes),
+        scatter_of(sample),
+        tuple(_family(prior) for prior in priors.noise.values()),
         () if pool is None else tuple(int(f.max()) + 1 for f in pool.factors),
         pool is not None,
         pool is not None and pool.own,
@@ -124,39 +107,46 @@ def key_of(law: Law, sample: Sample, priors: Priors, pool: Pool | None = None) -
     )
 
 
+def _family(prior: Prior) -> Prior:
+    finite = [bool(np.isfinite(end).all()) for end in (prior.lower, prior.upper)]
+    return Prior(
+        prior.family, df=prior.df, lower=0.0 if finite[0] else -np.inf,
+        upper=1.0 if finite[1] else np.inf,
+    )  # fmt: skip
+
+
+#: What the density of a row is made of, beside its mean.
+_OF_PRIORS = ("location", "scale", "lower", "upper")
+_OF_EACH_ROW = ("z", "curve", "cluster")
+_OF_ROWS = ("y", "place", "count", "spread", "error", "before", "step", "follows", "seed")
+
+
 def data_of(sample: Sample, priors: Priors, law: Law, pool: Pool | None = None) -> dict[str, Any]:
     """Return the data of a model: rows, corners, and the numbers of the priors."""
-    kernel = sample.kernel
-    if kernel is not None or (pool is not None and pool.cluster is not None):
-        curve, size, place = np.nonzero(~np.isnan(sample.runs))
-        y = sample.runs[curve, size, place]
-        count, spread = np.ones(y.size), np.zeros(y.size)
-    else:
-        curve, size = np.nonzero(sample.count > 0)
-        y, count = sample.mean[curve, size], sample.count[curve, size]
-        spread = sample.spread[curve, size]
+    clustered = pool is not None and pool.cluster is not None
+    rows = runs(sample) if clustered else scatter_of(sample).rows(sample)
     ones = np.ones(len(sample))
 
-    def numbers(prior: Prior) -> Floats:
-        parts = (prior.location, prior.scale, prior.lower, prior.upper)
-        return np.stack([np.asarray(part, dtype=float) * ones for part in parts])
+    def numbers(name: str, prior: Prior) -> dict[str, Floats]:
+        return {
+            f"{name}_{part}": np.asarray(getattr(prior, part), dtype=float) * ones
+            for part in _OF_PRIORS
+        }
 
     found = {
-        "z": sample.z[curve, size],
-        "y": y,
-        "count": count,
-        "spread": spread,
-        "curve": curve.astype(np.int64),
-        "corners": corners(sample.frame, n_gains(law)),
-        "top_prior": numbers(priors.top),
-        "gain_prior": numbers(priors.gain),
-        "noise_prior": numbers(priors.noise),
-        "slope_prior": numbers(priors.noise_slope),
-        "df_prior": numbers(priors.df),
-        "free_slope": varies(sample).astype(float),
+        **{name: getattr(rows, name) for name in _OF_ROWS},
+        "z": sample.z[rows.curve, rows.size],
+        "curve": rows.curve.astype(np.int64),
+        "free_slope": (sample.variance_df > 0).astype(float),
+        **numbers("top", replace(priors.top, location=sample.frame.sign * priors.top.location)),
+        **numbers("gain", priors.gain),
     }
+    corner = corners(sample.frame, n_gains(law))
+    found |= {f"corner_{i}": np.ascontiguousarray(corner[:, i]) for i in range(law.n_columns)}
     for j, prior in enumerate(priors.shapes):
-        found[f"shape_prior_{j}"] = numbers(prior)
+        found |= numbers(f"shape_{j}", prior)
+    for name, prior in priors.noise.items():
+        found |= numbers(name, prior)
     if pool is not None:
         found |= {f"level_{f}": level.astype(np.int64) for f, level in enumerate(pool.factors)}
         if pool.cluster is not None:
@@ -168,8 +158,8 @@ def build(key: ModelKey, data: dict[str, Any]) -> Any:
     """Return the PyMC model of a key, with these data in it.
 
     Free parameters, in benefit ("higher is better") and per curve: ``top``, ``gain`` (one a
-    driver), ``shape_j``, ``log_scale``, ``noise_slope``, ``df``; pooled exponents are ``shape_0``,
-    about ``mean`` with the spreads ``spread_f`` of the factors and ``spread_own``.
+    driver), ``shape_j``, and the scatter's numbers by their names; pooled exponents are
+    ``shape_0``, about ``mean`` with the spreads ``spread_f`` of the factors and ``spread_own``.
     """
     pm = pymc()
     import pytensor.tensor as pt
@@ -177,52 +167,67 @@ def build(key: ModelKey, data: dict[str, Any]) -> Any:
     law, n_curves = key.law, len(key.signs)
     sign = np.array(key.signs)
     limit = np.array([np.nan if v is None else v for v in key.limits])
-    with pm.Model() as model:
-        held = {name: pm.Data(name, value) for name, value in data.items()}
+    # A parameter out of its range is impossible by its prior; nothing else need be checked.
+    with pm.Model(check_bounds=False) as model:
+        held = {name: _data(pm, name, value) for name, value in data.items()}
         curve = held["curve"]
-        location, scale = held["top_prior"][0], held["top_prior"][1]
-        top = pm.Normal("top", sign * location, scale, shape=n_curves)
+        top = pm.Normal("top", held["top_location"], held["top_scale"], shape=n_curves)
         gains = [
-            pm.Normal(f"gain_{j}", held["gain_prior"][0], held["gain_prior"][1], shape=n_curves)
+            pm.Normal(f"gain_{j}", held["gain_location"], held["gain_scale"], shape=n_curves)
             for j in range(n_gains(law))
         ]
         shapes = [
             _pooled_shape(pm, pt, key, held)
             if key.pooled and j == 0
-            else _free(pm, pt, f"shape_{j}", prior, held[f"shape_prior_{j}"], n_curves)
-            for j, prior in enumerate(key.families)
+            else _free(pm, pt, f"shape_{j}", prior, held, n_curves)
+            for j, prior in enumerate(key.shapes)
         ]
-        log_scale = pm.Normal(
-            "log_scale", held["noise_prior"][0], held["noise_prior"][1], shape=n_curves
-        )
+        noise = {
+            name: _free(pm, pt, name, prior, held, n_curves)
+            for name, prior in zip(key.scatter.parameters, key.noise, strict=True)
+        }
+        if "noise_slope" in noise and n_curves > 1:
+            noise["noise_slope"] = noise["noise_slope"] * held["free_slope"]
         mean = _mean(pt, key, held, top, gains, shapes, sign, limit)
         if key.clusters:
-            kappa = pm.HalfNormal("cluster_spread", held["top_prior"][1].mean() * 0.04)
+            kappa = pm.HalfNormal("cluster_spread", held["top_scale"].mean() * 0.04)
             mean = (
                 mean
                 + kappa * pm.Normal("cluster_effect", 0.0, 1.0, shape=key.clusters)[held["cluster"]]
             )
-        one = log_scale[curve]
-        if key.slope:
-            slope = pm.Normal(
-                "noise_slope", held["slope_prior"][0], held["slope_prior"][1], shape=n_curves
-            )
-            one = one + 0.5 * (slope * held["free_slope"])[curve] * held["z"]
-        df = key.df
-        if df is None:
-            df = _free(pm, pt, "df", key.df_prior, held["df_prior"], n_curves)[curve]
-        pm.Potential("likelihood", _log_likelihood(pt, key, held, mean, one, df).sum())
+        side = sign[0] if np.ptp(sign) == 0 else pt.as_tensor_variable(sign)[curve]
+        rows = Rows(curve=curve, size=curve, **{name: held[name] for name in _OF_ROWS})
+        each = {name: _of_each_row(value, n_curves, curve) for name, value in noise.items()}
+        pm.Potential("likelihood", key.scatter.log_density(rows, side * mean, each, pt).sum())
     return model
 
 
-def _free(pm: Any, pt: Any, name: str, prior: Prior, numbers: Any, n_curves: int) -> Any:
-    """Return a parameter with a prior that is cut to a range."""
-    location, scale, lower, upper = (numbers[k] for k in range(4))
-    if name == "df":
-        above = pm.HalfFlat(f"{name}_above", shape=n_curves)
-        value = pm.Deterministic(name, above + location)
-    else:
+def _of_each_row(value: Any, n_curves: int, curve: Any) -> Any:
+    """Return the value of each row's curve; that of a single curve stands for all its rows."""
+    return value if n_curves == 1 else value[curve]
+
+
+def _data(pm: Any, name: str, value: Any) -> Any:
+    """Return data of a model: as many rows as there will be, or one number a curve."""
+    if name in _OF_ROWS or name in _OF_EACH_ROW:
+        return pm.Data(name, value)
+    return pm.Data(name, value, shape=np.shape(value))
+
+
+def _free(pm: Any, pt: Any, name: str, prior: Prior, held: dict[str, Any], n_curves: int) -> Any:
+    """Return a parameter with a prior that may be cut to a range."""
+    location, scale, lower, upper = (held[f"{name}_{part}"] for part in _OF_PRIORS)
+    if prior.family == "lognormal" and prior.lower <= 0 and np.isinf(prior.upper):
+        return pm.Deterministic(
+            name, pt.exp(pm.Normal(f"log_{name}", location, scale, shape=n_curves))
+        )
+    if np.isfinite(prior.upper):
         value = pm.Uniform(name, lower, upper, shape=n_curves)
+    elif np.isfinite(prior.lower):
+        above = pm.HalfFlat(f"{name}_above", shape=n_curves)
+        value = pm.Deterministic(name, lower + above)
+    else:
+        value = pm.Flat(name, shape=n_curves)
     pm.Potential(f"{name}_belief", prior.kernel(value, location, scale, pt).sum())
     return value
 
@@ -232,10 +237,10 @@ def _pooled_shape(pm: Any, pt: Any, key: ModelKey, held: dict[str, Any]) -> Any:
 
     The mean has the prior that a single exponent would have; spreads are half-normal(0.2).
     """
-    prior = key.families[0]
-    numbers = held["shape_prior_0"]
-    centre = pm.Uniform("mean", numbers[2, 0], numbers[3, 0])
-    pm.Potential("mean_prior", prior.kernel(centre, numbers[0, 0], numbers[1, 0], pt))
+    prior = key.shapes[0]
+    location, scale, lower, upper = (held[f"shape_0_{part}"][0] for part in _OF_PRIORS)
+    centre = pm.Uniform("mean", lower, upper)
+    pm.Potential("mean_prior", prior.kernel(centre, location, scale, pt))
     total = centre
     for f, levels in enumerate(key.levels):
         spread = pm.HalfNormal(f"spread_{f}", POOL_SPREAD)
@@ -261,28 +266,24 @@ def _mean(
     law, curve = key.law, held["curve"]
     n_curves = len(sign)
 
-    def at(z: Any, index: Any) -> tuple[list[Any], Any]:
+    def at(z: Any, shapes: list[Any]) -> tuple[list[Any], Any]:
         fixed = sign.size == 1 or np.ptp(sign) == 0
-        frame = Frame(1.0, sign[0], limit[0], 0.0, 1.0, 1.0) if fixed else Frame(
-            1.0, sign, limit, 0.0, 1.0, 1.0
-        )  # fmt: skip
-        theta = tuple(shape if index is None else shape[index] for shape in shapes)
-        columns = [pt.as_tensor_variable(c) for c in law.columns(z, theta, frame, pt)]
-        return columns, law.offset(z, theta, frame, pt)
+        own, best = (sign[0], limit[0]) if fixed else (sign, limit)
+        frame = Frame(1.0, own, best, 0.0, 1.0, 1.0, 1.0)
+        columns = [pt.as_tensor_variable(c) for c in law.columns(z, tuple(shapes), frame, pt)]
+        return columns, law.offset(z, tuple(shapes), frame, pt)
 
-    corner = held["corners"]
-    places = [corner[:, i] for i in range(law.n_columns)]
-    there = [at(place, None) for place in places]
+    there = [at(held[f"corner_{i}"], shapes) for i in range(law.n_columns)]
     high, offset = there[0]
     values = [top - offset] + [gain - (offset - there[1 + j][1]) for j, gain in enumerate(gains)]
     matrix = [high] + [
         [a - b for a, b in zip(high, there[1 + j][0], strict=True)] for j in range(len(gains))
     ]
     coefficients = _solve(matrix, values)
-    columns, base = at(held["z"], curve)
+    columns, base = at(held["z"], [_of_each_row(shape, n_curves, curve) for shape in shapes])
     total = base
     for column, coefficient in zip(columns, coefficients, strict=True):
-        total = total + column * (coefficient + pt.zeros(n_curves))[curve]
+        total = total + column * _of_each_row(coefficient + pt.zeros(n_curves), n_curves, curve)
     return total
 
 
@@ -309,38 +310,12 @@ def _solve(matrix: list[list[Any]], values: list[Any]) -> list[Any]:
     return [level / matrix[0][0], *rest]
 
 
-def _log_likelihood(
-    pt: Any, key: ModelKey, held: dict[str, Any], mean: Any, log_scale: Any, df: Any
-) -> Any:
-    """Return the log likelihood of each row but for a constant."""
-    sign = np.array(key.signs)
-    side = sign[0] if np.ptp(sign) == 0 else pt.as_tensor_variable(sign)[held["curve"]]
-    y, count, spread = held["y"], held["count"], held["spread"]
-    if key.link == "log":
-        # A mean at or below zero is impossible: its log is as good as minus infinity.
-        gap = pt.log(y) - pt.log(pt.maximum(side * mean, 1e-300))
-    else:
-        gap = y - side * mean
-    precision = pt.exp(-2.0 * log_scale)
-    if isinstance(df, float) and np.isinf(df):
-        return -count * log_scale - 0.5 * (count * gap * gap + spread) * precision
-    constant = pt.gammaln(0.5 * df + 0.5) - pt.gammaln(0.5 * df) - 0.5 * pt.log(df)
-    return constant - log_scale - 0.5 * (df + 1.0) * pt.log1p(gap * gap * precision / df)
-
-
 def has_model(estimate: Estimate) -> str:
     """Return why the curves of an estimate have no Bayesian model; empty if they have one."""
     law, sample = estimate.law, estimate.sample
     if law.guesses or law.n_columns > 1 + law.n_drivers:
         return f"law {law.name!r} has no Bayesian model, which needs one gain a driver"
-    if not isinstance(sample.kernel, (NormalKernel, StudentKernel, type(None))):
-        return "beta errors and objectives have no Bayesian model; use noise='gaussian'"
-    errors = sample.errors
-    if np.isfinite(errors.variance).any() or np.isfinite(errors.correlation).any():
-        return "known errors and checkpoints of runs have no Bayesian model yet"
-    if (errors.unit_variance > 0).any() or (errors.unit_df > 0).any():
-        return "crossed seeds have no Bayesian model yet"
-    return ""
+    return unmodelled(sample)
 
 
 def refuse_unknown(estimate: Estimate) -> None:

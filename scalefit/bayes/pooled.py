@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..estimate import Estimate
-from .collapsed import Target, drawn_coefficients, quadrature
-from .grid import Grid, cores_of, even, inside, legendre_grid, narrowed, resampled
+from .collapsed import quadrature
+from .grid import Axis, Grid, explored, gridded, inside, resampled
 from .models import POOL_SPREAD
 from .priors import Prior, Priors
+from .target import Target
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
@@ -33,8 +34,9 @@ __all__ = ["completely_pooled", "partially_pooled"]
 
 Floats = NDArray[np.float64]
 
-#: Nodes of the population's mean and spread, in the scan and in the quadrature.
-_SCAN, _NODES, _ROUNDS = 33, 48, 5
+#: Nodes of the population's mean and spread, in a scan and in a panel of the quadrature.
+_SCAN, _PANEL, _ROUNDS = 33, 8, 5
+_MEET = (0.001, 0.1, 0.5, 0.9, 0.999)
 #: Largest spread: five scales of its prior.
 _MOST = 5.0 * POOL_SPREAD
 #: Points of the distribution of one exponent, given its population.
@@ -47,6 +49,7 @@ _STEPS = 4
 class _Curve:
     """One curve as its population sees it: the marginal likelihood of its exponent."""
 
+    target: Target
     grid: Grid
     log_likelihood: CubicSpline
     low: float
@@ -77,35 +80,33 @@ def _log_sum(log: Floats) -> Floats:
 def _curves(estimate: Estimate, priors: Priors) -> list[_Curve]:
     from scipy.interpolate import CubicSpline
 
-    shape = estimate.law.shapes[0]
+    coordinate = estimate.law.shapes[0].coordinate
     found = []
     for g in range(len(estimate)):
         row = slice(g, g + 1)
         own = priors.take(row)
-        part = estimate.take(row)
-        grid = quadrature(part, own)
+        target, grid = quadrature(estimate.take(row), own)
         u = grid.nodes[0][0]
-        a = np.asarray(shape.coordinate.to_theta(u))
-        inner = Grid(grid.nodes[1:], grid.edges[1:], grid.log_density[0], grid.evidence)
-        # Each node of the exponent is a row of a smaller grid.
-        many = Grid(
-            tuple(np.repeat(n, len(u), axis=0) for n in inner.nodes),
-            tuple((np.repeat(a_, len(u), axis=0), np.repeat(b_, len(u), axis=0))
-                  for a_, b_ in inner.edges),
-            grid.log_density[0], np.zeros(len(u)),
-        )  # fmt: skip
-        log_density = _log_sum(many.log_mass.reshape(len(u), -1))
-        log_likelihood = (
-            log_density - Target(part.law, part.sample, own).prior_of_shapes(u[None, :, None])[0]
-        )
+        a = np.asarray(coordinate.to_theta(u))
+        log_density = _over_numbers(grid).reshape(len(u), -1)
+        log_prior = own.shapes[0].log_density(a[None])[0] + np.log(coordinate.slope(u))
+        log_likelihood = _log_sum(log_density) - log_prior
         left, right = grid.edges[0]
-        low, high = (
-            float(np.asarray(shape.coordinate.to_theta(end))) for end in (left[0, 0], right[0, -1])
-        )
+        low, high = (float(np.asarray(coordinate.to_theta(end)))
+                     for end in (left[0, 0], right[0, -1]))  # fmt: skip
         # Nodes of a panel without width are all the same.
         kept = np.flatnonzero((right - left)[0] > 0)
-        found.append(_Curve(grid, CubicSpline(a[kept], log_likelihood[kept]), low, high))
+        spline = CubicSpline(a[kept], log_likelihood[kept])
+        found.append(_Curve(target, grid, spline, low, high))
     return found
+
+
+def _over_numbers(grid: Grid) -> Floats:
+    """Return the log mass of the cells of a single curve but for the width along its exponent."""
+    left, right = grid.edges[0]
+    width = np.where(right > left, right - left, 1.0)[0]
+    found: Floats = grid.log_mass[0] - np.log(width).reshape(-1, *(1,) * (len(grid.nodes) - 1))
+    return np.where(np.isfinite(found), found, grid.log_density[0])
 
 
 @dataclass(frozen=True)
@@ -143,37 +144,19 @@ def partially_pooled(estimate: Estimate, priors: Priors, draws: int, seed: int) 
     curves = _curves(estimate, priors)
     prior = priors.shapes[0]
     one = prior.take(np.array([0]))
-    ends = [np.asarray(e, dtype=float) for e in (prior.lower, prior.upper)]
-    low, high = float(ends[0].min()), float(ends[1].max())
+    low, high = float(np.min(prior.lower)), float(np.max(prior.upper))
     target = _Population(curves, one, low, high)
 
-    def on_grid(nodes: list[Floats]) -> Floats:
-        mean = np.repeat(nodes[0][0], nodes[1].shape[1])
-        spread = np.tile(nodes[1][0], nodes[0].shape[1])
-        return target.log_density(mean[None], spread[None]).reshape(
-            1, nodes[0].shape[1], nodes[1].shape[1]
-        )
+    def on_grid(places: Floats) -> Floats:
+        return target.log_density(places[:, 0], places[:, 1])
 
-    boxes = [(np.array([low]), np.array([high])), (np.array([1e-4]), np.array([_MOST]))]
-    limits = list(boxes)
-    for rounds in range(_ROUNDS + 1):
-        nodes = [even(*box, _SCAN) for box in boxes]
-        log_p = on_grid(nodes)
-        if rounds < _ROUNDS:
-            boxes = narrowed(nodes, log_p, boxes, limits)
-    grid = legendre_grid(boxes, cores_of(nodes, log_p, boxes), [_NODES, _NODES], on_grid)
-    share = np.exp(grid.log_mass.reshape(-1) - grid.evidence[0])
-    total = np.cumsum(share)
-    places = np.searchsorted(total, (np.arange(draws) + rng.random()) / draws * total[-1])
-    places = np.minimum(places, share.size - 1)[None]
-    at = np.unravel_index(places, (_NODES, _NODES))
-    log_q = grid.log_mass.reshape(-1)[places]
-    found = []
-    for axis, index in enumerate(at):
-        x, log_inside = inside(grid, axis, index, places, rng)
-        found.append(np.clip(x, *(end[0] for end in limits[axis])))
-        log_q = log_q + log_inside
-    kept, khat = resampled(target.log_density(*found) - log_q, rng)
+    ends = [(np.array([low]), np.array([high])), (np.array([1e-4]), np.array([_MOST]))]
+    axes = [Axis(*box, box, 0.5 * (box[0] + box[1]), _SCAN, _PANEL, _MEET) for box in ends]
+    axes, nodes, log_p = explored(on_grid, axes, _ROUNDS)
+    grid = gridded(on_grid, axes, nodes, log_p, 1.0)
+    places, log_q = grid.drawn(draws, rng)
+    found = [np.clip(places[:, k], *box) for k, box in enumerate(ends)]
+    kept, khat = resampled(target.log_density(*found) - log_q, draws, rng)
     mean, spread = (value[0, kept[0]] for value in found)
     exponents = np.stack([_exponents(c, mean, spread, rng) for c in curves])
     return _rest(
@@ -263,69 +246,58 @@ def _rest(
     rng: np.random.Generator, khat: float, evidence: float, population: dict[str, Floats],
 ) -> dict[str, Any]:  # fmt: skip
     """Draw noise and coefficients of each curve given its exponent."""
-    shape = estimate.law.shapes[0]
+    coordinate = estimate.law.shapes[0].coordinate
     n_curves, draws = exponents.shape
-    p = estimate.law.n_columns
-    coefficients = np.empty((n_curves, draws, p))
-    log_scale, slope = np.empty((n_curves, draws)), np.empty((n_curves, draws))
+    coefficients = np.empty((n_curves, draws, estimate.law.n_columns))
+    noise = {name: np.zeros((n_curves, draws)) for name in priors.noise}
     for g, curve in enumerate(curves):
-        row = slice(g, g + 1)
-        part, own = estimate.take(row), priors.take(row)
-        target = Target(part.law, part.sample, own)
-        u = np.asarray(shape.coordinate.to_u(exponents[row]))[..., None]
-        scale, along = _noise_given(target, curve.grid, u, rng)
-        linear = target.linear(u, along)
-        coefficients[row] = drawn_coefficients(target, target.theta(u), linear, scale, rng)
-        log_scale[row], slope[row] = scale, along
+        u = np.asarray(coordinate.to_u(exponents[g : g + 1]))
+        places, log_scale = _noise_given(curve, u, rng)
+        linear = curve.target.linear(places)
+        _, drawn, own = curve.target.answers(places, linear, log_scale, rng)
+        coefficients[g] = drawn[0].T
+        for name, value in own.items():
+            noise[name][g] = value[0]
     return {
         "theta": exponents[:, :, None],
         "coefficients": coefficients,
-        "log_scale": log_scale,
-        "noise_slope": slope,
+        "noise": noise,
         "khat": np.full(n_curves, khat),
         "evidence": np.full(n_curves, evidence),
+        "effective": np.full(n_curves, float(draws)),
         "population": population,
     }
 
 
-def _noise_given(
-    target: Target, grid: Grid, u: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Draw scale and slope of the noise given exponents ``(1, S, 1)``, ``(1, S)`` each.
+def _noise_given(curve: _Curve, u: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw places and log scales of the noise given exponents ``(1, S)``.
 
     From the cells next to each exponent, and by a few steps of an independence sampler with the
     exact density.
     """
-    n_u, n_v, n_w = grid.log_density.shape[1:]
-    nearest_node = np.clip(np.searchsorted(grid.edges[0][1][0], u[0, :, 0]), 0, n_u - 1)
-    widths = [right - left for left, right in grid.edges]
-    wide = np.where(widths[0] > 0, widths[0], 1.0)
-    log_mass = grid.log_mass.reshape(n_u, n_v * n_w) - np.log(wide).reshape(n_u, 1)
-    highest = log_mass.max(axis=1, keepdims=True)
-    log_mass = np.where(np.isfinite(highest), log_mass, 0.0)
+    grid, target, draws = curve.grid, curve.target, u.shape[1]
+    counts = grid.log_density.shape[2:]
+    next_to = np.clip(np.searchsorted(grid.edges[0][1][0], u[0]), 0, grid.log_density.shape[1] - 1)
+    log_mass = _over_numbers(grid).reshape(grid.log_density.shape[1], -1)
     share = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
-    total = np.cumsum(share, axis=1)
-    draws = u.shape[1]
-    here: tuple[Floats, Floats, Floats] | None = None
+    total = np.cumsum(share / share.sum(axis=1, keepdims=True), axis=1)[next_to]
+    here: list[Floats] = []
     for _ in range(_STEPS):
-        goal = rng.random(draws) * total[nearest_node, -1]
-        cell = np.array([np.searchsorted(total[k], at) for k, at in zip(nearest_node, goal,
-                                                                        strict=True)])  # fmt: skip
-        cell = np.minimum(cell, n_v * n_w - 1)
-        places = (nearest_node * n_v * n_w + cell)[None]
-        log_q = log_mass[nearest_node, cell][None] - np.log(total[nearest_node, -1])[None]
-        log_q = log_q - log_mass.max(axis=1)[nearest_node][None]
-        index = np.unravel_index(cell, (n_v, n_w))
-        scale, inside_scale = inside(grid, 1, index[0][None], places, rng)
-        along, inside_slope = inside(grid, 2, index[1][None], places, rng)
-        log_q = log_q + inside_scale + inside_slope
-        log_p = target.log_density(target.linear(u, along), scale, along, np.zeros_like(scale))
-        ratio = log_p - log_q
-        if here is None:
-            here = scale, along, ratio
-            continue
-        better = np.log(rng.random(draws))[None] < ratio - here[2]
-        here = tuple(np.where(better, new, old)  # type: ignore[assignment]
-                     for new, old in zip((scale, along, ratio), here, strict=True))  # fmt: skip
-    assert here is not None
+        cell = np.minimum(
+            (total < rng.random((draws,))[:, None]).sum(axis=1), log_mass.shape[1] - 1
+        )
+        cells = (next_to * log_mass.shape[1] + cell)[None]
+        log_q = np.log(share[next_to, cell] / share.sum(axis=1)[next_to])[None]
+        places = [u]
+        for k, index in enumerate(np.unravel_index(cell[None], counts) if counts else ()):
+            number, log_inside = inside(grid, 1 + k, index, cells, rng)
+            places.append(number)
+            log_q = log_q + log_inside
+        at = np.stack(places, axis=1)
+        log_scale, log_given, log_p = target.scales(target.linear(at), rng)
+        new = [at, log_scale, log_p - log_q - log_given]
+        if here:
+            better = np.log(rng.random(draws))[None] < new[2] - here[2]
+            new = [np.where(better, each, old) for each, old in zip(new, here, strict=True)]
+        here = new
     return here[0], here[1]

@@ -15,6 +15,7 @@ from scipy.special import betaln, gammainc, gammaincinv, gammaln, ndtr, ndtri, s
 from ..errors import FitError, nearest
 from ..laws import Law
 from ..sample import Sample
+from ..scatter import scatter_of
 from .expected import n_gains
 
 __all__ = ["Prior", "Priors", "prior_sds", "priors_for"]
@@ -57,6 +58,13 @@ _FAMILIES = {
         lambda p, df: ndtri(0.5 + 0.5 * p),
         True,
     ),
+    "uniform": _Family(
+        lambda x, df, xp: 0.0 * x,
+        lambda df: 0.0,
+        lambda x, df: np.clip(x, 0.0, 1.0),
+        lambda p, df: p,
+        True,
+    ),
     "exponential": _Family(
         lambda x, df, xp: -x,
         lambda df: 0.0,
@@ -82,11 +90,13 @@ class Prior:
 
     Parameters
     ----------
-    family : {"normal", "student", "lognormal", "half_normal", "exponential", "gamma"}
-        A log-normal prior is normal for the log.
+    family : str
+        ``"normal"``, ``"student"``, ``"lognormal"`` (normal for the log), ``"uniform"``,
+        ``"half_normal"``, ``"exponential"`` or ``"gamma"``.
     location, scale : float or array (G,)
-        Of the distribution before it is cut; of the log for a log-normal one. The last three
-        families begin at their location, which is 0 unless it is said.
+        Of the distribution before it is cut; of the log for a log-normal one. The last four
+        families begin at their location, which is 0 unless it is said; a uniform one ends at
+        ``location + scale``, which must be its ``upper``.
     df : float
         Degrees of freedom of Student's t, and shape of a gamma distribution.
     lower, upper : float or array (G,)
@@ -96,7 +106,7 @@ class Prior:
     --------
     >>> print(Prior("student", 0.3, 0.4, df=3, lower=-0.5, upper=5))
     student(0.3, 0.4, df 3) on [-0.5, 5]
-    >>> print(Prior.read("exponential(0.5)"))
+    >>> print(Prior.read("exponential(0.5)").within(0.0, np.inf))
     exponential(0.5)
     """
 
@@ -133,14 +143,17 @@ class Prior:
         except (AssertionError, ValueError):
             raise FitError(
                 f"prior {given!r}; write it as normal(location, scale), student(location, scale, "
-                "df), lognormal(location, scale) of the log, half_normal(scale), exponential(mean) "
-                "or gamma(scale, shape)"
+                "df), lognormal(location, scale) of the log, uniform(lower, upper), "
+                "half_normal(scale), exponential(mean) or gamma(scale, shape)"
             ) from None
         family = match[1]
-        from_zero = family in _FAMILIES and _FAMILIES[family].positive
+        from_zero = family in ("half_normal", "exponential", "gamma")
         wanted = {"student": 3, "half_normal": 1, "exponential": 1}.get(family, 2)
         if len(numbers) != wanted:
             raise FitError(f"prior {given!r} has {len(numbers)} numbers, and needs {wanted}")
+        if family == "uniform":
+            low, high = numbers
+            return Prior(family, low, high - low, lower=low, upper=high)
         return Prior(family, *([0.0, *numbers] if from_zero else numbers))
 
     @property
@@ -222,15 +235,19 @@ class Prior:
         return replace(self, **parts)
 
     def __str__(self) -> str:
+        if self.family == "uniform":
+            return f"uniform({_text(self.lower)}, {_text(self.upper)})"
         from_zero = self._standard.positive and np.all(np.asarray(self.location) == 0)
         numbers = [] if from_zero else [_text(self.location)]
         numbers.append(_text(self.scale))
         if self.family in ("student", "gamma"):
             numbers.append(f"{'df' if self.family == 'student' else 'shape'} {self.df:g}")
         said = f"{self.family}({', '.join(numbers)})"
-        if np.all(np.isinf(self.lower)) and np.all(np.isinf(self.upper)):
+        begins = -np.inf if self.start is None else self.start
+        lower = np.maximum(self.lower, begins)
+        if np.all(lower == begins) and np.all(np.isinf(self.upper)):
             return said
-        return f"{said} on [{_text(self.lower)}, {_text(self.upper)}]"
+        return f"{said} on [{_text(lower)}, {_text(self.upper)}]"
 
 
 def _wide(value: Array, axes: int) -> Array:
@@ -254,12 +271,8 @@ class Priors:
         Gain over the observed sizes (of each driver), for the better.
     shapes : tuple of Prior
         One a shape of the law.
-    noise : Prior
-        Scale of one run at the centre of the sizes: of the score, or of its log.
-    noise_slope : Prior
-        Change of the log variance per e-fold of the driver.
-    df : Prior
-        Degrees of freedom of Student-t errors, above 2.
+    noise : mapping of str to Prior
+        One a number of the error model; see :class:`~scalefit.scatter.Scatter`.
     names : tuple of str
         What users call the shapes.
     """
@@ -267,46 +280,75 @@ class Priors:
     top: Prior
     gain: Prior
     shapes: tuple[Prior, ...]
-    noise: Prior
-    noise_slope: Prior
-    df: Prior
+    noise: Mapping[str, Prior]
     names: tuple[str, ...]
 
     def take(self, rows: Any) -> Priors:
         """Return the priors of some of the curves."""
         return Priors(
             self.top.take(rows), self.gain.take(rows),
-            tuple(prior.take(rows) for prior in self.shapes), self.noise.take(rows),
-            self.noise_slope.take(rows), self.df.take(rows), self.names,
+            tuple(prior.take(rows) for prior in self.shapes),
+            {name: prior.take(rows) for name, prior in self.noise.items()}, self.names,
         )  # fmt: skip
 
-    def table(self, used: Mapping[str, bool]) -> pd.DataFrame:
-        """Return one row a parameter: prior, meaning, 95 % range; ``used`` leaves some out."""
+    def table(self, gains: bool) -> pd.DataFrame:
+        """Return one row a parameter: prior, meaning, 95 % range; ``gains`` if there is any."""
         rows = []
         for name, prior, meaning in (
             ("top", self.top, "score at the largest size"),
-            ("gain", self.gain, "gain over the observed sizes, positive for the better"),
+            *((("gain", self.gain, _GAIN),) if gains else ()),
             *((n, p, "shape of the law") for n, p in zip(self.names, self.shapes, strict=True)),
-            ("noise", self.noise, "scale of one run at the centre of the sizes"),
-            (
-                "noise_slope",
-                self.noise_slope,
-                "slope of the log variance on log size",
-            ),
-            ("df", self.df, "degrees of freedom of the errors"),
+            *((n, p, _NOISES[n].meaning) for n, p in self.noise.items()),
         ):
-            if used.get(name, True):
-                low, high = (np.ravel(prior.quantile(np.array([p])))[0] for p in (0.025, 0.975))
-                rows.append((name, str(prior), low, high, meaning))
+            low, high = (np.ravel(prior.quantile(np.array([p])))[0] for p in (0.025, 0.975))
+            rows.append((name, str(prior), low, high, meaning))
         columns = ["parameter", "prior", "lower", "upper", "meaning"]
         return pd.DataFrame(rows, columns=columns).set_index("parameter")
 
 
+_GAIN = "gain over the observed sizes, positive for the better"
+
+
+class _Number(NamedTuple):
+    """A number of an error model: its prior for a unit of scatter, its range, its meaning."""
+
+    prior: Callable[[Floats], Prior]
+    lower: float
+    upper: float
+    meaning: str
+
+
+#: Noise of a run over the range of the metric: one e-fold either way about 2 %.
+_NOISE = 0.02
+_NOISES = {
+    "noise": _Number(
+        lambda unit: Prior("lognormal", np.log(_NOISE * unit), 1.0), 0.0, np.inf,
+        "scale of one run at the centre of the sizes",
+    ),
+    "extra_noise": _Number(
+        lambda unit: Prior("half_normal", 0.0 * unit, 2.0 * _NOISE * unit), 0.0, np.inf,
+        "standard deviation of one run beyond its known error",
+    ),
+    "noise_slope": _Number(
+        lambda unit: Prior("normal", 0.0 * unit, 0.7), -np.inf, np.inf,
+        "slope of the log variance on log size",
+    ),
+    "df": _Number(
+        lambda unit: Prior("gamma", 2.0 + 0.0 * unit, 10.0, df=2.0), 2.0, np.inf,
+        "degrees of freedom of the errors",
+    ),
+    "correlation": _Number(
+        lambda unit: Prior("uniform", 0.0 * unit, 1.0, upper=1.0), 0.0, 1.0,
+        "correlation of neighbouring rows of a run",
+    ),
+    "seed_noise": _Number(
+        lambda unit: Prior("half_normal", 0.0 * unit, 2.0 * _NOISE * unit), 0.0, np.inf,
+        "standard deviation of what all runs of a seed share",
+    ),
+}  # fmt: skip
 #: The default prior of an exponent: heavy-tailed about slow power laws, through the log law to
 #: accelerating ones. Coverage of forecasts is held for exponents from 0 to 2.
 _EXPONENT = Prior("student", 0.3, 0.4, df=3)
-#: Log of the noise over the range of the metric: one e-fold either way about 2 %.
-_NOISE = 0.02
 
 
 def priors_for(law: Law, sample: Sample, given: Mapping[str, str | Prior] | None = None) -> Priors:
@@ -318,19 +360,19 @@ def priors_for(law: Law, sample: Sample, given: Mapping[str, str | Prior] | None
         If ``given`` names no parameter, or a family that the parameter cannot have.
     """
     middle, span = _range(sample)
-    log = sample.kernel is not None and sample.kernel.link == "log"
+    scatter = scatter_of(sample)
+    unit = np.ones_like(span) if scatter.link == "log" else span
+    if scatter.density == "beta":  # relative to sqrt(mean (1 - mean)), which is a half at most
+        unit = np.full_like(span, 2.0)
     own: dict[str, Prior] = {
         "top": Prior("normal", middle, 0.5 * span),
         "gain": Prior("normal", 0.0, 0.5 * span),
-        "noise": Prior("lognormal", np.log(_NOISE * (np.ones_like(span) if log else span)), 1.0),
-        "noise_slope": Prior("normal", 0.0, 0.7),
-        "df": Prior("gamma", 2.0, 10.0, df=2.0),
     }
     if n_gains(law) == 0:
         own.pop("gain")
     names = tuple(_public(law, j) for j in range(len(law.shapes)))
-    for j, name in enumerate(names):
-        own[name] = _shape_prior(law, j, sample)
+    own |= {name: _shape_prior(law, j, sample) for j, name in enumerate(names)}
+    own |= {name: _NOISES[name].prior(unit) for name in scatter.parameters}
     for name, prior in (given or {}).items():
         if name not in own:
             raise FitError(
@@ -338,26 +380,33 @@ def priors_for(law: Law, sample: Sample, given: Mapping[str, str | Prior] | None
                 + nearest(str(name), list(own))
             )
         own[name] = Prior.read(prior)
-    for name in ("top", "gain", "noise_slope"):
-        if own.get(name, own["top"]).family != "normal":
-            raise FitError(f"the prior of {name!r} must be normal; write normal(location, scale)")
-    if own["noise"].family != "lognormal":
-        raise FitError("the prior of 'noise' must be lognormal(location, scale), of the log")
+    for name, family in _FAMILY_OF.items():
+        if name in own and own[name].family != family:
+            raise FitError(
+                f"the prior of {name!r} must be {family}; write {family}(location, scale)"
+                + (", of the log" if family == "lognormal" else "")
+            )
     frame = sample.frame
     shapes = tuple(
         own[name].within(*(np.asarray(b, dtype=float) for b in law.shapes[j].bounds(frame)))
         for j, name in enumerate(names)
     )
     whole = np.ones(len(sample))
-    wide = {
-        name: replace(prior, location=prior.location * whole, scale=prior.scale * whole)
-        for name, prior in own.items()
+
+    def wide(prior: Prior) -> Prior:
+        return replace(prior, location=prior.location * whole, scale=prior.scale * whole)
+
+    top = wide(own["top"])
+    noise = {
+        name: wide(own[name]).within(_NOISES[name].lower, _NOISES[name].upper)
+        for name in scatter.parameters
     }
-    gain = wide.get("gain", replace(wide["top"], location=0.0 * whole))
-    return Priors(
-        wide["top"], gain, shapes, wide["noise"], wide["noise_slope"],
-        own["df"].within(2.0, np.inf), names,
-    )  # fmt: skip
+    gain = wide(own["gain"]) if "gain" in own else replace(top, location=0.0 * whole)
+    return Priors(top, gain, shapes, noise, names)
+
+
+#: Families that the closed forms of the quadrature need.
+_FAMILY_OF = {"top": "normal", "gain": "normal", "noise": "lognormal"}
 
 
 def _public(law: Law, j: int) -> str:

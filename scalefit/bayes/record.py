@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..draws import ARRAYS, Draws, drawn_values
 from ..errors import FitError
 from ..estimands import Gain, ObservedGain, Parameter
 from ..estimate import Estimate
+from ..scatter import Scatter
 from .library import arviz
 from .likelihood import log_density_of_sizes, prior_draws, scores_of_runs
 from .method import Bayes
@@ -79,11 +81,7 @@ def _variables(fitted: Estimate, draws: Draws) -> dict[str, Floats]:
             found[name] = drawn_values(fitted.law, question, theta, coefficients, frame)
     for name, parameter in asked.items():
         found[name] = drawn_values(fitted.law, parameter, theta, coefficients, frame)
-    found["noise"] = np.exp(draws.one("log_scale"))
-    found["noise_slope"] = draws.one("noise_slope")
-    if np.isfinite(draws.df).any():
-        found["df"] = draws.one("df")
-    return found
+    return found | {name: value[draws.row] for name, value in draws.noise.items()}
 
 
 def _arviz(
@@ -120,18 +118,12 @@ def write_draws(path: str | os.PathLike[str], draws: Mapping[str, Draws]) -> Non
     try:
         for k, (law, item) in enumerate(draws.items()):
             own = item.compact()
-            data: dict[str, Any] = {}
-            for name in ARRAYS:
-                value = getattr(own, name)
-                axes = ("curve", "draw")[: value.ndim]
-                if name == "prior_sd":
-                    axes = ("curve", "shape")
-                elif name in ("theta", "coefficients"):
-                    axes = ("curve", "draw", "shape" if name == "theta" else "column")
-                data[name] = (axes, value)
-            for name, value in own.population.items():
-                data[f"population_{name}"] = (("draw",), value)
-            notes = {"chains": own.chains, "label": own.label, "engine": own.engine}
+            data: dict[str, Any] = {
+                name: (_AXES.get(name, ("curve",)), getattr(own, name)) for name in ARRAYS
+            }
+            data |= {f"noise_{k}": (("curve", "draw"), v) for k, v in own.noise.items()}
+            data |= {f"population_{k}": (("draw",), v) for k, v in own.population.items()}
+            notes = {"chains": own.chains, "label": own.label, **_said(own.scatter)}
             xarray.Dataset(data, attrs=notes).to_netcdf(
                 part, mode="w" if k == 0 else "a", group=law, engine="h5netcdf"
             )
@@ -157,14 +149,36 @@ def read_draws(path: str | os.PathLike[str], laws: Sequence[str]) -> dict[str, D
                 f"{os.fspath(path)}: the draws of {law!r} cannot be read ({error}); they are saved "
                 "beside the JSON file, and must be moved with it"
             ) from None
-        shared = {
-            str(name).removeprefix("population_"): values.pop(name)
-            for name in list(values)
-            if str(name).startswith("population_")
+        parts = {
+            prefix: {
+                name.removeprefix(prefix): values.pop(name)
+                for name in [str(key) for key in values if str(key).startswith(prefix)]
+            }
+            for prefix in ("noise_", "population_")
         }
         found[law] = Draws(
             **{str(k): v for k, v in values.items()}, row=np.arange(len(values["theta"])),
-            chains=int(notes["chains"]), label=str(notes["label"]), engine=str(notes["engine"]),
-            population=shared,
+            chains=int(notes.pop("chains")), label=str(notes.pop("label")), scatter=_scatter(notes),
+            noise=parts["noise_"], population=parts["population_"],
         )  # fmt: skip
     return found
+
+
+_AXES = {
+    "theta": ("curve", "draw", "shape"),
+    "coefficients": ("curve", "draw", "column"),
+    "prior_sd": ("curve", "shape"),
+}
+
+
+def _said(scatter: Scatter) -> dict[str, Any]:
+    """Return a scatter as attributes of a file, which know neither None nor truth."""
+    df = np.nan if scatter.df is None else scatter.df
+    return asdict(scatter) | {"df": df, "varies": int(scatter.varies), "given": int(scatter.given)}
+
+
+def _scatter(notes: dict[str, Any]) -> Scatter:
+    df = None if np.isnan(notes["df"]) else float(notes["df"])
+    flags = {name: bool(notes[name]) for name in ("varies", "given")}
+    words = {name: str(notes[name]) for name in ("density", "link", "alike")}
+    return Scatter(df=df, **flags, **words)  # type: ignore[arg-type]

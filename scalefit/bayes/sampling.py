@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..draws import MAX_RHAT, MIN_ESS, Draws
+from ..draws import ARRAYS, MAX_RHAT, Draws, least_effective
 from ..errors import ScalefitWarning
 from ..estimate import Estimate
-from .collapsed import varies
-from .expected import to_coefficients, values_of
+from ..scatter import scatter_of
+from .expected import to_coefficients
 from .library import array_stats, pymc
 from .models import ModelKey, Pool, build, data_of, key_of
 from .priors import Priors, prior_sds
@@ -79,7 +79,8 @@ def chains_of(
 
 def _passed(chains: Chains, n_curves: int) -> bool:
     rhat, bulk, tail = _diagnosed(chains, n_curves)
-    few = min(float(bulk.min()), float(tail.min())) < MIN_ESS
+    draws = int(np.prod(chains.energy.shape))
+    few = min(float(bulk.min()), float(tail.min())) < least_effective(draws)
     return not (chains.divergences or few or rhat.max() > MAX_RHAT)
 
 
@@ -137,14 +138,21 @@ def sampled(estimate: Estimate, priors: Priors, options: Bayes, engine: str, see
 
 
 def joined(parts: list[Draws]) -> Draws:
-    """Return the draws of several sets of curves as one."""
+    """Return the draws of several sets of curves as one.
+
+    A number of the noise that some curves cannot tell is 0 for these.
+    """
     values: dict[str, Any] = {
-        f.name: np.concatenate([getattr(part, f.name) for part in parts])
-        for f in fields(Draws)
-        if isinstance(getattr(parts[0], f.name), np.ndarray) and f.name != "row"
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
-    n = len(values["theta"])
-    return replace(parts[0], **values, row=np.arange(n))
+    fullest = max(parts, key=lambda part: len(part.noise))
+    noise = {
+        name: np.concatenate(
+            [part.noise.get(name, np.zeros(part.theta.shape[:2])) for part in parts]
+        )
+        for name in fullest.noise
+    }
+    return replace(fullest, **values, noise=noise, row=np.arange(len(values["theta"])))
 
 
 def draws_of(
@@ -156,33 +164,27 @@ def draws_of(
     What all curves share goes by its own name, or that in ``renamed``.
     """
     law, sample = estimate.law, estimate.sample
-    n_curves, frame = len(estimate), sample.frame
+    n_curves, n_draws = len(estimate), options.draws * options.chains
 
-    def flat(name: str, default: float) -> Floats:
-        values = chains.values.get(name)
-        if values is None:
-            return np.full((n_curves, options.draws * options.chains), default)
-        return np.moveaxis(values, 2, 0).reshape(n_curves, -1)
+    def flat(name: str) -> Floats:
+        return np.moveaxis(chains.values[name], 2, 0).reshape(n_curves, -1)
 
-    theta = [flat(f"shape_{j}", 0.0) for j in range(len(law.shapes))]
-    n_draws = options.draws * options.chains
+    theta = [flat(f"shape_{j}") for j in range(len(law.shapes))]
     shapes = np.stack(theta, axis=-1) if theta else np.zeros((n_curves, n_draws, 0))
     names = ["top", *(f"gain_{j}" for j in range(law.n_columns - 1))]
-    expected = np.stack([flat(name, 0.0) for name in names], axis=-1)
-    matrix, offset = values_of(law, shapes, frame)
-    coefficients = to_coefficients(matrix, offset, expected)
-    free = varies(sample)[:, None]
-    slope = np.where(free, flat("noise_slope", 0.0), 0.0)
-    kernel = sample.kernel
-    df = getattr(kernel, "df", np.full(n_curves, np.inf))
-    dfs = flat("df", np.nan) if "df" in chains.values else np.repeat(df[:, None], n_draws, axis=1)
+    expected = np.stack([flat(name) for name in names], axis=-1)
+    scatter = scatter_of(sample)
+    noise = {name: flat(name) for name in scatter.parameters}
+    if scatter.varies:
+        noise["noise_slope"] = noise["noise_slope"] * (sample.variance_df > 0)[:, None]
     rhat, bulk, tail = _diagnosed(chains, n_curves)
     none = np.full(n_curves, np.nan)
     return Draws(
-        shapes, coefficients, flat("log_scale", 0.0), slope, dfs, prior_sds(priors, n_curves),
-        none, none, rhat, bulk, tail, np.full(n_curves, float(chains.divergences)),
-        np.full(n_curves, _energy(chains)), np.arange(n_curves), options.chains, label,
-        chains.engine,
+        shapes, to_coefficients(law, shapes, expected, sample.frame), noise,
+        prior_sds(priors, n_curves), none, none, rhat, bulk, tail,
+        np.full(n_curves, float(chains.divergences)), np.full(n_curves, _energy(chains)),
+        np.arange(n_curves), options.chains, label,
+        np.full(n_curves, chains.engine), scatter,
         {(renamed or {}).get(k, k): v.ravel() for k, v in chains.values.items() if v.ndim == 2},
     )  # fmt: skip
 

@@ -51,14 +51,7 @@ class PosteriorView:
 
         Of several curves, the ranges are those of the first.
         """
-        draws, sample = self.fitted.draws, self.fitted.sample
-        assert draws is not None
-        used = {
-            "gain": self.fitted.law.n_columns > 1,
-            "noise_slope": bool((sample.variance_df > 0).any()),
-            "df": bool(np.isfinite(draws.df).any()),
-        }
-        return self.bayes.priors_of(self.fitted).table(used)
+        return self.bayes.priors_of(self.fitted).table(gains=self.fitted.law.n_columns > 1)
 
     @property
     def convergence(self) -> pd.DataFrame:
@@ -67,7 +60,7 @@ class PosteriorView:
         assert draws is not None
         names = ("rhat", "ess_bulk", "ess_tail", "divergences", "energy", "khat")
         table = pd.DataFrame({name: draws.one(name) for name in names}, index=list(self.labels))
-        table.insert(0, "engine", draws.engine)
+        table.insert(0, "engine", draws.one("engine"))
         table.insert(1, "draws", draws.n_draws)
         table["trusted"] = draws.trusted
         table.index.name = "curve"

@@ -14,11 +14,13 @@ from .design import conditioning, replicates, sizes
 from .forecast import extrapolation, passing_bounds, stability
 from .scatter import error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
+from .surface import interaction, levels, unfitted
 
 __all__ = ["Case", "diagnose"]
 
-#: Checks of any fit, and those that need a verdict, and so one driver.
+#: Checks of any fit, of several drivers, and those that need a verdict, and so one driver.
 _OF_ANY = (replicates, uneven, outlying, error_models, minima)
+_OF_SURFACES = (unfitted, levels, interaction, misfit)
 _OF_VERDICTS = (
     sizes, pattern, misfit, trend, identification, conditioning, agreement_of_methods,
     extrapolation, passing_bounds, stability,
@@ -33,7 +35,7 @@ def diagnose(case: Case) -> list[Finding]:
         found.extend(refusal_findings(case.grounds))
     found.extend(error_findings(case.chosen))
     found.extend(draw_findings(case.chosen))
-    for check in _OF_ANY if case.assess is None else (*_OF_ANY, *_OF_VERDICTS):
+    for check in (*_OF_ANY, *(_OF_SURFACES if case.assess is None else _OF_VERDICTS)):
         found.extend(check(case))
     if all(finding.severity == "ok" for finding in found):
         found.insert(0, Finding("all_clear", "ok", "nothing to report"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..estimands import Estimand, Gain, Implicit, Parameter, Value
+from ..estimands import Asked, Beyond, Curved, Estimand, Gain, Implicit, Parameter, Value
 from ..estimate import Estimate
 from ..inference import Inference, Intervals
 from ..influence import influence_table
 from ..noise import Noise
 from ..outliers import effect_of_leaving_out, outlying_runs, refit, rows_without
 from ..refusals import REFUSALS, Grounds, curvature, refusals_of_forecasts
-from ..results import residuals, rests_on_range
+from ..results import drivers_of, residuals, rests_on_range
 from ..sample import Sample
 from ..saturation import Assessment
 from ..selection import Candidates, ask
@@ -86,38 +86,56 @@ class Case:
     def grounds(self) -> Grounds:
         """What refusals are judged by, for the tenfold gain."""
         spanning = self.candidates.spanning()
+        bent = np.ones(1)  # doublings of one driver alone do not tell how a surface bends
+        if not self.sample.frame.other:
+            bent = curvature(self.candidates, spanning)[1]
         distance = Gain(10.0).beyond(self.chosen.law, self.sample.frame).distance
-        return Grounds(spanning, curvature(self.candidates, spanning)[1], distance, self.reach)
+        return Grounds(spanning, bent, distance, self.reach)
 
-    def refused(self, estimand: Estimand | Implicit) -> str:
+    def refused(self, estimand: Asked | Implicit) -> str:
         """Return why a question is not answered; empty if it is."""
         if isinstance(estimand, Parameter):
-            return self.refused_range() if rests_on_range(self.chosen, estimand.name) else ""
-        if self.assess is None or (isinstance(estimand, Implicit) and estimand.implicit):
+            return self._refused_parameter(estimand.name)
+        if isinstance(estimand, Curved) or (isinstance(estimand, Implicit) and estimand.implicit):
             return ""
-        distance = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame).distance
-        return self._why(np.reshape(np.asarray(distance, dtype=float), -1)[:1])[0]
+        asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
+        return self._why(asked, 1)[0]
 
     def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
         """Return why there is no prediction at each of some sizes; empty where there is one.
 
         Those that are ``pooled`` over several laws are not refused for what ails one of them.
         """
-        beyond = Value(x).beyond(self.chosen.law, self.sample.take(np.zeros(x.size, int)).frame)
-        return self._why(np.asarray(beyond.distance), pooled)
+        frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
+        return self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
 
-    def _why(self, distance: Floats, pooled: bool = False) -> list[str]:
+    def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
+        each = [np.broadcast_to(part.distance, (n,)) for part in asked.each or (asked,)]
+        distance = np.max(each, axis=0)
         if not (distance > 0).any():
-            return [""] * distance.size
-        return refusals_of_forecasts(self.grounds, distance, self.force, pooled)
+            return [""] * n
+        if not asked.each:
+            return refusals_of_forecasts(self.grounds, distance, self.force, pooled)
+        # Sizes of one driver say nothing of how far another may go.
+        reasons = [""] * n
+        for along in np.unique(np.array(each).T > 0, axis=0):
+            rows = np.flatnonzero(((np.array(each).T > 0) == along).all(axis=1))
+            grounds = replace(self.grounds, along=along)
+            told = refusals_of_forecasts(grounds, distance[rows], self.force)
+            for row, reason in zip(rows.tolist(), told, strict=True):
+                reasons[row] = reason
+        return reasons
 
-    def refused_range(self) -> str:
-        """Return why exponents and asymptotes are not told: the sizes span too little."""
-        narrow = REFUSALS["narrow_range"]
-        if self.assess is None or self.force:
+    def _refused_parameter(self, name: str) -> str:
+        """Return why an exponent or an asymptote is not told: its sizes are too few or too near."""
+        if self.force or not rests_on_range(self.chosen, name):
             return ""
-        told = Grounds(self.candidates, np.ones(1), 0.0, self.reach)  # the sizes are enough
-        return narrow.reason if narrow.holds(told)[0] else ""
+        along = drivers_of(self.chosen.law, name)
+        told = Grounds(self.candidates, np.ones(1), 0.0, self.reach, along)
+        codes = ["narrow_range"]
+        if len(along) > 1:  # few sizes of a single driver leave no law at all
+            codes = ["too_few_sizes", *codes]
+        return next((REFUSALS[c].reason for c in codes if REFUSALS[c].holds(told)[0]), "")
 
     @cached_property
     def standard_residuals(self) -> Floats:

@@ -30,13 +30,13 @@ def uneven(case: Case) -> Iterator[Finding]:
     several = df > 0
     sd = np.sqrt(sample.spread[0][several] / df[several])
     if sd.size > 1 and sd.any() and sd.max() > 4 * max(sd.min(), 1e-300):
-        ignored = case.noise.variance == "constant"
+        ignored = case.noise.variance == "constant" or case.assess is None
         yield Finding(
             "uneven_noise", "warn" if ignored else "note", "the noise changes with size",
             f"standard deviations from {number(sd.min())} to {number(sd.max())}; variance function "
             f"exponent {number(float(sample.variance_slope[0]))}",
-            "variance='auto' allows for a change that is a power of the size; three seeds a size "
-            "scatter as much by chance",
+            "variance='auto' allows for a change that is a power of a single driver; three seeds a "
+            "size scatter as much by chance",
         )  # fmt: skip
     if not several.any() and case.chosen.total_ss[0] <= 1e-20 * np.sum(sample.mean[0] ** 2):
         yield Finding(

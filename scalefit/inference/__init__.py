@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FitError, nearest
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate
 from .against import t_against
 from .bootstrap import Agreement, Bootstrap, agreement
@@ -53,7 +53,7 @@ __all__ = [
     "within",
 ]
 
-Inference = Callable[[Estimate, Estimand, Any], Intervals]
+Inference = Callable[[Estimate, Asked, Any], Intervals]
 
 #: Every inference that asks nothing of an estimate but to be one, by name.
 INFERENCES: dict[str, Inference] = {

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from .._seeds import seed_of
 from ..draws import drawn_values
 from ..errors import FitError, nearest
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate, estimate
 from ..laws import Frame, Law
+from ..recount import Refits, recountable, recounted
 from .interval import Intervals, check_level
 from .profile import profile
-from .resampling import KINDS, resample
+from .resampling import KINDS, drawn_counts, resample
 from .support import refuse
 
 __all__ = ["Agreement", "Bootstrap", "agreement"]
@@ -104,7 +105,7 @@ class Bootstrap:
         """The method in words."""
         return f"{self.kind} bootstrap of {self.draws} draws"
 
-    def __call__(self, estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+    def __call__(self, estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
         """Return percentile intervals of an estimand for every curve of an estimate.
 
         Equal curves share their draws and refits, so that many questions about one curve cost
@@ -114,7 +115,7 @@ class Bootstrap:
         """
         rank = np.broadcast_to(self._rank(check_level(level)), (len(estimate),))
         law = estimate.law
-        value = estimate.evaluate(estimand.terms(law, estimate.shapes(), estimate.sample.frame, np))
+        value = estimate.answer(estimand)
         lower, upper = np.full(len(estimate), -np.inf), np.full(len(estimate), np.inf)
         rows = np.flatnonzero(estimate.applicable)
         first, curve = _distinct(estimate.take(rows))
@@ -163,13 +164,19 @@ class Bootstrap:
                 f"kind={self.kind!r} draws single runs, and this table has only their means; use "
                 "kind='parametric', or inference='profile'"
             )
-        parts = []
+        parts: list[tuple[int, Estimate | Refits]] = []
         for k, start in enumerate(range(0, self.draws, _AT_ONCE)):
             draws = min(_AT_ONCE, self.draws - start)
-            drawn = resample(fitted, self.kind, draws, (seed_of(self.rng), k))
-            parts.append((draws, estimate(fitted.law, drawn)))
+            seed = (seed_of(self.rng), k)
+            counts = drawn_counts(fitted, self.kind, draws, seed) if recountable(fitted) else None
+            if counts is not None:
+                parts.append((draws, recounted(fitted, counts)))
+                continue
+            drawn = resample(fitted, self.kind, draws, seed)
+            like = fitted.take(np.repeat(np.arange(len(fitted)), draws))
+            parts.append((draws, estimate(fitted.law, drawn, like)))
 
-        def joined(values: Callable[[Estimate], NDArray[Any]]) -> NDArray[Any]:
+        def joined(values: Callable[[Estimate | Refits], NDArray[Any]]) -> NDArray[Any]:
             return np.concatenate(
                 [values(each).reshape(len(fitted), draws, -1) for draws, each in parts], axis=1
             )
@@ -203,21 +210,15 @@ class _Refits:
             self.law, self.theta[rows], self.coefficients[rows], self.u[rows], self.at_bound[rows]
         )
 
-    def values(self, estimand: Estimand, frame: Frame) -> Floats:
+    def values(self, estimand: Asked, frame: Frame) -> Floats:
         """Return the target in every draw, ``(G, D)``; infinite where it has no bound, or nan."""
         found = self._at(self.theta, estimand, frame)
         beyond = estimand.beyond(self.law, frame)
-        above, below, own = (
-            np.reshape(np.broadcast_to(part, (len(found),)), (-1, 1))
-            for part in (beyond.above, beyond.below, beyond.shape)
-        )
         answer = found
         for j, shape in enumerate(self.law.shapes):
             at = self.at_bound[:, :, j]
-            sides = zip((-1, 1), shape.open_above, shape.open_below, strict=True)
-            for side, opens_above, opens_below in sides:
-                opens = (own == j) | (above & opens_above) | (below & opens_below)
-                on_bound = opens & (at == side)
+            for side, opens in zip((-1, 1), beyond.opens(j, shape), strict=True):
+                on_bound = np.reshape(np.broadcast_to(opens, (len(found),)), (-1, 1)) & (at == side)
                 if not on_bound.any():
                     continue
                 # The way in which the target moves as the shape goes to its bound.
@@ -231,7 +232,7 @@ class _Refits:
                 answer = np.where(moves, np.where(moves, move, 1.0) * np.inf, answer)
         return answer
 
-    def _at(self, theta: Floats, estimand: Estimand, frame: Frame) -> Floats:
+    def _at(self, theta: Floats, estimand: Asked, frame: Frame) -> Floats:
         return drawn_values(self.law, estimand, theta, self.coefficients, frame)
 
 
@@ -291,7 +292,7 @@ class Agreement:
 
 def agreement(
     estimate: Estimate,
-    estimand: Estimand,
+    estimand: Asked,
     level: Any = 0.95,
     bootstrap: Bootstrap = Bootstrap(),
 ) -> Agreement:

@@ -13,47 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate
-from ..laws import Frame, Law
 from ..settle import mean_correlation
 from .interval import Intervals
 
-__all__ = [
-    "common_error", "error_roots", "gradient", "influence", "pull", "scale_of", "widened",
-]  # fmt: skip
+__all__ = ["common_error", "error_roots", "influence", "scale_of", "widened"]
 
 Floats = NDArray[np.float64]
-_STEP = 1e-30
 
 
-def gradient(estimate: Estimate, estimand: Estimand) -> Floats:
-    """Return the derivatives of a target by coefficients and shapes, ``(G, P)``."""
-    frame = estimate.sample.frame
-    return pull(estimate.law, estimate.theta, estimate.coefficients, frame, estimand)
-
-
-def pull(law: Law, theta: Floats, coefficients: Floats, frame: Frame, estimand: Estimand) -> Floats:
-    """Return the derivatives of a target for G sets of shapes and coefficients, ``(G, P)``."""
-    theta = np.where(np.isnan(theta), 1.0, theta)
-    found = list(estimand.terms(law, tuple(theta.T), frame, np).weights)
-    for j in range(theta.shape[1]):
-        moved = theta.astype(complex)
-        moved[:, j] += 1j * _STEP
-        with np.errstate(all="ignore"):
-            target = estimand.terms(law, tuple(moved.T), frame, np).value(coefficients)
-        found.append(np.imag(target) / _STEP)
-    return np.stack([np.broadcast_to(p, (len(theta),)) for p in found], axis=-1)
-
-
-def influence(estimate: Estimate, estimand: Estimand) -> Floats:
+def influence(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the derivative of the estimate by the mean score at each size, ``(G, K)``.
 
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
     parameters apart counts as none.
     """
     basis, solved = _response(estimate)
-    towards = np.where(solved.any(axis=1), gradient(estimate, estimand), 0.0)
+    towards = np.where(solved.any(axis=1), estimate.curves.gradient(estimand), 0.0)
     known = np.isfinite(towards).all(axis=1, keepdims=True)
     along = np.einsum("gqp,gp->gq", solved, np.where(known, towards, 0.0))
     return np.where(known, np.einsum("gkq,gq->gk", basis, along), np.nan)
@@ -108,7 +85,7 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
     return own, shared, df
 
 
-def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
+def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
     """Return variance and degrees of freedom of one run for intervals of an estimand, ``(G,)``.
 
     Where rows are correlated the variance is inflated by what that does to this estimand.
@@ -129,7 +106,7 @@ def scale_of(estimate: Estimate, estimand: Estimand) -> tuple[Floats, Floats]:
     return variance, df
 
 
-def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
+def common_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return the standard error of a target from the shift that all scores share, ``(G,)``."""
     errors = estimate.sample.errors
     error = np.zeros(len(estimate))
@@ -140,7 +117,7 @@ def common_error(estimate: Estimate, estimand: Estimand) -> Floats:
     return error
 
 
-def widened(found: Intervals, estimate: Estimate, estimand: Estimand) -> Intervals:
+def widened(found: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
     """Return intervals whose arms are joined in quadrature with the common error's."""
     critical = stdtrit(estimate.sample.errors.common_df, 0.5 + 0.5 * found.level)
     arm = critical * common_error(estimate, estimand)

@@ -16,8 +16,9 @@ from scipy.special import stdtrit
 
 from ..draws import Draws, drawn_values
 from ..errors import FitError
-from ..estimands import Estimand, Value
+from ..estimands import Asked, Value
 from ..estimate import Estimate
+from ..rows import one_run
 from .common_mode import widened
 from .interval import Intervals, check_level
 from .support import refuse
@@ -48,7 +49,7 @@ class Posterior:
     seed: int = 0
     draws: int = 4000
 
-    def __call__(self, estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+    def __call__(self, estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
         """Return central posterior intervals, with the median as the estimate.
 
         A quantile is a draw, never a point between two; where draws are infinite it may be open.
@@ -66,7 +67,7 @@ class Posterior:
             label = _draws_of(part).label
         said = f"{label}, given {estimate.law.name}"
         answer = Intervals(found[0], found[1], found[2], level, said)
-        return refuse(widened(answer, estimate, estimand), estimate, estimand)
+        return refuse(_with_shared(answer, estimate, estimand), estimate, estimand)
 
     def run(self, estimate: Estimate, x: Floats, level: float) -> Intervals:
         """Return posterior predictive intervals for the score of one new run at size ``x[g]``."""
@@ -76,14 +77,15 @@ class Posterior:
         for rows, part in self._parts(estimate):
             draws = _draws_of(part)
             mean = self._values(part, Value(x[rows]))
-            scores = mean_to_run(part, draws, x[rows], mean, np.random.default_rng(self.seed))
+            scores = mean_to_run(part, draws, x[rows], mean, self.seed)
             found[:, rows] = _central(scores, levels[rows], draws.trusted)
             found[0, rows] = np.where(draws.trusted, np.median(mean, axis=1), np.nan)
             label = draws.label
         said = f"{label} predictive, given {estimate.law.name}"
-        return widened(Intervals(found[0], found[1], found[2], level, said), estimate, Value(x))
+        answer = Intervals(found[0], found[1], found[2], level, said)
+        return _with_shared(answer, estimate, Value(x))
 
-    def t(self, estimate: Estimate, estimand: Estimand, value: Floats) -> Floats:
+    def t(self, estimate: Estimate, estimand: Asked, value: Floats) -> Floats:
         """Return the quantile of t, with the d.f. of the estimate's scale, of the tail at a value.
 
         The share of draws below the value takes the place of a p value; at least half a draw.
@@ -96,7 +98,7 @@ class Posterior:
         found: Floats = np.asarray(stdtrit(estimate.scale[1], np.clip(tail, least, 1.0 - least)))
         return found
 
-    def _values(self, part: Estimate, estimand: Estimand) -> Floats:
+    def _values(self, part: Estimate, estimand: Asked) -> Floats:
         draws = _draws_of(part)
         return drawn_values(
             part.law, estimand, draws.one("theta"), draws.one("coefficients"), part.sample.frame
@@ -120,30 +122,34 @@ class Posterior:
         return replace(part, draws=self.draw(part))
 
 
-def mean_to_run(
-    estimate: Estimate, draws: Draws, x: Floats, mean: Floats, rng: np.random.Generator
-) -> Floats:
+def _with_shared(found: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
+    """Return intervals widened by an error that all scores share, unless draws have it already."""
+    drawn = np.isfinite(estimate.sample.errors.common_df).any()  # seeds that shift their runs
+    return found if drawn else widened(found, estimate, estimand)
+
+
+def mean_to_run(estimate: Estimate, draws: Draws, x: Floats, mean: Floats, seed: int) -> Floats:
     """Return scores of new runs ``(G, S)`` at sizes ``x`` ``(G,)`` about drawn means.
 
-    Outside the observed sizes the scale of a run is held at that of the nearest one.
+    Outside the observed sizes the scale of a run is held at that of the nearest one. Every curve
+    has the same stream of random numbers.
     """
-    frame, kernel = estimate.sample.frame, estimate.sample.kernel
+    frame = estimate.sample.frame
     z = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
-    scale = np.exp(draws.one("log_scale") + 0.5 * draws.one("noise_slope") * z[:, None])
-    df = draws.one("df")
-    error: Floats = np.broadcast_to(rng.standard_normal(mean.shape[1]), mean.shape)
-    heavy = np.isfinite(df)
-    if heavy.any():
-        safe = np.where(heavy, df, 1.0)
-        error = error / np.where(heavy, np.sqrt(rng.chisquare(safe) / safe), 1.0)
-    if kernel is not None and kernel.link == "log":
-        with np.errstate(over="ignore"):
-            found: Floats = mean * np.exp(scale * error)
-            return found
-    return np.asarray(mean + scale * error)
+    found = np.empty(mean.shape)
+    for g, place in enumerate(z):
+        error = estimate.sample.run_error[g]
+        known = error[np.isfinite(error)]
+        typical = float(np.exp(np.log(known).mean())) if known.size else 0.0
+        rng = np.random.default_rng(seed)
+        new = draws.scatter.new_scores(
+            one_run(place, typical), mean[g][:, None], draws.noise_of(g), rng
+        )
+        found[g] = new[:, 0]
+    return found
 
 
-def posterior_sd(estimate: Estimate, estimand: Estimand) -> Floats:
+def posterior_sd(estimate: Estimate, estimand: Asked) -> Floats:
     """Return posterior standard deviations of an estimand, ``(G,)``; nan where a draw is infinite.
 
     The estimate must have draws.
@@ -156,9 +162,7 @@ def posterior_sd(estimate: Estimate, estimand: Estimand) -> Floats:
     return sd
 
 
-def posterior_shares(
-    estimate: Estimate, estimand: Estimand, value: Floats
-) -> tuple[Floats, Floats]:
+def posterior_shares(estimate: Estimate, estimand: Asked, value: Floats) -> tuple[Floats, Floats]:
     """Return the posterior probabilities that an estimand is below and above values ``(G,)``.
 
     They are shares of the draws; a draw without a value counts for neither. Both are nan where

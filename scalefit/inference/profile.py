@@ -8,7 +8,8 @@ compatible with the data form an interval with closed-form ends,
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
 1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends; with more
-than two shapes a swarm of them looks for both. An end of a forecast that rests on a break with
+than two shapes a swarm of them looks for both. Surfaces under a likelihood, and targets that are
+not linear, are followed to their ends instead. An end of a forecast that rests on a break with
 fewer than three sizes beyond it is open.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Beyond, Estimand
+from ..estimands import Asked, Beyond, Curved, Estimand
 from ..estimate import Estimate, parabola, pose, smooth
 from ..solvers.separable import Search
 from .common_mode import scale_of, widened
@@ -72,7 +73,7 @@ class _Scan:
             return self.problem.ends(u, terms, self.cut, self.rising)
 
 
-def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
     """Return profile likelihood intervals of an estimand for every curve of an estimate.
 
     Parameters
@@ -96,15 +97,17 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
     """
     check_level(level)
     label = f"profile likelihood, given {estimate.law.name}"
-    terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
-    value = estimate.evaluate(terms)
+    value = estimate.answer(estimand)
     estimate = smooth(estimate)
     variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
-    if estimate.law.n_drivers > 1:
+    law = estimate.law
+    costly = estimate.sample.kernel is not None or len(law.shapes) > 2
+    if isinstance(estimand, Curved) or (law.n_drivers > 1 and costly):
         lower, upper = followed_ends(estimate, estimand, cut)
-        return Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+        return refuse(widened(found, estimate, estimand), estimate, estimand)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
         return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
@@ -118,6 +121,9 @@ def profile(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Interv
         lower[rows], upper[rows] = _hull(
             part, estimand.take(rows), cut[rows], variance[rows] * critical[rows]
         )
+    if law.n_drivers > 1:  # a scan of two shapes may stop short of the sharp tip of their set
+        tips = followed_ends(estimate, estimand, cut)
+        lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     return refuse(widened(found, estimate, estimand), estimate, estimand)
 
@@ -233,11 +239,7 @@ def _open_ends(
             centres[:, :, j], (low + 0.01 * width)[:, None, j], (high - 0.01 * width)[:, None, j]
         )
         nearer = scan.ends(inside)
-        own = beyond.shape == j
-        opens = [
-            own | (beyond.above & np.bool_(above)) | (beyond.below & np.bool_(below))
-            for above, below in zip(shape.open_above, shape.open_below, strict=True)
-        ]
+        opens = beyond.opens(j, shape)
         for side, value in ((0, lower), (1, upper)):
             at = centres[:, side, j]
             leaves = (at <= low[:, j] + 1e-6 * width[:, j]) & opens[0]

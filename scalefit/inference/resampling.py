@@ -19,7 +19,7 @@ from ..kernel import free_levels
 from ..noise.gaussian import vary
 from ..sample import Sample
 
-__all__ = ["KINDS", "Draw", "resample", "with_runs"]
+__all__ = ["KINDS", "Draw", "drawn_counts", "resample", "with_runs"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -240,13 +240,21 @@ def _wild(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
 
 def _case(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies]:
     """Draw runs with replacement, size and score together."""
+    return _copied(estimate, *_case_counts(estimate, draws, seed))
+
+
+def _case_counts(estimate: Estimate, draws: int, seed: Seed) -> tuple[_Runs, Floats]:
     runs = _Runs.of(estimate.sample)
     own = np.broadcast_to(np.arange(runs.slot.shape[1]), runs.slot.shape)
-    return _drawn(estimate, runs, own, runs.n, draws, seed)
+    return runs, _counts(estimate, runs, own, runs.n, draws, seed)
 
 
 def _cluster(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies]:
     """Draw whole clusters of runs with replacement."""
+    return _copied(estimate, *_cluster_counts(estimate, draws, seed))
+
+
+def _cluster_counts(estimate: Estimate, draws: int, seed: Seed) -> tuple[_Runs, Floats]:
     sample = estimate.sample
     runs = _Runs.of(sample)
     listed = np.where(runs.inside, runs.listed(sample.unit), -1)
@@ -265,19 +273,20 @@ def _cluster(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies
             f"{n_clusters.min()}; average the scores of each cluster at each size and take the "
             "profile of these means: inference='profile'"
         )
-    return _drawn(estimate, runs, np.maximum(number, 0), n_clusters, draws, seed)
+    return runs, _counts(estimate, runs, np.maximum(number, 0), n_clusters, draws, seed)
 
 
-def _drawn(
+def _counts(
     estimate: Estimate, runs: _Runs, cluster: Ints, n_clusters: Ints, draws: int, seed: Seed
-) -> tuple[Floats, Copies]:
-    """Return the runs of clusters drawn with replacement, ``cluster`` of shape ``(G, N)``.
+) -> Floats:
+    """Return how often each run is drawn ``(G, D, N)`` with its cluster ``(G, N)``.
 
     Tables with fewer distinct sizes than the law has parameters are drawn again.
     """
     sample = estimate.sample
     n_sizes = sample.x.shape[1]
     at_size = (runs.size[:, :, None] == np.arange(n_sizes)) & runs.inside[:, :, None]
+    at_size = at_size.astype(float)
     times = np.zeros((len(sample), draws, cluster.shape[1]))
     short = np.ones((len(sample), draws), dtype=bool)
     for attempt in range(_ATTEMPTS):
@@ -293,7 +302,13 @@ def _drawn(
             f"{_ATTEMPTS} draws left fewer sizes than the {estimate.law.n_params} parameters of "
             f"{estimate.law.name}; use inference='profile'"
         )
-    # Every run as often as it was drawn, in the order of tables and sizes.
+    return times
+
+
+def _copied(estimate: Estimate, runs: _Runs, times: Floats) -> tuple[Floats, Copies]:
+    """Return every run as often as it was drawn, in the order of tables and sizes."""
+    sample, draws = estimate.sample, times.shape[1]
+    n_sizes = sample.x.shape[1]
     often = times.astype(np.intp).ravel()
     row = np.repeat(np.arange(times.size), often)
     again = np.arange(row.size) - np.repeat(np.cumsum(often) - often, often)
@@ -322,6 +337,23 @@ def _times(cluster: Ints, n_clusters: Ints, rng: np.random.Generator, draws: int
     ).reshape(len(cluster), draws, most)
     each = np.broadcast_to(cluster[:, None, :], (*count.shape[:2], cluster.shape[1]))
     return np.take_along_axis(count, each, axis=2).astype(float)
+
+
+#: The ways to draw that only tell how often each run counts.
+_COUNTS = {"case": _case_counts, "cluster": _cluster_counts}
+
+
+def drawn_counts(estimate: Estimate, kind: str, draws: int, seed: Seed) -> Floats | None:
+    """Return how often each run counts in ``draws`` new tables of each curve, ``(G D, K, S)``.
+
+    None where a kind makes new scores, or where the error model asks which copy a run is.
+    """
+    errors = estimate.sample.errors
+    alike = np.isfinite(errors.correlation).any() or errors.unit_df.any()
+    if kind not in _COUNTS or alike or not estimate.sample.runs.shape[2]:
+        return None
+    runs, times = _COUNTS[kind](estimate, draws, seed)
+    return np.nan_to_num(runs.arranged(times, estimate.sample.x.shape[1]))
 
 
 #: Every way to draw the runs again, by name.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate
 from ..laws import Law
 from .interval import Intervals
@@ -39,7 +39,7 @@ def unsupported(law: Law, shapes: tuple[Any, ...], z: Floats, weight: Floats) ->
     return few
 
 
-def refuse(intervals: Intervals, estimate: Estimate, estimand: Estimand) -> Intervals:
+def refuse(intervals: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
     """Return the intervals without a number, open on both sides, where none can be given."""
     law, sample = estimate.law, estimate.sample
     bare = unsupported(law, estimate.shapes(), sample.z, sample.weight)

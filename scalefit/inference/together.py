@@ -1,20 +1,21 @@
 """Several questions about the same curves, answered in one pass of an inference.
 
 An inference works on a batch of curves with one question; repeating the curves once a question
-turns many questions into one batch, at the cost of one. Implicit questions are inverted instead.
+turns many questions into one batch, at the cost of one. Implicit questions are inverted instead,
+and curved ones asked one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimands import Beyond, Estimand, Implicit
+from ..estimands import Asked, Beyond, Curved, Estimand, Implicit
 from ..estimate import Estimate
 from ..laws import Frame, Law, Terms
 from .interval import Intervals
@@ -23,7 +24,7 @@ from .inversion import invert
 __all__ = ["Question", "ask_together"]
 
 #: What is asked, and at which level.
-Question = tuple[Estimand | Implicit, float]
+Question = tuple[Asked | Implicit, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +57,29 @@ class _Several:
         return Terms(tuple(weights), offset)
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
-        above, below = (np.zeros(self.which.shape, dtype=bool) for _ in range(2))
-        shape = np.full(self.which.shape, -1)
+        size, n_drivers = self.which.size, len(frame.drivers)
+        whole, *each = (_nowhere(size) for _ in range(1 + n_drivers * (n_drivers > 1)))
         for k, estimand in enumerate(self.estimands):
             mine = np.flatnonzero(self.which == k)
             here = frame.map(lambda value, mine=mine: value[mine])  # type: ignore[misc]
             part = estimand.take(self.row[mine]).beyond(law, here)
-            above[mine], below[mine], shape[mine] = part.above, part.below, part.shape
-        return Beyond(above, below, shape)
+            for total, own in zip((whole, *each), (part, *part.each), strict=True):
+                total.above[mine], total.below[mine] = own.above, own.below
+                total.shape[mine] = own.shape
+        return replace(whole, each=tuple(each))
 
     def take(self, rows: Any) -> Estimand:
         return _Several(self.estimands, self.which[rows], self.row[rows])
 
 
+def _nowhere(size: int) -> Beyond:
+    return Beyond(np.zeros(size, dtype=bool), np.zeros(size, dtype=bool), np.full(size, -1))
+
+
 def ask_together(
     estimate: Estimate,
     questions: Sequence[Question],
-    inference: Callable[[Estimate, Estimand, Any], Intervals],
+    inference: Callable[[Estimate, Asked, Any], Intervals],
 ) -> list[Intervals]:
     """Return the intervals of every question, each for all G curves of the estimate.
 
@@ -90,6 +97,8 @@ def ask_together(
     for k, (estimand, level) in enumerate(questions):
         if isinstance(estimand, Implicit) and estimand.implicit:
             answers[k] = invert(estimate, estimand, level, inference)
+        elif isinstance(estimand, Curved):
+            answers[k] = inference(estimate, estimand, level)
         else:
             direct[k] = (cast(Estimand, estimand), level)
     if direct:
@@ -101,7 +110,7 @@ def ask_together(
 def _in_one_pass(
     estimate: Estimate,
     questions: Sequence[tuple[Estimand, float]],
-    inference: Callable[[Estimate, Estimand, Any], Intervals],
+    inference: Callable[[Estimate, Asked, Any], Intervals],
 ) -> list[Intervals]:
     n_curves = len(estimate)
     row = np.tile(np.arange(n_curves), len(questions))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FitError
-from ..estimands import Estimand, Implicit
+from ..estimands import Asked, Implicit
 from ..estimate import Estimate
 from .interval import Intervals
 from .together import ask_together
@@ -20,9 +20,9 @@ __all__ = ["join", "union"]
 def union(
     estimates: Sequence[Estimate],
     surviving: NDArray[np.bool_],
-    estimand: Estimand | Implicit,
+    estimand: Asked | Implicit,
     level: float,
-    inference: Callable[[Estimate, Estimand, Any], Intervals],
+    inference: Callable[[Estimate, Asked, Any], Intervals],
 ) -> Intervals:
     """Return, per curve, the hull of the intervals of all surviving laws.
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Estimand
+from ..estimands import Asked
 from ..estimate import Estimate
-from .common_mode import common_error, gradient, scale_of, widened
+from .common_mode import common_error, scale_of, widened
 from .interval import Intervals, check_level
 from .posterior import posterior_sd
 from .support import refuse
@@ -24,14 +24,13 @@ __all__ = ["standard_error", "wald"]
 Floats = NDArray[np.float64]
 
 
-def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals:
+def wald(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
     """Return Wald intervals with the t quantile; open on both sides where nothing is identified.
 
     Parameters, returns and errors are those of :func:`~scalefit.inference.profile.profile`.
     """
     check_level(level)
-    terms = estimand.terms(estimate.law, estimate.shapes(), estimate.sample.frame, np)
-    value = estimate.evaluate(terms)
+    value = estimate.answer(estimand)
     error = _own_error(estimate, estimand)
     _, df = estimate.scale
     half = np.where(np.isfinite(error), stdtrit(df, 0.5 + 0.5 * level) * error, np.inf)
@@ -41,7 +40,7 @@ def wald(estimate: Estimate, estimand: Estimand, level: Any = 0.95) -> Intervals
     return refuse(widened(found, estimate, estimand), estimate, estimand)
 
 
-def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
+def standard_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return delta-method standard errors, shape ``(G,)``; nan where nothing is identified.
 
     The error that is common to all scores of a curve is part of them. An estimate that has draws
@@ -52,9 +51,9 @@ def standard_error(estimate: Estimate, estimand: Estimand) -> Floats:
     return np.hypot(_own_error(estimate, estimand), common_error(estimate, estimand))
 
 
-def _own_error(estimate: Estimate, estimand: Estimand) -> Floats:
+def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return standard errors from the scatter about the curve alone."""
-    jacobian, pull = estimate.tangent(), gradient(estimate, estimand)
+    jacobian, pull = estimate.tangent(), estimate.curves.gradient(estimand)
     weight = estimate.information
     length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(pull).all(axis=1)

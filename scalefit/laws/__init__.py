@@ -8,12 +8,17 @@ import pandas as pd
 
 from ..errors import LawError, nearest
 from .additive import ADDITIVE
+from .additive_bounded import ADDITIVE_BOUNDED
+from .additive_repeat import ADDITIVE_REPEAT
+from .additive_tied import ADDITIVE_TIED
 from .broken_power import BROKEN_POWER
 from .broken_power_2 import BROKEN_POWER_2
 from .broken_stick import BROKEN_STICK
 from .constant import CONSTANT
 from .exponential import EXPONENTIAL
 from .hill import HILL
+from .interaction import INTERACTION
+from .kaplan import KAPLAN
 from .law import Frame, Law, Parameter, Shape, Terms
 from .log_linear import LOG_LINEAR
 from .m4 import M4
@@ -24,9 +29,10 @@ from .shifted_power import SHIFTED_POWER
 
 __all__ = [
     "AUTO",
+    "AUTO_SURFACES",
     "LAWS",
     "REGISTERED",
-    "TWO_DRIVERS",
+    "SURFACES",
     "Frame",
     "Law",
     "Parameter",
@@ -44,10 +50,14 @@ AUTO: tuple[Law, ...] = (CONSTANT, LOG_LINEAR, POWER, SATURATING_POWER, HILL, EX
 LAWS: tuple[Law, ...] = (
     *AUTO, SHIFTED_POWER, POWER_LOG, M4, BROKEN_STICK, BROKEN_POWER, BROKEN_POWER_2,
 )  # fmt: skip
-#: The laws of two drivers.
-TWO_DRIVERS: tuple[Law, ...] = (ADDITIVE,)
+#: The laws of several drivers that ``law="auto"`` compares, simplest first.
+AUTO_SURFACES: tuple[Law, ...] = (
+    ADDITIVE_TIED, KAPLAN, ADDITIVE, ADDITIVE_BOUNDED, ADDITIVE_REPEAT,
+)  # fmt: skip
+#: Every law of several drivers.
+SURFACES: tuple[Law, ...] = (*AUTO_SURFACES, INTERACTION)
 #: Every law that a name can ask for.
-REGISTERED: tuple[Law, ...] = (*LAWS, *TWO_DRIVERS)
+REGISTERED: tuple[Law, ...] = (*LAWS, *SURFACES)
 
 
 def get_law(name: str) -> Law:
@@ -67,13 +77,20 @@ def get_law(name: str) -> Law:
     )
 
 
-def resolve(law: str | Law | Iterable[str | Law], n_drivers: int = 1) -> tuple[Law, ...]:
+def resolve(
+    law: str | Law | Iterable[str | Law], n_drivers: int = 1, few_shapes: bool = False
+) -> tuple[Law, ...]:
     """Return the candidate laws that a user's ``law=`` asks for.
 
-    ``"auto"`` means :data:`AUTO`, or :data:`TWO_DRIVERS` for a table of two drivers. A user's own
-    function takes any number of them.
+    ``"auto"`` means :data:`AUTO`, or those of :data:`AUTO_SURFACES` that have as many drivers as
+    the table, and, if ``few_shapes``, so few shapes that their posteriors are by quadrature. A
+    user's own function takes any number of drivers.
     """
-    chosen = _named(law, AUTO if n_drivers == 1 else TWO_DRIVERS)
+    usual = [
+        each for each in (AUTO if n_drivers == 1 else AUTO_SURFACES)
+        if each.n_drivers == n_drivers and (each.has_few_shapes or not few_shapes)
+    ]  # fmt: skip
+    chosen = _named(law, tuple(usual))
     for item in chosen:
         if not item.guesses and item.n_drivers != n_drivers:
             have = "1 driver" if n_drivers == 1 else f"{n_drivers} drivers"

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from .law import Frame, Law, Parameter, Terms
 from .saturating_power import box_cox, box_cox_slope, exponent_shape
 
-__all__ = ["ADDITIVE"]
+__all__ = ["ADDITIVE", "additive_parameters", "flat_start"]
 
 Array = Any
+Floats = NDArray[np.float64]
 #: Below this an exponent is zero, and its part of the curve has no limit.
 _TINY = 1e-200
 
@@ -49,10 +50,9 @@ def _limit(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
 def _coefficient(which: int) -> Callable[[tuple[Array, ...], Frame, ModuleType], Terms]:
     def terms(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         a = theta[which]
-        x0 = (frame, *frame.other)[which].x0
         levels_off = a > _TINY
         safe = xp.where(levels_off, a, 1.0)
-        weight = xp.where(levels_off, xp.exp(safe * xp.log(x0)) / safe, 0.0)
+        weight = xp.where(levels_off, xp.exp(safe * xp.log(frame.drivers[which].x0)) / safe, 0.0)
         weights = [0.0 * weight] * 3
         weights[1 + which] = weight
         return Terms(tuple(weights), xp.where(levels_off, 0.0, np.inf))
@@ -74,18 +74,26 @@ def _invert(
     return (level, alpha * first, beta * second), (alpha, beta)
 
 
-def _reach(
-    share: Array, z_from: Array, z_to: Array, theta: tuple[Array, ...], frame: Frame
-) -> Array:
-    """Return nan: the sizes that reach a share of the gain are a curve, not a size."""
-    return np.nan + 0.0 * z_from + 0.0 * theta[0]
-
-
-def _start(
-    z: NDArray[np.float64], y: NDArray[np.float64], frame: Frame
-) -> tuple[NDArray[np.float64], ...]:
+def flat_start(z: Floats, y: Floats, frame: Frame) -> tuple[Floats, ...]:
     """Return the exponents that language models have taught to expect."""
     return np.full(len(z), 0.35), np.full(len(z), 0.35)
+
+
+def additive_parameters() -> tuple[Parameter, ...]:
+    """Return the parameters of the law, in the order in which the literature gives them."""
+    return (
+        Parameter("E", "the score as both drivers grow without end", "level", _limit, "above"),
+        Parameter(
+            "A", "what the first driver costs at 1, in its units", "coefficient",
+            _coefficient(0), "below", driver=0,
+        ),
+        Parameter("alpha", "exponent of the first driver", "exponent", _exponent(0), shape=0),
+        Parameter(
+            "B", "what the second driver costs at 1, in its units", "coefficient",
+            _coefficient(1), "below", driver=1,
+        ),
+        Parameter("beta", "exponent of the second driver", "exponent", _exponent(1), shape=1),
+    )  # fmt: skip
 
 
 ADDITIVE = Law(
@@ -99,25 +107,13 @@ ADDITIVE = Law(
     shapes=(exponent_shape("alpha", 25), exponent_shape("beta", 25, driver=1)),
     columns=_columns,
     gradient=_gradient,
-    parameters=(
-        Parameter("E", "the score as both drivers grow without end", "level", _limit, "above"),
-        Parameter(
-            "A", "what the first driver costs at 1, in its units", "coefficient",
-            _coefficient(0), "below",
-        ),
-        Parameter("alpha", "exponent of the first driver", "exponent", _exponent(0), shape=0),
-        Parameter(
-            "B", "what the second driver costs at 1, in its units", "coefficient",
-            _coefficient(1), "below",
-        ),
-        Parameter("beta", "exponent of the second driver", "exponent", _exponent(1), shape=1),
-    ),
+    parameters=additive_parameters(),
     invert=_invert,
     limit=_limit,
-    reach=_reach,
-    start=_start,
+    reach=None,
+    start=flat_start,
     loss_formula="E + A x1^-alpha + B x2^-beta",
     working=lambda frame: (
         "c + b1 * (1 - (x1 / x0)**-alpha) / alpha + b2 * (1 - (x2 / y0)**-beta) / beta"
     ),
-)  # fmt: skip
+)

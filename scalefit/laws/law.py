@@ -14,7 +14,7 @@ profile likelihood intervals for them exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Literal
 
@@ -69,6 +69,8 @@ class Frame:
         Smallest and largest log size.
     first_gap : array
         Log distance between the two smallest sizes.
+    z_largest : array
+        Log size of the largest run: of several drivers, that with the greatest product of all.
     other : tuple of Frame
         One for each further driver.
     """
@@ -79,13 +81,20 @@ class Frame:
     z_min: Array
     z_max: Array
     first_gap: Array
+    z_largest: Array
     other: tuple[Frame, ...] = ()
+
+    @property
+    def drivers(self) -> tuple[Frame, ...]:
+        """The frame of each driver."""
+        return (self, *self.other)
 
     def map(self, function: Callable[[Array], Array]) -> Frame:
         """Return a frame with ``function`` applied to every field."""
         return Frame(
             function(self.x0), function(self.sign), function(self.limit),
             function(self.z_min), function(self.z_max), function(self.first_gap),
+            function(self.z_largest),
             tuple(frame.map(function) for frame in self.other),
         )  # fmt: skip
 
@@ -108,7 +117,7 @@ class Frame:
         gap = z[1] - z[0] if z.size > 1 else 1.0
         return cls(
             np.float64(np.exp(log_size.mean())), np.float64(sign), np.float64(limit),
-            np.float64(z[0]), np.float64(z[-1]), np.float64(gap),
+            np.float64(z[0]), np.float64(z[-1]), np.float64(gap), np.float64(z[-1]),
         )  # fmt: skip
 
 
@@ -178,6 +187,8 @@ class Shape:
         Whether, beyond the lower and the upper bound, the curve goes on changing without end above
         the largest size and below the smallest one. An interval for a quantity there that reaches
         such a bound is open; elsewhere the curve has a limit at the bound.
+    driver : int
+        The driver along which it bends the curve; -1 if along all.
     """
 
     name: str
@@ -186,6 +197,7 @@ class Shape:
     coordinate: Coordinate = IDENTITY
     open_above: tuple[bool, bool] = (False, False)
     open_below: tuple[bool, bool] = (False, False)
+    driver: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +216,8 @@ class Parameter:
         See :data:`Where`.
     shape : int
         Index of the shape parameter that it is a function of; -1 if of none alone.
+    driver : int
+        The driver whose sizes it speaks of; -1 if of all.
     """
 
     name: str
@@ -212,6 +226,7 @@ class Parameter:
     terms: Callable[[tuple[Array, ...], Frame, ModuleType], Terms]
     speaks_of: Where = "inside"
     shape: int = -1
+    driver: int = -1
 
 
 def _no_offset(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
@@ -263,9 +278,12 @@ class Law:
     nested_in : str
         Name of the law of which this one is a special case; empty if none.
     rising : bool
-        Whether the last coefficient must not be negative for the curve to improve with scale.
+        Whether the coefficients but the level's must not be negative for the curve to improve with
+        scale.
+    unsigned : int
+        How many of the last coefficients may have either sign all the same.
     n_drivers : int
-        Number of drivers; with two, log sizes have a last axis of that length.
+        Number of drivers; with several, log sizes have a last axis of that length.
     guesses : tuple
         Only for laws that are not searched by a scan: ``((name, start value), ...)``.
     min_sizes, min_decades : int, float
@@ -296,6 +314,7 @@ class Law:
     loss_formula: str = ""
     nested_in: str = ""
     rising: bool = True
+    unsigned: int = 0
     guesses: tuple[tuple[str, float], ...] = ()
     n_drivers: int = 1
     min_sizes: int = 0
@@ -308,9 +327,15 @@ class Law:
         return self.n_columns + (len(self.guesses) if self.guesses else len(self.shapes))
 
     @property
+    def has_few_shapes(self) -> bool:
+        """Whether the shapes are so few that an integral over them is a sum over a grid."""
+        return len(self.shapes) <= 2
+
+    @property
     def rises(self) -> tuple[int, ...]:
         """Columns whose coefficients must not be negative for the curve to improve with scale."""
-        return tuple(range(min(1, self.n_columns - 1), self.n_columns)) if self.rising else ()
+        last = self.n_columns - self.unsigned
+        return tuple(range(min(1, last - 1), last)) if self.rising else ()
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called ``name``; LawError if the law has none."""
@@ -337,21 +362,21 @@ class Law:
         *,
         sign: float = 1.0,
         limit: float = float("nan"),
-        x0: float | None = None,
+        x0: float | tuple[float, ...] | None = None,
     ) -> Array:
         """Return the mean at sizes ``x`` for the field's parameters.
 
         Parameters
         ----------
         x : array
-            Driver values, in the units of the parameters.
+            Driver values, in the units of the parameters; of several drivers a tuple of arrays.
         values : mapping
             Parameter name to value (numbers or symbolic variables).
         xp : module
             ``numpy`` or ``pytensor.tensor``.
         sign, limit : float
             Orientation (+1 if higher is better) and the best value of the metric.
-        x0 : float
+        x0 : float or tuple of floats
             A size amid ``x``, about which the working form loses no digits. By default the
             geometric mean of ``x``, if these are numbers.
 
@@ -362,11 +387,15 @@ class Law:
         >>> law.mean(100.0, {"asymptote": 0.9, "coefficient": 1.0, "exponent": 0.5})
         np.float64(0.8)
         """
+        sizes = x if self.n_drivers > 1 else (x,)
         if x0 is None:
-            x0 = float(np.exp(np.mean(np.log(x)))) if xp is np else 1.0
-        frame = Frame(x0, sign, limit, 0.0, 1.0, 1.0)
+            x0 = tuple(float(np.exp(np.mean(np.log(s)))) if xp is np else 1.0 for s in sizes)
+        centres = x0 if isinstance(x0, tuple) else (x0,)
+        first, *other = (Frame(c, sign, limit, 0.0, 1.0, 1.0, 1.0) for c in centres)
+        frame = replace(first, other=tuple(other))
         coefficients, theta = self.invert(values, frame, xp)
-        terms = self.value_terms(xp.log(x / x0), theta, frame, xp)
+        z = [xp.log(size / centre) for size, centre in zip(sizes, centres, strict=True)]
+        terms = self.value_terms(xp.stack(z, axis=-1) if other else z[0], theta, frame, xp)
         total = terms.offset
         for weight, coefficient in zip(terms.weights, coefficients, strict=True):
             total = total + weight * coefficient

@@ -34,8 +34,9 @@ __all__ = [
 Array = Any
 #: Below this an exponent is the log law to the last bit.
 _TINY = 1e-200
-#: d h / d a = z^2 psi(a z); Taylor coefficients of psi, enough for |a z| < 0.1 at 1e-16.
-_PSI = (-1 / 2, 1 / 3, -1 / 8, 1 / 30, -1 / 144, 1 / 840, -1 / 5760, 1 / 45360, -1 / 403200)
+#: d h / d a = z^2 psi(a z); Taylor coefficients of psi, enough for |a z| < 0.03 at 1e-16.
+_PSI = (-1 / 2, 1 / 3, -1 / 8, 1 / 30, -1 / 144, 1 / 840, -1 / 5760)
+_NEAR = 0.03
 
 
 def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
@@ -48,13 +49,17 @@ def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
 def box_cox_slope(z: Array, a: Array) -> Array:
     """Return the derivative of ``h_a(z)`` with respect to ``a``, by its series near ``a z = 0``."""
     v = np.asarray(a * z)
-    near = np.abs(v) < 0.1
-    safe = np.where(near, 1.0, v)
-    series = np.zeros_like(v)
-    for coefficient in reversed(_PSI):
-        series = series * v + coefficient
-    decay = np.exp(-safe)
-    return z * z * np.where(near, series, (safe * decay + np.expm1(-safe)) / (safe * safe))
+    decay = np.expm1(-v)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        psi = np.asarray((v + decay + v * decay) / (v * v))
+    near = np.abs(v) < _NEAR
+    if near.any():
+        small = v[near]
+        series = np.zeros_like(small)
+        for coefficient in reversed(_PSI):
+            series = series * small + coefficient
+        psi[near] = series
+    return z * z * psi
 
 
 def largest_exponent(frame: Frame) -> Array:
@@ -66,7 +71,7 @@ def exponent_shape(name: str = "exponent", points: int = 49, driver: int = 0) ->
     """Return the exponent of ``h_a`` in one driver as a shape to be searched."""
 
     def bounds(frame: Frame) -> tuple[Array, Array]:
-        own = (frame, *frame.other)[driver]
+        own = frame.drivers[driver]
         return -0.5 + 0.0 * own.first_gap, largest_exponent(own)
 
     return Shape(
@@ -76,6 +81,7 @@ def exponent_shape(name: str = "exponent", points: int = 49, driver: int = 0) ->
         coordinate=ASINH,
         open_above=(True, False),
         open_below=(False, True),
+        driver=driver,
     )
 
 

@@ -11,6 +11,7 @@ first ones: shift and exponent trade places.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +56,7 @@ def _gradient(z: Array, theta: tuple[Array, ...], frame: Frame) -> tuple[tuple[A
 def _centre(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Frame:
     """Return the frame of the shifted driver, in which this is a saturating power law."""
     x0 = frame.x0 * (1.0 + _shift(theta, frame, xp))
-    return Frame(x0, frame.sign, frame.limit, frame.z_min, frame.z_max, frame.first_gap)
+    return replace(frame, x0=x0)
 
 
 def _coefficient(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:

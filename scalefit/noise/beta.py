@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +152,7 @@ class BetaKernel(Plain):
         found: Floats = np.sqrt(m * (1.0 - m) / (1.0 + scale**-2.0))
         return found
 
-    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def arms(self, level: Any, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return how far below and above its mean a run may lie: quantiles of the beta density.
 
         Their tails are those beyond the normal quantile that equals the one of t, so that a scale

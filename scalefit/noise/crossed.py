@@ -56,7 +56,8 @@ def without_seed_effects(sample: Sample) -> Sample:
     shrunken = np.where(real & (shrunken > 0), shrunken, np.inf)
     kept = between[:, None] / shrunken  # 1 / (value + residual / between)
     effect = np.einsum("guv,gv->gu", vectors, kept * along)
-    runs = sample.runs - np.einsum("gksu,gu->gks", member, effect)
+    taken = np.einsum("gksu,gu->gks", member, effect)
+    runs = sample.runs - taken
     total = np.where(present, runs, 0.0).sum(axis=2)
     mean = np.where(sample.count > 0, total * inverse, sample.mean)
     spread = np.where(present, (runs - mean[:, :, None]) ** 2, 0.0).sum(axis=2)
@@ -71,7 +72,9 @@ def without_seed_effects(sample: Sample) -> Sample:
         unit_variance=between,
         unit_df=(kept * np.where(real, values, 0.0)).sum(axis=1),
     )
-    return replace(sample, mean=mean, spread=spread, runs=runs, errors=errors)
+    return replace(
+        sample, mean=mean, spread=spread, runs=runs, seed_effect=taken, errors=errors
+    )  # fmt: skip
 
 
 def _check(rank: Floats, rest: Floats) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, ndtri, stdtrit
 
-from ..kernel import Contribution, Kernel, Link
+from ..kernel import TINY_SCALE, Contribution, Kernel, Link, Pulls, usual_pulls
 
 __all__ = [
     "HuberKernel",
@@ -28,6 +28,12 @@ class Plain:
 
     __slots__ = ()
 
+    def pulls(
+        self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+    ) -> Pulls:
+        """Return the pulls of runs; see :meth:`scalefit.kernel.Kernel.pulls`."""
+        return usual_pulls(cast("Kernel", self), y, mean, relative, weight, log_scale)
+
     def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return 1: the density is taken for the truth."""
         return np.ones(len(y))
@@ -39,6 +45,10 @@ class Plain:
     def stages(self) -> tuple[Kernel, ...]:
         """Return the kernel alone: its minimum is easily found."""
         return (cast("Kernel", self),)
+
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return none: the minimum is reached from anywhere in its basin."""
+        return ()
 
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
@@ -115,12 +125,12 @@ class ResidualKernel(Plain):
         """Return the scale: it does not depend on the mean."""
         return scale
 
-    def arms(self, level: float, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def arms(self, level: Any, df: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return how far below and above its mean a run may lie: equally far."""
         reach = self.quantile(level, df) * scale
         return reach, reach
 
-    def quantile(self, level: float, df: Floats) -> Floats:
+    def quantile(self, level: Any, df: Floats) -> Floats:
         """Return the quantile of a run about a known mean, for a scale known to ``df``."""
         return np.asarray(stdtrit(df, 0.5 + 0.5 * level), dtype=float)
 
@@ -186,7 +196,7 @@ class StudentKernel(ResidualKernel):
             df, best = np.where(better, nu, df), np.where(better, total, best)
         return replace(self, df=df)
 
-    def quantile(self, level: float, df: Floats) -> Floats:
+    def quantile(self, level: Any, df: Floats) -> Floats:
         """Return the quantile of t, with no more degrees of freedom than the scale has."""
         return np.asarray(stdtrit(np.minimum(self.df, df), 0.5 + 0.5 * level), dtype=float)
 
@@ -244,28 +254,56 @@ class LaplaceKernel(ResidualKernel):
         log = self.link == "log"
         possible = mean > 0 if log else np.isfinite(mean)
         safe = np.where(possible, mean, 1.0)
-        gap = np.log(y / safe) if log else y - safe
-        slope = -1.0 / safe if log else -np.ones_like(safe)
-        bend = slope * slope if log else np.zeros_like(safe)
-        near = np.abs(gap) <= self.threshold
-        part = np.where(near, 0.5 * gap * gap / self.threshold, np.abs(gap) - 0.5 * self.threshold)
-        first = np.where(near, gap / self.threshold, np.sign(gap)) / scale
-        second = near / (self.threshold * scale)
+        slope = 1.0 / safe if log else np.ones_like(safe)
+        gap = np.log(y * slope) if log else y - safe
+        part = self._size(gap) / scale
+        first = np.clip(gap / self.threshold, -1.0, 1.0) / scale * slope
+        second = (np.abs(gap) <= self.threshold) / (self.threshold * scale) * slope * slope
         return Contribution(
-            np.where(possible, part / scale + np.log(scale), np.inf),
-            first * slope,
-            second * slope * slope + first * bend,
-            1.0 - part / scale,
-            part / scale,
-            -first * slope,
+            np.where(possible, part + np.log(scale), np.inf),
+            -first,
+            second + first * slope if log else second,
+            1.0 - part,
+            part,
+            first,
         )
+
+    def _size(self, gap: Floats) -> Floats:
+        """Return Huber's function of residuals over its threshold."""
+        far = np.abs(gap)
+        within = np.minimum(far, self.threshold)
+        return within * (far - 0.5 * within) / self.threshold
 
     def by_scale(self, y: Floats, mean: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the contribution in the log of the scale alone."""
-        gap = self.standard(y, mean, np.ones_like(scale))
-        near = np.abs(gap) <= self.threshold
-        part = np.where(near, 0.5 * gap * gap / self.threshold, np.abs(gap) - 0.5 * self.threshold)
-        return 1.0 - part / scale, part / scale
+        part = self._size(self.standard(y, mean, np.ones_like(scale))) / scale
+        return 1.0 - part, part
+
+    def pulls(
+        self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+    ) -> Pulls:
+        """Return the pulls of runs; the best scale is the mean of Huber's function."""
+        log = self.link == "log"
+        slope = 1.0 / mean if log else 1.0
+        gap = np.log(y * slope) if log else y - mean
+        far = np.abs(gap)
+        within = np.minimum(far, self.threshold)
+        share = weight / relative
+        total = (share * (within * (far - 0.5 * within))).sum(axis=1) / self.threshold
+        n = weight.sum(axis=1)
+        unit = 1.0 if log else np.maximum(np.abs(y).max(axis=1), 1e-280)
+        known = np.isfinite(total)  # not where a mean is impossible
+        scale = np.maximum(np.where(known, total, 1.0) / n, TINY_SCALE * unit)
+        log_scale[:] = np.log(scale)
+        share *= slope / (self.threshold * scale[:, None])
+        pull = share * np.clip(gap, -self.threshold, self.threshold)
+        twice = share * (far <= self.threshold)
+        if log:
+            twice = (twice + pull) * slope
+        value = np.where(known, total / scale + n * log_scale, np.inf)
+        if relative.size > len(relative):
+            value = value + (weight * np.log(relative)).sum(axis=1)
+        return Pulls(value, -pull, twice, pull, total / scale)
 
     def curvature(self, u: Floats, scale: Floats, weight: Floats) -> Floats:
         """Return twice the density of standard residuals at zero, by a normal kernel, ``(B,)``.
@@ -299,6 +337,11 @@ class LaplaceKernel(ResidualKernel):
             steps.append(_SMOOTH)
         return (*(replace(self, threshold=step) for step in steps[:0:-1]), self)
 
+    def eased(self) -> tuple[Kernel, ...]:
+        """Return kernels whose thresholds halve from a tenth: beyond them there is no curvature."""
+        steps = int(np.ceil(np.log2(_WIDE / self.threshold)))
+        return tuple(replace(self, threshold=self.threshold * 2.0**k) for k in range(steps, 0, -1))
 
-#: Threshold from which an objective is smooth enough for a scan.
-_SMOOTH = 1e-3
+
+#: Threshold from which an objective is smooth enough for a scan, and one that few residuals reach.
+_SMOOTH, _WIDE = 1e-3, 0.1

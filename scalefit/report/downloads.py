@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,8 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "curves", _by_curve(report, _curve_row)
     yield "parameters", _by_curve(report, lambda curve: curve.fit.params.reset_index())
     yield "laws", _by_curve(report, lambda curve: curve.laws)
+    for name in () if report.judged else ("gains", "contrasts", "best"):
+        yield name, _by_curve(report, partial(_of_drivers, name))
     if report.judged:
         yield "gains", _by_curve(report, _gain_rows)
         yield "forecasts", _by_curve(report, lambda curve: curve.forecast)
@@ -40,6 +43,12 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "runs", report.table.rows.rename(columns={"_row": "row of the table"})
     if len(report.table.dropped):
         yield "left_out", report.table.dropped
+
+
+def _of_drivers(name: str, curve: CurveReport) -> pd.DataFrame | None:
+    """Return a table of several drivers, its rows named in a column."""
+    found: pd.DataFrame | None = getattr(curve.surface, name, None)
+    return found.reset_index() if found is not None and name == "gains" else found
 
 
 def csv_text(rows: pd.DataFrame) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from ..plots import paper, plot_fit, plot_fits, plot_gain
+from ..plots import paper, plot_fit, plot_fits, plot_gain, plot_slices, plot_surface
 from ..words import verdict_text
 from .model import Progress, Report
 from .view import sections
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Drawn", "draw_all"]
+    from ..fit import Fit
+
+__all__ = ["Drawn", "draw_all", "surface_pictures"]
 
 #: File name and description of each figure of a curve (-1: of all, -2: of the sections), and
 #: the files.
@@ -54,7 +57,13 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
         return places, files
     for i, curve in enumerate(report.curves):
         if curve.found is None:
-            continue  # of two drivers
+            name = f"figure_{i + 1:03d}"
+            if len(curve.fit.table.drivers) == 2:
+                for ending, (draw, about) in zip(
+                    ("surface", "slices"), surface_pictures(curve.fit), strict=True
+                ):
+                    keep(i, f"{name}_{ending}.png", draw(), about)
+            continue
         name, about = f"figure_{i + 1:03d}", f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
         forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
         keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")
@@ -62,6 +71,21 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
         if progress is not None:
             progress("drawing", i + 1, len(fits))
     return places, files
+
+
+def surface_pictures(fit: Fit) -> Iterator[tuple[Callable[[], Axes], str]]:
+    """Yield what draws each picture of a fit of two drivers, and what it shows."""
+    first, second = fit.table.drivers
+    score = fit.table.score
+    yield (
+        lambda: plot_surface(fit, paper(7.0, 4.8)),
+        f"{score} by {first} and {second}: runs (circles, coloured by their own {score}) on the "
+        f"surface of {fit.law.name}",
+    )
+    yield (
+        lambda: plot_slices(fit, paper(7.0, 4.4)),
+        f"Slices through {fit.law.name} with their bands; runs have the colour of the nearest one",
+    )
 
 
 def _png(drawn: Axes | Figure) -> bytes:

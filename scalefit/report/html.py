@@ -22,6 +22,7 @@ from ..plots import paper
 from . import pictures
 from .checklist import Item
 from .downloads import csv_text, downloads
+from .figures import surface_pictures
 from .model import BEYOND, CurveReport, Progress, Report
 from .sheet import Sheet
 from .view import (
@@ -40,6 +41,7 @@ from .view import (
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+    from matplotlib.axes import Axes
 
 __all__ = ["MARK", "html_page"]
 
@@ -149,6 +151,9 @@ def _curve(i: int, curve: CurveReport, of: int) -> dict[str, Any]:
 def _figures(curve: CurveReport) -> Iterator[Figure]:
     fit = curve.fit
     if curve.found is None:
+        if len(fit.table.drivers) == 2:
+            for draw, about in surface_pictures(fit):
+                yield Figure(_image(draw(), about), f"{about}.")
         yield Figure(
             pictures.draw_agreement(curve),
             f"Observed {fit.table.score} against what {fit.law.name} gives at the same sizes; the "
@@ -218,7 +223,23 @@ def _picture(section: Section) -> Markup | None:
     """Return the picture of a section as an address that holds it."""
     if section.draw is None:
         return None
-    figure: Any = section.draw(ax=paper(7.0, 4.0)).get_figure(root=True)
+    return _png(section.draw(ax=paper(7.0, 4.0)))
+
+
+def _image(axes: Axes, about: str) -> Markup:
+    """Return a picture as an element that holds it."""
+    from markupsafe import Markup
+
+    figure: Any = axes.get_figure(root=True)
+    width, height = (round(150 * side) for side in figure.get_size_inches())
+    return Markup('<img src="{}" alt="{}" width="{}" height="{}">').format(
+        _png(axes), about, width, height
+    )
+
+
+def _png(axes: Axes) -> Markup:
+    """Return the figure of axes as an address that holds it."""
+    figure: Any = axes.get_figure(root=True)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
     return _address("image/png;base64", base64.b64encode(content.getvalue()).decode())

@@ -98,8 +98,13 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
         "laws": rows_form(curve.laws),
         "diagnostics": rows_form(curve.diagnostics),
     }  # fmt: skip
-    if found is None:
-        return content
+    if curve.surface is not None:
+        surface = curve.surface
+        return content | {
+            "gains": rows_form(surface.gains.reset_index()),
+            "contrasts": rows_form(surface.contrasts), "best_runs": rows_form(surface.best),
+        }  # fmt: skip
+    assert found is not None  # of one driver
     return content | {
         "verdict": found.verdict,
         "strength": found.strength,

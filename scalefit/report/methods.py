@@ -95,9 +95,10 @@ def _beliefs(fit: Fit) -> str:
         return ""
     engine = {
         "collapsed": "by quadrature of the shapes and the noise, expected values integrated out",
+        "weighted": "by quadrature of a normal likelihood, weighted to that of the errors",
         "nutpie": "by the No-U-Turn sampler of nutpie",
         "pymc": "by the No-U-Turn sampler of PyMC",
-    }.get(draws.engine, "by no engine, for want of sizes")
+    }.get(str(draws.one("engine")[0]), "by no engine, for want of sizes")
     priors = "; ".join(f"{row.Index} ~ {row.prior}" for row in fit.priors.itertuples())
     return (
         f" The {draws.label} was drawn {engine} ({draws.n_draws} draws), from the priors {priors}."

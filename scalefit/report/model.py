@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from .._columns import role_of
 from .._drawing import size_grid
 from ..backtest import Backtest, backtest
 from ..compare import compare
 from ..comparison import Comparison
 from ..errors import FitError, ScalefitError
+from ..estimands import Cost
 from ..findings import findings_frame
 from ..fit import Fit, FitSet
 from ..inference import Interval
+from ..optimum import optimum
 from ..results import mean_curve
 from ..saturation import VERDICTS
 from ..storage import versions
@@ -31,6 +35,7 @@ __all__ = [
     "Progress",
     "Report",
     "Rung",
+    "SurfaceReport",
     "build",
     "hide_and_forecast",
     "side_by_side",
@@ -44,6 +49,8 @@ _POINTS = 33
 #: Curves that are compared with each other.
 _MOST_COMPARED = 40
 _LADDER = (2.0, 10.0, 100.0)
+#: Budgets, in units of the cost of the dearest run.
+_BUDGETS = (1.0, 10.0, 100.0)
 
 
 class Rung(NamedTuple):
@@ -53,6 +60,26 @@ class Rung(NamedTuple):
     size: float
     given: Interval
     whichever: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceReport:
+    """What there is to say of several drivers in place of a verdict.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        What more of each driver buys; see :meth:`scalefit.Fit.gains`.
+    contrasts : DataFrame
+        Gains between few values of a driver; see :attr:`scalefit.Fit.contrasts`.
+    best : DataFrame
+        The best runs for 1, 10 and 100 times the cost of the dearest run, see
+        :func:`scalefit.optimum`; empty where the drivers are not parameters and data.
+    """
+
+    gains: pd.DataFrame
+    contrasts: pd.DataFrame
+    best: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +93,7 @@ class CurveReport:
     fit : Fit
         Where everything below comes from.
     found : Saturation or None
-        The verdict with its tests and saturation points; None for a law of two drivers.
+        The verdict with its tests and saturation points; None for a law of several drivers.
     answer : str
         Two sentences, without the label.
     exponent : Interval or None
@@ -75,13 +102,15 @@ class CurveReport:
         Findings about this curve, without those about the whole table.
     forecast : DataFrame
         Columns size, estimate, lower, upper (of the mean), run_lower, run_upper (of one new run),
-        from the smallest size to ten times the largest. Empty for two drivers.
+        from the smallest size to ten times the largest. Empty for several drivers.
     gains : tuple of Rung
-        Gains from 2, 10 and 100 times the largest size; empty for two drivers.
+        Gains from 2, 10 and 100 times the largest size; empty for several drivers.
     laws : DataFrame
         The candidate laws, best AICc first.
     law_curves : DataFrame
         A column a law that could be fitted: its mean at the sizes of ``forecast``.
+    surface : SurfaceReport or None
+        Of several drivers.
     """
 
     label: str
@@ -94,6 +123,7 @@ class CurveReport:
     gains: tuple[Rung, ...]
     laws: pd.DataFrame
     law_curves: pd.DataFrame
+    surface: SurfaceReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +272,24 @@ def _judged(fit: Fit) -> CurveReport:
 
 
 def _described(fit: Fit) -> CurveReport:
-    """Return what there is to say about a law of two drivers, of which there is no verdict."""
-    drivers = " and ".join(fit.table.drivers)
-    said = (
-        f"{fit.law.name} of {drivers}: {fit.formula}. A verdict on saturation needs one driver; "
-        "the parameters and their intervals are below."
-    )
+    """Return what there is to say about a law of several drivers, of which there is no verdict."""
+    own = fit.diagnostics
+    own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
+    said = answer(fit).removeprefix(f"{fit.label}: ")
     return CurveReport(
-        fit.label, fit, None, said, None, findings_frame(fit.table.group_findings[0]),
-        pd.DataFrame(), (), fit.laws, pd.DataFrame(),
+        fit.label, fit, None, said[:1].upper() + said[1:], None, own, pd.DataFrame(), (), fit.laws,
+        pd.DataFrame(), SurfaceReport(fit.gains(), fit.contrasts, _best_runs(fit)),
     )  # fmt: skip
+
+
+def _best_runs(fit: Fit) -> pd.DataFrame:
+    """Return the best runs for the cost of the dearest run, and more."""
+    drivers = fit.table.drivers
+    if sorted(role_of(name) or "" for name in drivers) != ["data", "params"]:
+        return pd.DataFrame()
+    sizes = (fit.table.rows[name].to_numpy(dtype=float) for name in drivers)
+    dearest = float(np.max(Cost().of(*sizes)))
+    return optimum(fit, [factor * dearest for factor in _BUDGETS])
 
 
 def _rungs(fit: Fit, found: Saturation) -> Iterator[Rung]:

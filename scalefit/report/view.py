@@ -15,10 +15,17 @@ import pandas as pd
 from .._format import interval_text, number, plain, size_text
 from ..backtest import Backtest
 from ..comparison import Comparison
+from ..surface_words import (
+    CONTRASTS_HEADING,
+    best_text,
+    contrasts_text,
+    gains_heading,
+    gains_text,
+)
 from ..verdict import Saturation, interval_sizes
 from ..words import laws_text, parameters_text, verdict_text
 from .checklist import ranges
-from .model import CurveReport, Report
+from .model import CurveReport, Report, SurfaceReport
 from .sheet import Sheet
 
 if TYPE_CHECKING:
@@ -104,7 +111,7 @@ def counts(report: Report) -> str:
     n = len(report.curves)
     curves = f"{n} curve{'' if n == 1 else 's'}"
     if not report.judged:
-        return f"{curves}, fitted by a law of {report.driver}. Verdicts need one driver."
+        return f"{curves}, fitted by a law of {report.driver}."
     parts = [f"{n} {verdict_text(verdict)}" for verdict, n in report.counts.items()]
     return f"{curves}: {', '.join(parts)}."
 
@@ -164,8 +171,15 @@ def _number(part: object) -> float | None:
 def _answers(curve: CurveReport) -> tuple[dict[str, str], list[float | None]]:
     """Return the cells of one curve, and the numbers behind them (None: sorted by text)."""
     found, law = curve.found, curve.fit.law.name
-    if found is None:
-        return {"law": law, "formula": curve.fit.formula}, [None, None]
+    if curve.surface is not None:
+        gains = curve.surface.gains
+        told = {}
+        for name in curve.fit.table.drivers:
+            row = gains.to_dict("index")[name]
+            told[f"10x {name}"] = interval_text(row["gain"], row["lower"], row["upper"])
+            told[f"margin, {name}"] = str(row["says"])
+        return {**told, "law": law}, [None] * (len(told) + 1)
+    assert found is not None  # of one driver
     gain, robust, exponent = found.gain, found.robust_gain, curve.exponent
     params = curve.fit.params
     asymptote, far = "none", float("nan")
@@ -238,6 +252,8 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
     fit, found = curve.fit, curve.found
     if found is not None:
         yield "Gain from more data", _gains(curve)
+    if curve.surface is not None:
+        yield from _of_drivers(curve, curve.surface)
     yield f"Parameters of {fit.law.name}", Sheet(parameters_text(fit.params))
     laws = laws_text(curve.laws)
     keys = {
@@ -251,6 +267,21 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
             columns={"null": "null hypothesis", "says": "result"}
         )
         yield "Tests", Sheet(tests)
+
+
+def _of_drivers(curve: CurveReport, surface: SurfaceReport) -> Iterator[tuple[str, Sheet]]:
+    """Yield the tables of several drivers in place of a verdict's."""
+    heading = gains_heading(curve.fit)
+    yield f"{heading[:1].upper()}{heading[1:]}", Sheet(gains_text(surface.gains))
+    if len(surface.contrasts):
+        yield (
+            f"{CONTRASTS_HEADING[:1].upper()}{CONTRASTS_HEADING[1:]}",
+            Sheet(contrasts_text(surface.contrasts)),
+        )
+    if len(surface.best):
+        drivers, score = curve.fit.table.drivers, curve.fit.table.score
+        cost = surface.best.attrs["cost"]
+        yield f"Best run for a budget ({cost})", Sheet(best_text(surface.best, drivers, score))
 
 
 def _gains(curve: CurveReport) -> Sheet:

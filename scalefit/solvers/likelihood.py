@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..kernel import Kernel
 from ..laws.law import Frame, Law, Terms
 from .newton import FINE, ROUGH, Optimum, Rows, ends_given, hold, minimise, start, subsets
+from .orthant import OrthantProblem, least_squares
+from .separable import Problem
 from .shapes import box, shapes_at
 
 __all__ = ["LikelihoodProblem"]
@@ -36,8 +38,8 @@ class LikelihoodProblem:
     kernel : Kernel
     z : array (G, K) or (G, K, D)
         Log sizes.
-    runs : array (G, K, S)
-        Scores in the user's units, nan where there is none.
+    runs, times : arrays (G, K, S)
+        Scores in the user's units, and how often each counts; 0 where there is none.
     relative : array (G, K)
         Relative scale of one run.
     pure : array (G,)
@@ -51,9 +53,32 @@ class LikelihoodProblem:
     kernel: Kernel
     z: Floats
     runs: Floats
+    times: Floats
     relative: Floats
     pure: Floats
     rising: bool
+
+    @classmethod
+    def pose(
+        cls, law: Law, frame: Frame, kernel: Kernel, z: Floats, runs: Floats, relative: Floats,
+        pure: Floats, *, rising: bool,
+    ) -> LikelihoodProblem:  # fmt: skip
+        """Return the problem of runs ``(G, K, S)``, nan where there is none; frame ``(G,)``.
+
+        Where all runs of every size are copies of one, as in a table drawn anew from single runs,
+        they are one run that counts several times.
+        """
+        there = ~np.isnan(runs)
+        times = there.astype(float)
+        # Where there is no run any of the others fills the place, and counts nothing.
+        top = np.where(there, runs, -np.inf).max(axis=2, initial=-np.inf)
+        some = np.where(
+            np.isfinite(top), top, np.where(there, runs, -np.inf).max(axis=(1, 2))[:, None]
+        )
+        runs = np.where(there, runs, some[:, :, None])
+        if runs.shape[2] > 1 and (runs == some[:, :, None]).all():
+            runs, times = runs[:, :, :1], times.sum(axis=2, keepdims=True)
+        return cls(law, frame.expand(1), kernel, z, runs, times, relative, pure, rising)
 
     def __len__(self) -> int:
         return len(self.z)
@@ -62,7 +87,7 @@ class LikelihoodProblem:
         """Return the problem of some of the curves."""
         return LikelihoodProblem(
             self.law, self.frame.map(lambda v: v[rows]), self.kernel.take(rows), self.z[rows],
-            self.runs[rows], self.relative[rows], self.pure[rows], self.rising,
+            self.runs[rows], self.times[rows], self.relative[rows], self.pure[rows], self.rising,
         )  # fmt: skip
 
     def bounds(self) -> tuple[Floats, Floats]:
@@ -86,10 +111,31 @@ class LikelihoodProblem:
         anywhere = self.screen(np.zeros((len(self), 1, len(self.law.shapes))))[:, 0]
         return np.maximum(self.pure + anywhere, 1e-300)
 
+    def recounted(self, times: Floats) -> LikelihoodProblem:
+        """Return the problem in which each run counts ``times`` ``(G, K, S)`` as often."""
+        many = self.times * times
+        if self.runs.shape[2] < times.shape[2]:
+            many = self.times * times.sum(axis=2, keepdims=True)
+        return replace(self, times=many)
+
+    def by_least_squares(self) -> Problem | OrthantProblem:
+        """Return the least squares of the same runs, weighted as on the scale of their errors."""
+        count = self.times.sum(axis=2)
+        mean = (self.times * self.runs).sum(axis=2) / np.maximum(count, 1e-300)
+        known = count > 0
+        if self.kernel.link == "log":
+            unit = np.where(known, np.abs(mean), 1.0)
+        else:
+            unit = self.kernel.deviation(mean, np.ones_like(mean))
+        sign = np.reshape(self.frame.sign, (-1, 1))
+        weight = count / np.where(known, self.relative * unit, 1.0) ** 2
+        frame = self.frame.map(lambda value: np.reshape(value, len(self)))
+        return least_squares(self.law, self.z, sign * mean, weight, frame, rising=self.rising)
+
     @property
     def n(self) -> Floats:
         """Number of runs, ``(G,)``."""
-        total: Floats = (~np.isnan(self.runs)).sum(axis=(1, 2)).astype(float)
+        total: Floats = self.times.sum(axis=(1, 2))
         return total
 
     def rows(self, u: Floats) -> Rows:
@@ -107,11 +153,6 @@ class LikelihoodProblem:
             offset = np.broadcast_to(sign * self.law.offset(z, theta, frame, np), shape)
         wide = self.runs.shape[2]
         curve = np.repeat(np.arange(n_curves), many)
-        runs = self.runs.reshape(n_curves, -1)
-        there = ~np.isnan(runs)
-        # Where there is no run any of the others fills the place, with weight zero.
-        other = np.where(there, runs, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-        y = np.where(there, runs, np.where(np.isfinite(other), other, 1.0))
 
         def per_run(values: Floats) -> Floats:
             flat: Floats = np.repeat(values.reshape(n_curves * many, -1), wide, axis=1)
@@ -120,9 +161,21 @@ class LikelihoodProblem:
         block = np.stack([per_run(c) for c in columns], axis=1)
         # A column that is not finite at a padded or far size must not poison the others.
         block = np.where(np.isfinite(block), block, 0.0)
+        y, times = (v.reshape(n_curves, -1)[curve] for v in (self.runs, self.times))
+        relative = np.repeat(self.relative, wide, axis=1)[curve]
+        return Rows(self.kernel.take(curve), y, times, relative, block, per_run(offset))
+
+    def around(self, columns: Floats) -> Rows:
+        """Return the linear problems ``(G, P, K S)`` that have the given columns."""
+        n_curves = len(self)
+        relative = self.relative
+        if self.runs.shape[2] > 1:
+            relative = np.repeat(relative, self.runs.shape[2], axis=1)
+        if (relative == 1.0).all():  # one scale for all runs of a curve is looked up once
+            relative = relative[:, :1]
         return Rows(
-            self.kernel.take(curve), y[curve], there[curve].astype(float),
-            np.repeat(self.relative, wide, axis=1)[curve], block, per_run(offset),
+            self.kernel, self.runs.reshape(n_curves, -1), self.times.reshape(n_curves, -1),
+            relative, columns, np.zeros((n_curves, 1)),
         )  # fmt: skip
 
     def _fit(self, rows: Rows, steps: int) -> Optimum:
@@ -145,6 +198,10 @@ class LikelihoodProblem:
             rss = self._fit(self.rows(u[:, block]), steps).model.rss
             parts.append(rss.reshape(len(u), -1))
         return np.maximum(np.concatenate(parts, axis=1) - self.pure[:, None], 0.0)
+
+    def at_once(self, many: int) -> int:
+        """Return how many curves to screen at once at ``many`` shapes each."""
+        return max(1, _BLOCK // (many * int(self.z.shape[1])))
 
     def screen(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""

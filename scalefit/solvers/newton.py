@@ -13,11 +13,12 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernel import TINY_SCALE, Kernel, pseudo_rss
+from ..kernel import Kernel, Pulls, pseudo_rss
 from .linear import project
 
 __all__ = [
     "FINE",
+    "PROMISED",
     "ROUGH",
     "Model",
     "Modelled",
@@ -36,10 +37,12 @@ Ints = NDArray[np.intp]
 
 #: Newton steps: while basins are looked for, and for a finished fit.
 ROUGH, FINE = 6, 60
+#: The share of the objective that the last step promises at most.
+PROMISED = 1e-11
+#: Share of the problems that must be done before they are left out: copies cost as well.
+_LEAVE = 0.1
 #: Steps along the edge of the compatible set; four are typical.
 _EDGE_STEPS = 15
-#: Newton steps for the scale; two are typical.
-_SCALE_STEPS = 40
 
 
 class Modelled(Protocol):
@@ -48,6 +51,9 @@ class Modelled(Protocol):
     @property
     def size(self) -> int:
         """Number of parameters."""
+
+    def box(self) -> tuple[Floats, Floats] | None:
+        """Return bounds of the parameters, two arrays ``(B, P)``; None where there are none."""
 
     def take(self, rows: Any) -> Self:
         """Return those of some of the problems."""
@@ -82,6 +88,9 @@ class Rows:
         """Number of coefficients."""
         return int(self.columns.shape[1])
 
+    def box(self) -> None:
+        """Return None: coefficients have no bounds here."""
+
     @property
     def n(self) -> Floats:
         """Number of runs, ``(B,)``."""
@@ -111,40 +120,17 @@ class Rows:
 
         The log scale ``state[:, -1]`` is brought to its best value in place.
         """
-        mean = self.mean(state[:, :-1])
-        with np.errstate(all="ignore"):
-            self._settle_scale(mean, state)
-            scale = np.exp(state[:, -1:]) * self.relative
-            part = self.kernel.contribution(self.y, mean, scale)
-            value = np.where(self.weight > 0, self.weight * part.value, 0.0).sum(axis=1)
-            rss = pseudo_rss(value, self.n)
-            along = self.columns * self.weight[:, None, :]
-            slope = np.einsum("bpn,bn->bp", along, part.by_mean)
-            bend = (along * part.by_mean_twice[:, None, :]) @ self.columns.transpose(0, 2, 1)
-            mixed = np.einsum("bpn,bn->bp", along, part.by_both)
-            stiff = (self.weight * part.by_scale_twice).sum(axis=1)
-            bend = bend - mixed[:, :, None] * mixed[:, None, :] / stiff[:, None, None]
-            # From minus the log likelihood to n exp(2 value / n), quadratic for normal errors.
-            unit = (2.0 * rss / self.n)[:, None]
-            tilt = (2.0 / self.n)[:, None, None] * slope[:, :, None] * slope[:, None, :]
-            gradient, hessian = unit * slope, unit[:, :, None] * (bend + tilt)
-        bad = ~np.isfinite(rss) | ~np.isfinite(hessian).all(axis=(1, 2))
-        rss = np.where(bad, np.inf, rss)
-        gradient[bad], hessian[bad] = 0.0, np.eye(slope.shape[1])
-        return Model(rss, gradient, hessian)
+        return self.modelled(self.mean(state[:, :-1]), state)
 
-    def _settle_scale(self, mean: Floats, state: Floats) -> None:
-        least = np.log(TINY_SCALE) + np.log(_unit(self))
-        for _ in range(_SCALE_STEPS):
-            scale = np.exp(state[:, -1:]) * self.relative
-            first, second = self.kernel.by_scale(self.y, mean, scale)
-            slope = (self.weight * first).sum(axis=1)
-            stiff = (self.weight * second).sum(axis=1)
-            move = np.clip(-slope / np.maximum(np.abs(stiff), 1e-300), -2.0, 2.0)
-            move = np.where(np.isfinite(move), move, 0.0)
-            state[:, -1] = np.maximum(state[:, -1] + move, least)
-            if np.all((np.abs(move) < 1e-9) | (state[:, -1] <= least)):
-                break
+    def modelled(self, mean: Floats, state: Floats) -> Model:
+        """Return the objective about a ``mean`` ``(B, n)`` of which the columns are the slopes."""
+        columns = self.columns
+        with np.errstate(all="ignore"):
+            part = self.kernel.pulls(self.y, mean, self.relative, self.weight, state[:, -1])
+            slope = (columns @ part.by_mean[:, :, None])[:, :, 0]
+            bend = (columns * part.by_mean_twice[:, None, :]) @ columns.transpose(0, 2, 1)
+            mixed = (columns @ part.by_both[:, :, None])[:, :, 0]
+        return Model.of(part, self.n, slope, bend, mixed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +140,24 @@ class Model:
     rss: Floats
     gradient: Floats
     hessian: Floats
+
+    @classmethod
+    def of(cls, part: Pulls, n: Floats, slope: Floats, bend: Floats, mixed: Floats) -> Model:
+        """Return the model of ``n exp(2 L / n)`` from derivatives of L, with the scale at its best.
+
+        ``mixed`` is the second derivative in parameters and log scale.
+        """
+        with np.errstate(all="ignore"):
+            rss = pseudo_rss(part.value, n)
+            stiff = part.by_scale_twice[:, None, None]
+            # From minus the log likelihood to n exp(2 value / n), quadratic for normal errors.
+            unit = 2.0 * rss / n
+            tilt = (2.0 / n)[:, None, None] * slope[:, :, None] * slope[:, None, :]
+            bend = bend - mixed[:, :, None] * mixed[:, None, :] / stiff + tilt
+            gradient, hessian = unit[:, None] * slope, unit[:, None, None] * bend
+        bad = ~np.isfinite(rss) | ~np.isfinite(hessian).all(axis=(1, 2))
+        gradient[bad], hessian[bad] = 0.0, np.eye(slope.shape[1])
+        return cls(np.where(bad, np.inf, rss), gradient, hessian)
 
     def put(self, rows: Any, other: Model) -> None:
         """Replace those of some of the problems."""
@@ -195,8 +199,29 @@ def _solve(parts: tuple[Floats, Floats, Floats], right: Floats, damping: Floats 
     return solved
 
 
-def minimise(problem: Modelled, state: Floats, steps: int) -> Optimum:
-    """Follow every problem down to its minimum by damped Newton steps."""
+def _newton_step(hessian: Floats, gradient: Floats, damping: Floats) -> Floats:
+    """Return the damped Newton step; where a Hessian is not positive it is made so."""
+    size = np.sqrt(np.abs(np.einsum("bpp->bp", hessian)))
+    size = np.where(size > 0, size, 1.0)
+    scaled = hessian / (size[:, :, None] * size[:, None, :])
+    np.einsum("bpp->bp", scaled)[...] += damping[:, None]
+    try:
+        turned = np.linalg.solve(scaled, (gradient / size)[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        return _solve(_positive(hessian), gradient, damping)
+    step: Floats = turned / size
+    climbs = ~(np.einsum("bp,bp->b", step, gradient) > 0) & gradient.any(axis=1)
+    if climbs.any():
+        some = _solve(_positive(hessian[climbs]), gradient[climbs], damping[climbs])
+        step[climbs] = some
+    return step
+
+
+def minimise(problem: Modelled, state: Floats, steps: int, promised: float = PROMISED) -> Optimum:
+    """Follow every problem down to its minimum by damped Newton steps, inside its box.
+
+    It ends where a step promises a share of the objective less than ``promised``.
+    """
     state = state.copy()
     model = problem.model(state)
     found = Optimum(state, model)
@@ -204,13 +229,16 @@ def minimise(problem: Modelled, state: Floats, steps: int) -> Optimum:
         return found
     damping = np.zeros(len(state))
     rows = np.arange(len(state))
-    part = problem
+    part, box = problem, problem.box()
     for _ in range(steps):
-        gradient = model.gradient[rows]
-        step = -_solve(_positive(model.hessian[rows]), gradient, damping[rows])
+        gradient, hessian, trial = model.gradient[rows], model.hessian[rows], state[rows]
+        if box is not None:
+            gradient, hessian = _released(trial[:, :-1], gradient, hessian, *box)
+        step = -_newton_step(hessian, gradient, damping[rows])
         promise = -np.einsum("bp,bp->b", step, gradient) / np.maximum(model.rss[rows], 1e-300)
-        trial = state[rows]
         trial[:, :-1] += step
+        if box is not None:
+            trial[:, :-1] = np.clip(trial[:, :-1], *box)
         new = part.model(trial)
         # Differences drown in rounding near the minimum, where Newton is safe anyway.
         better = new.rss < model.rss[rows]
@@ -221,21 +249,28 @@ def minimise(problem: Modelled, state: Floats, steps: int) -> Optimum:
         damping[rows] = np.where(better, 0.1 * damping[rows], 4.0 * damping[rows] + 0.03)
         damping[damping < 1e-3] = 0.0
         # Convergence is quadratic: what is left after such a step is below rounding.
-        done = (promise < 1e-11) | (damping[rows] > 1e8)
-        if done.any():
+        done = (promise < promised) | (damping[rows] > 1e8)
+        if done.all():
+            break
+        if done.sum() > _LEAVE * len(done):
             rows = rows[~done]
-            if not rows.size:
-                break
             part = problem.take(rows)
+            box = part.box()
     return found
 
 
-def _unit(problem: Rows) -> Floats:
-    """Return the size of the scores on the scale of the residuals, ``(B,)``."""
-    if problem.kernel.link == "log":
-        return np.ones(len(problem.y))
-    size: Floats = np.abs(problem.y).max(axis=1)
-    return np.maximum(size, 1e-280)
+def _released(
+    at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Return the model without the parameters that are pushed against their bounds."""
+    held = ((at <= low) & (gradient > 0)) | ((at >= high) & (gradient < 0))
+    if not held.any():
+        return gradient, hessian
+    free = ~held
+    own = np.where(held, 1.0, np.einsum("bpp->bp", hessian))
+    hessian = hessian * (free[:, :, None] & free[:, None, :])
+    np.einsum("bpp->bp", hessian)[...] = own
+    return np.where(held, 0.0, gradient), hessian
 
 
 def start(problem: Rows) -> Floats:
@@ -334,7 +369,8 @@ def edge(
 
     Newton's method on the conditions of the constrained extremum: each step goes to the end of
     the ellipsoid that models the objective at the last one (Venzon & Moolgavkar 1988,
-    doi:10.2307/2347496). For normal errors the first step is exact.
+    doi:10.2307/2347496). For normal errors the first step is exact. A parameter that would leave
+    its box stays on the bound.
     """
     if weights.shape[1] == 0:
         return np.zeros(len(limit)), best.state
@@ -348,15 +384,8 @@ def edge(
     part = rows
     for _ in range(_EDGE_STEPS):
         now, wall = model.take(left), limit[left]
-        parts = _positive(now.hessian)
-        to_bottom = -_solve(parts, now.gradient, 0.0)
-        along = _solve(parts, pull[left], 0.0)
-        depth = -0.5 * np.einsum("bp,bp->b", to_bottom, now.gradient)
-        slack = np.maximum(wall - now.rss + depth, 0.0)
-        length = np.einsum("bp,bp->b", along, pull[left])
-        reach = np.sqrt(2.0 * slack / np.where(length > 0, length, np.inf))
         trial = state[left]
-        trial[:, :-1] += to_bottom + reach[:, None] * along
+        trial[:, :-1] = _end_of_ellipsoid(now, trial[:, :-1], pull[left], wall, part.box())
         new = part.model(trial)
         for _ in range(8):  # beyond the domain, or far above the edge: half way back
             too_far = np.flatnonzero(~(new.rss <= wall + room[left]))
@@ -385,3 +414,36 @@ def edge(
         model.put(over, rows.take(over).model(back))
     target: Floats = np.einsum("bp,bp->b", weights, state[:, :-1])
     return target, state
+
+
+def _end_of_ellipsoid(
+    now: Model, at: Floats, pull: Floats, wall: Floats, box: tuple[Floats, Floats] | None
+) -> Floats:
+    """Return where a target is largest on the ellipsoid that models the objective, in the box.
+
+    Parameters that would leave the box are put on its bounds, and the others moved beside them.
+    """
+    held = np.zeros(at.shape, dtype=bool)
+    fixed = np.zeros_like(at)  # how far the held ones are moved
+    while True:
+        gradient = now.gradient + np.einsum("bpq,bq->bp", now.hessian, fixed)
+        height = now.rss + 0.5 * np.einsum("bp,bp->b", now.gradient + gradient, fixed)
+        free = ~held
+        hessian = now.hessian * (free[:, :, None] & free[:, None, :])
+        np.einsum("bpp->bp", hessian)[held] = 1.0
+        parts = _positive(hessian)
+        to_bottom = -_solve(parts, np.where(held, 0.0, gradient), 0.0)
+        along = _solve(parts, np.where(held, 0.0, pull), 0.0)
+        depth = -0.5 * np.einsum("bp,bp->b", to_bottom, np.where(held, 0.0, gradient))
+        slack = np.maximum(wall - height + depth, 0.0)
+        length = np.einsum("bp,bp->b", along, np.where(held, 0.0, pull))
+        reach = np.sqrt(2.0 * slack / np.where(length > 0, length, np.inf))
+        trial: Floats = at + fixed + to_bottom + reach[:, None] * along
+        if box is None:
+            return trial
+        inside: Floats = np.clip(trial, *box)
+        over = (trial != inside) & free
+        if not over.any():
+            return inside
+        held |= over
+        fixed = np.where(over, inside - at, fixed)

@@ -14,13 +14,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scan"]
+__all__ = ["apart", "scan", "spread"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 #: Local minima of a scan without a grid that are followed, the lowest ones.
 _FOLLOWED = 96
+#: How far apart positions of :func:`apart` are at least, in sides of the box.
+_APART = 0.12
+#: Points of :func:`spread` where there is no grid.
+_SPREAD = 16
 
 
 def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[Ints, Floats]:
@@ -50,6 +54,40 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
         lowest &= rank < _FOLLOWED
     curve, cell = np.nonzero(lowest)
     return curve, points[cell]
+
+
+def apart(misfit: Callable[[Floats], Floats], counts: tuple[int, ...], many: int) -> Floats:
+    """Return the positions ``(G, many, q)`` of low misfits that lie apart from each other.
+
+    The lowest point of the scan comes first, then the lowest one that is not near it, and so on:
+    basins by their depth, and where these are fewer, points on their slopes.
+
+    Parameters
+    ----------
+    misfit, counts
+        As for :func:`scan`.
+    many : int
+        Positions for each curve.
+    """
+    points = _grid(counts) if len(counts) <= 2 else _filling(int(np.prod(counts)), len(counts))[0]
+    values = misfit(points)
+    rows, found = np.arange(len(values)), []
+    for _ in range(min(many, len(points))):
+        lowest = values.argmin(axis=1)
+        found.append(points[lowest])
+        if many == 1:
+            break
+        near = np.abs(points - found[-1][:, None]).max(axis=2) < _APART
+        values[near] = np.inf
+        values[rows, lowest] = np.inf
+    return np.stack(found, axis=1)
+
+
+def spread(q: int) -> Floats:
+    """Return positions ``(M, q)`` all over the unit cube, each in the middle of its share."""
+    if q <= 2:
+        return (0.5 + 2.0 * _grid((3,) * q)) / 3.0
+    return _filling(_SPREAD, q)[0]
 
 
 def _grid(counts: tuple[int, ...]) -> Floats:

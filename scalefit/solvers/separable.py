@@ -8,7 +8,7 @@ method, and the best is returned with what was seen on the way. One curve is a b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, Self
 
@@ -20,7 +20,7 @@ from .linear import Projection, project, screen
 from .scan import scan
 from .shapes import box, shapes_at
 
-__all__ = ["Problem", "Search", "Solution", "solve"]
+__all__ = ["Problem", "Search", "Solution", "screening", "solve"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -66,6 +66,9 @@ class Search(Protocol):
 
     def theta(self, u: Floats) -> tuple[Floats, ...]:
         """Return the shape parameters at search coordinates ``u`` of shape ``(..., q)``."""
+
+    def at_once(self, many: int) -> int:
+        """Return how many curves to screen at once at ``many`` shapes each."""
 
     def screen(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)``, good enough to find basins."""
@@ -146,6 +149,10 @@ class Problem:
         """Return the linear fits at ``u`` of shape ``(G, M, q)`` for all curves and M shapes."""
         target, weight = self.y[:, None, :], self.weight[:, None, :]
         return project(self.columns(u), target, weight, rising=self.rising, passes=passes)
+
+    def at_once(self, many: int) -> int:
+        """Return how many curves to screen at once at ``many`` shapes each."""
+        return max(1, _BLOCK // (many * int(self.z.shape[1])))
 
     def screen(self, u: Floats) -> Floats:
         """Return the residual sums of squares at ``u`` ``(G, M, q)``, with half the digits."""
@@ -280,6 +287,12 @@ class Solution:
         """Return the solution of some of the curves."""
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Solution]) -> Solution:
+        """Return the solutions of several batches one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+
     def put(self, rows: Ints, other: Solution) -> Solution:
         """Return a copy in which the curves ``rows`` are those of ``other``."""
         parts = []
@@ -326,20 +339,24 @@ def solve(problem: Search) -> Solution:
 def _scan(problem: Search, lower: Floats, upper: Floats) -> tuple[Ints, Floats, Floats]:
     """Scan the box; return curve, position and grid spacing of every local minimum found."""
     counts = tuple(shape.points for shape in problem.law.shapes)
-    n_curves, n_sizes = len(problem), problem.z.shape[1]
+    curve, position = scan(screening(problem, lower, upper), counts)
+    width = (upper - lower) / (np.array(counts) - 1)
+    return curve, lower[curve] + position * (upper - lower)[curve], width[curve]
+
+
+def screening(problem: Search, lower: Floats, upper: Floats) -> Callable[[Floats], Floats]:
+    """Return the function that screens all curves ``(G, M)`` at positions ``(M, q)`` in the box."""
 
     def misfit(positions: Floats) -> Floats:
-        step = max(1, _BLOCK // (len(positions) * n_sizes))
-        rss = np.empty((n_curves, len(positions)))
-        for first in range(0, n_curves, step):
+        step = problem.at_once(len(positions))
+        rss = np.empty((len(problem), len(positions)))
+        for first in range(0, len(problem), step):
             rows = slice(first, first + step)
             u = lower[rows, None, :] + positions * (upper - lower)[rows, None, :]
             rss[rows] = problem.take(rows).screen(u)
         return np.where(np.isfinite(rss), rss, np.inf)
 
-    curve, position = scan(misfit, counts)
-    width = (upper - lower) / (np.array(counts) - 1)
-    return curve, lower[curve] + position * (upper - lower)[curve], width[curve]
+    return misfit
 
 
 def _curvature(

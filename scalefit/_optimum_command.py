@@ -1,0 +1,84 @@
+"""The command that divides a budget between two drivers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ._terminal import print_lines, print_table
+
+__all__ = ["EXAMPLES", "budget_options", "print_optimum"]
+
+EXAMPLES = (
+    "scalefit optimum runs.csv --params params --cells tokens --compute 1e21,1e22",
+    "scalefit optimum runs.csv --drivers params,tokens --cost '2 N^1.1 D' --compute 1e6 --json",
+    "scalefit optimum runs.csv --drivers params,tokens --compute 1e21 --parabolas",
+)
+
+
+def _budgets(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[float]:
+    """Return the budgets in repeated or comma-separated options."""
+    texts = [text.strip() for part in given for text in part.split(",") if text.strip()]
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        raise click.BadParameter(f"{', '.join(texts)!r}: give numbers such as 1e21,1e22") from None
+
+
+_OPTIONS = (
+    click.option("--compute", multiple=True, required=True, callback=_budgets, metavar="BUDGETS",
+                 help="Budgets in units of the cost; repeat, or separate by commas."),
+    click.option("--cost", default="6ND", show_default=True, metavar="FORMULA",
+                 help="What a run costs, in the two drivers N and D in their order."),
+    click.option("--parabolas", is_flag=True,
+                 help="Put parabolas through the runs of each budget beside the law."),
+)  # fmt: skip
+
+
+def budget_options(command: Any) -> Any:
+    """Give a command the budgets and what a run costs."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def print_optimum(
+    fits: Any, compute: list[float], cost: str, parabolas: bool, as_json: bool
+) -> None:
+    """Print the best run of every curve for every budget."""
+    from .fit import FitSet
+    from .isoflop import isoflop
+    from .optimum import optimum
+    from .surface_words import best_text
+
+    every = list(fits.values()) if isinstance(fits, FitSet) else [fits]
+    found = [(fit, optimum(fit, compute, cost)) for fit in every]
+    beside = [isoflop(fit, cost) if parabolas else None for fit in every]
+    if as_json:
+        from .report.machine import as_json as text
+        from .report.machine import rows_form
+
+        click.echo(text({
+            "schema": "scalefit optimum 1",
+            "curves": [
+                {
+                    "label": fit.label, "law": fit.law.name, "drivers": fit.table.drivers,
+                    "cost": best.attrs["cost"], "best": rows_form(best),
+                    **({} if other is None else {
+                        "powers": rows_form(other.powers.reset_index()),
+                        "budgets": rows_form(other.budgets),
+                    }),
+                }
+                for (fit, best), other in zip(found, beside, strict=True)
+            ],
+        }))  # fmt: skip
+        return
+    for (fit, best), other in zip(found, beside, strict=True):
+        name = f"{fit.label}: " if fit.label else ""
+        print_lines(f"{name}best runs by {fit.law.name}, for a cost of {best.attrs['cost']}")
+        table = best_text(best, fit.table.drivers, fit.table.score)
+        print_table(table if table["caution"].any() else table.drop(columns="caution"))
+        if other is not None:
+            print_lines(f"\npowers of compute ({other.cost})")
+            print_table(other.text(), ["note"])

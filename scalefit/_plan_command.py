@@ -1,0 +1,154 @@
+"""The command that plans the next runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._options import NOISES
+from ._terminal import complain, print_lines, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+__all__ = ["EXAMPLES", "plan_runs", "plans_runs"]
+
+Command = Callable[..., Any]
+EXAMPLES = (
+    "scalefit plan scores.csv",
+    "scalefit plan scores.csv --sizes 1e6 --sizes 1e7 --sizes 1e6,1e7 --seeds 3,5 --margin 0.005",
+    "scalefit plan scores.csv --sizes 1e7 --target 0.8 --plot plan.png",
+    "scalefit plan losses.tsv --cells tokens --score loss --filter model=small --json",
+)
+#: Columns that may be left out in a narrow terminal, the first first.
+_SPARE = ("caution", "asymptote", "exponent", "no scaling seen", "cost", "right", "gain, any law")
+
+
+def plans_runs(command: Command) -> Command:
+    """Give a command the options of :func:`scalefit.plan`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def plan_runs(
+    curves: list[Fit], as_json: bool, target: float | None, plot: Path | None, force: bool,
+    **asked: Any,
+) -> None:  # fmt: skip
+    """Plan the next runs of each curve, and print what they would tell."""
+    from .errors import FitError
+    from .planning import plan
+    from .seeds_needed import seeds_needed
+
+    if plot is not None and len(curves) > 1:
+        raise click.UsageError("--plot is for one curve; choose it by --filter")
+    if plot is not None and plot.exists() and not force:
+        raise click.UsageError(f"{plot} exists; name another file, or pass --force to replace it")
+    shared = {name: asked[name] for name in ("margin", "factor", "n_tables", "law", "noise", "rng")}
+    forms, failed = [], []
+    for one in curves:
+        try:
+            with progress_bar() as progress:
+                found = plan(one, asked["sizes"], asked["seeds"], progress=progress, **shared)
+                first = next(each for each in found.proposals if each.runs)
+                needed = None if target is None else seeds_needed(
+                    one, first.sizes, target=target, progress=progress, **shared
+                )  # fmt: skip
+        except FitError as error:
+            if len(curves) == 1:
+                raise
+            failed.append(f"{one.label}: {error}")
+            continue
+        if plot is not None:
+            from ._drawing import paper
+
+            figure: Any = found.plot(paper(8.4, 1.6 + 0.45 * len(found.proposals))).figure
+            figure.savefig(plot, dpi=150, bbox_inches="tight")
+        if as_json:
+            forms.append(_form(one, found, needed))
+        else:
+            _print(one, found, needed)
+    for line in failed:
+        complain(f"not planned: {line}")
+    if failed and len(failed) == len(curves):
+        raise FitError("no curve can be planned")
+    if as_json:
+        from .report.machine import as_json as text
+
+        click.echo(text({"schema": "scalefit plan 1", "curves": forms, "not_planned": failed}))
+
+
+def _print(one: Fit, found: Any, needed: Any) -> None:
+    from . import plan_words as words
+
+    if one.label:
+        print_lines(f"{one.label}\n")
+    print_lines(words.headline(found) + "\n")
+    print_table(words.proposals_text(found), _SPARE)
+    print_lines(f"{words.key(found)}\n\n{words.next_words(found)}\n\n{found.label}")
+    if needed is not None:
+        print_lines(f"\n{needed.headline()}")
+
+
+def _form(one: Fit, found: Any, needed: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .report.machine import rows_form
+
+    return {
+        "key": dict(zip(one.table.by, one.table.keys[0], strict=True)), "label": found.label,
+        "level": found.study.level, "factor": found.factor, "proposals": rows_form(found.table),
+        "next_sizes": rows_form(found.next_sizes), "next_size": asdict(found.next_size),
+        "seeds_needed": None if needed is None else {
+            "target": needed.target, "sizes": needed.sizes, "seeds": needed.seeds,
+            "at_least": needed.at_least, "at_most": needed.at_most, "rule": needed.rule,
+            "tried": rows_form(needed.table),
+        },
+    }  # fmt: skip
+
+
+def _sizes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Any] | None:
+    """Return one choice for each option: its sizes, separated by commas."""
+    return [_numbers(part, float, "sizes such as 1e6,1e7") for part in given] or None
+
+
+def _seeds(_: click.Context, __: click.Parameter, given: str | None) -> list[int] | None:
+    return None if given is None else _numbers(given, int, "whole numbers such as 3,5")
+
+
+def _numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give {what}") from None
+
+
+_OPTIONS = (
+    click.option("--sizes", multiple=True, callback=_sizes, metavar="SIZES",
+                 help="A size to run, or several together separated by commas; repeat to compare.  "
+                 "[default: 10 and 3 times smaller, the same again, 3 and 10 times larger]"),
+    click.option("--seeds", callback=_seeds, metavar="NUMBERS",
+                 help="Runs at each size; several numbers are compared.  [default: as in TABLE]"),
+    click.option("--margin", type=click.FloatRange(min=0, min_open=True),
+                 help="Smallest gain of interest, in units of the score.  [default: 0.01 of a "
+                 "unit-range metric, else 1 % of the score]"),
+    click.option("--factor", type=click.FloatRange(min=1, min_open=True), default=10.0,
+                 show_default=True, help="Ask about this many times the largest size."),
+    click.option("--tables", "n_tables", type=click.IntRange(min=1), default=200,
+                 show_default=True, help="Simulated tables for each proposal."),
+    click.option("--true-law", metavar="LAW",
+                 help='Law that is taken for true, or "surviving" for all that TABLE allows.  '
+                 "[default: the chosen one]"),
+    click.option("--fit-noise", type=click.Choice(NOISES), metavar="NOISE",
+                 help="Error model that simulated tables are fitted by.  [default: that of TABLE; "
+                 "gaussian in place of a likelihood, for speed]"),
+    click.option("--target", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                 help="Find the seeds with which the right verdict is so likely, at the sizes of "
+                 "the first proposal."),
+    click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Draw the proposals to this file."),
+    click.option("--force", is_flag=True, help="Replace a file that exists."),
+)  # fmt: skip

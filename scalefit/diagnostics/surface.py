@@ -1,0 +1,75 @@
+"""Checks of a surface: drivers with few values, and drivers that need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import fdtrc
+
+from ..estimate import estimate
+from ..findings import Finding
+from ..laws import get_law
+from ..refusals import REFUSALS
+from ..selection import MIN_SIZES
+from .case import Case
+
+__all__ = ["interaction", "levels", "unfitted"]
+
+#: Runs more than parameters from which a product of the drivers is looked for.
+_MIN_DF = 10
+_LEVEL = 0.01
+
+
+def unfitted(case: Case) -> Iterator[Finding]:
+    """Yield whether no law fits, or the one that was asked for does not."""
+    for code in ("no_law_fits", "law_rejected", "no_scatter"):
+        refusal = REFUSALS[code]
+        if refusal.holds(case.grounds)[0]:
+            yield Finding(
+                code, "refuse", refusal.reason, refusal.evidence(case.grounds), refusal.mend
+            )
+
+
+def levels(case: Case) -> Iterator[Finding]:
+    """Yield which drivers have too few values for an exponent, or span too little."""
+    sample = case.sample
+    for d, name in enumerate(case.table.drivers):
+        count, decades = int(sample.levels[0, d]), float(sample.decades_of_each[0, d])
+        if count < MIN_SIZES:
+            yield Finding(
+                "few_levels", "warn", f"{name} has too few values for an exponent or a forecast",
+                f"{count} values; {MIN_SIZES} are needed",
+                "read Fit.contrasts, the gains between its values, or run more of them",
+            )  # fmt: skip
+        elif decades < 1.0:
+            yield Finding(
+                "narrow_driver", "warn", f"{name} spans less than one decade",
+                f"{decades:.2g} decades", "run smaller or larger ones; forecasts are refused",
+            )  # fmt: skip
+
+
+def interaction(case: Case) -> Iterator[Finding]:
+    """Yield whether the gain from one driver depends on the other: a product term helps."""
+    chosen = case.chosen
+    if chosen.law.name != "additive" or chosen.draws is not None:
+        return
+    wide = estimate(get_law("interaction"), chosen.sample)
+    df = float(wide.residual_df[0])
+    if df < _MIN_DF or not wide.applicable[0]:
+        return
+    less, more = float(chosen.total_ss[0]), float(wide.total_ss[0])
+    ratio = max(less - more, 0.0) / max(more / df, 1e-300)
+    p = float(fdtrc(1.0, df, ratio))
+    if p < _LEVEL:
+        sign = float(chosen.sample.frame.sign[0])
+        product = float(np.sign(wide.coefficients[0, -1]))
+        with_more = "more" if product > 0 else "less"
+        yield Finding(
+            "drivers_interact", "warn",
+            f"{case.table.drivers[0]} pays off {with_more} the more {case.table.drivers[1]} there "
+            "is, which the additive law leaves out",
+            f"product term F = {ratio:.3g}, p = {p:.2g}",
+            "see law='interaction' and, for scores, law='additive_bounded'" if sign > 0
+            else "see law='interaction'; forecasts far along one driver alone are biased",
+        )  # fmt: skip

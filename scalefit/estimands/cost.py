@@ -1,0 +1,141 @@
+"""What a run of given sizes costs, and which sizes a budget can buy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import FitError
+
+__all__ = ["Cost", "as_cost"]
+
+Array = Any
+
+#: "6ND", "6 * N * D", "3.2 N^1.1 D": a number and both drivers, each with a power or none.
+_FORMULA = re.compile(
+    r"\s*(?P<factor>[0-9.]+(?:e[+-]?[0-9]+)?)?\s*\*?\s*N\s*(?:(?:\^|\*\*)\s*(?P<p>[0-9.]+))?"
+    r"\s*\*?\s*D\s*(?:(?:\^|\*\*)\s*(?P<q>[0-9.]+))?\s*"
+)
+#: A size that a budget buys is looked for this many e-folds about the other driver's size.
+_FAR, _HALVINGS = 200.0, 90
+#: Step in log size of the slope of a function.
+_STEP = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of a run as ``factor * N^p * D^q``, or as any function that rises with both sizes.
+
+    Parameters
+    ----------
+    factor : float
+        Cost of a run of size 1 in both drivers.
+    p, q : float
+        Powers of the first and the second driver.
+    function : callable or None
+        ``function(N, D)`` in place of the formula: arrays in, an array out.
+
+    Examples
+    --------
+    >>> Cost().of(1e9, 2e10)
+    np.float64(1.2e+20)
+    >>> Cost().label
+    '6 N D'
+    """
+
+    factor: float = 6.0
+    p: float = 1.0
+    q: float = 1.0
+    function: Callable[[Array, Array], Array] | None = None
+
+    def __post_init__(self) -> None:
+        if not all(np.isfinite(v) and v > 0 for v in (self.factor, self.p, self.q)):
+            raise FitError(
+                f"cost {self.factor:g} N^{self.p:g} D^{self.q:g}: the factor and both powers must "
+                "be positive"
+            )
+
+    @property
+    def label(self) -> str:
+        """The cost in words."""
+        if self.function is not None:
+            return f"{getattr(self.function, '__name__', 'function')}(N, D)"
+        powers = [
+            name if power == 1 else f"{name}^{power:g}"
+            for name, power in (("N", self.p), ("D", self.q))
+        ]
+        return " ".join([f"{self.factor:g}", *powers])
+
+    def of(self, first: Array, second: Array) -> Array:
+        """Return the cost of runs with sizes ``first`` and ``second``."""
+        if self.function is None:
+            return self.factor * np.asarray(first) ** self.p * np.asarray(second) ** self.q
+        return np.asarray(self.function(first, second), dtype=float)
+
+    def second(self, log_first: Array, log_cost: Array) -> Array:
+        """Return the log size of the second driver that a budget leaves beside the first.
+
+        Nan where no size does.
+        """
+        if self.function is None:
+            return (log_cost - np.log(self.factor) - self.p * log_first) / self.q
+        low = np.broadcast_to(log_first - _FAR, np.broadcast_shapes(
+            np.shape(log_first), np.shape(log_cost)
+        )).copy()  # fmt: skip
+        high = low + 2.0 * _FAR
+        known = (self._log(log_first, low) < log_cost) & (self._log(log_first, high) > log_cost)
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            less = self._log(log_first, middle) < log_cost
+            low, high = np.where(less, middle, low), np.where(less, high, middle)
+        return np.where(known, 0.5 * (low + high), np.nan)
+
+    def exchange(self, log_first: Array, log_second: Array) -> Array:
+        """Return the change of the second log size per unit of the first one at equal cost."""
+        if self.function is None:
+            return -self.p / self.q + 0.0 * log_first
+        up, down = (
+            self._log(log_first + by, log_second) - self._log(log_first - by, log_second)
+            for by in (_STEP, -_STEP)
+        )
+        by_first = 0.5 * (up - down)
+        by_second = self._log(log_first, log_second + _STEP) - self._log(
+            log_first, log_second - _STEP
+        )
+        return -by_first / by_second
+
+    def _log(self, log_first: Array, log_second: Array) -> Array:
+        with np.errstate(all="ignore"):
+            found = np.log(self.of(np.exp(log_first), np.exp(log_second)))
+        return np.where(np.isnan(found), np.inf, found)
+
+
+def as_cost(given: Cost | str | Callable[[Array, Array], Array]) -> Cost:
+    """Return a cost from a formula such as ``"6ND"``, a function, or a cost.
+
+    Examples
+    --------
+    >>> as_cost("6ND") == as_cost("6 * N * D") == Cost()
+    True
+    >>> as_cost("2 N^1.5 D").label
+    '2 N^1.5 D'
+    """
+    if isinstance(given, Cost):
+        return given
+    if callable(given):
+        return Cost(function=given)
+    found = _FORMULA.fullmatch(str(given))
+    if found is None:
+        raise FitError(
+            f"cost={given!r}; write a factor and both drivers, such as '6ND' or '2 N^1.5 D', or "
+            "give a function of the two sizes"
+        )
+    try:
+        factor, p, q = (float(found[name] or 1.0) for name in ("factor", "p", "q"))
+    except ValueError:
+        raise FitError(f"cost={given!r} has a number that cannot be read") from None
+    return Cost(factor, p, q)

@@ -1,0 +1,84 @@
+"""Sizes that questions are about: as log sizes of each driver, and how far outside a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import FitError
+from ..laws import Frame
+from .question import Beyond
+
+__all__ = ["distance", "from_largest", "log_size", "of_curves", "outside", "point"]
+
+Array = Any
+
+
+def of_curves(x: Array, rows: Any) -> Array:
+    """Return the sizes of some of the curves: a size of all is a number, or a tuple of them."""
+    return x if np.ndim(x) == 0 or isinstance(x, tuple) else np.asarray(x)[rows]
+
+
+def point(places: Sequence[Array]) -> Array:
+    """Return log sizes, one for each driver, as a law takes them."""
+    if len(places) == 1:
+        return places[0]
+    return np.stack(np.broadcast_arrays(*places), axis=-1)
+
+
+def from_largest(frame: Frame, driver: int | None, by: float) -> list[Array]:
+    """Return the log sizes of the largest run with one driver, or all, moved by a log ratio."""
+    return [
+        own.z_largest + (by if driver in (None, d) else 0.0) for d, own in enumerate(frame.drivers)
+    ]
+
+
+def outside(frame: Frame, *places: Sequence[Array]) -> Beyond:
+    """Return where log sizes, each given driver by driver, are outside those observed."""
+    each = []
+    slip = 1e-9  # sizes that were run are inside, whatever rounding makes of their logs
+    for own, *z in zip(frame.drivers, *places, strict=True):
+        above = np.any([item > own.z_max + slip for item in z], axis=0)
+        below = np.any([item < own.z_min - slip for item in z], axis=0)
+        farthest = np.max([item - own.z_max for item in z], axis=0)
+        each.append(Beyond(above, below, distance=distance(own, np.where(above, farthest, 0.0))))
+    if len(each) == 1:
+        return each[0]
+    above, below = (np.any([getattr(b, n) for b in each], axis=0) for n in ("above", "below"))
+    return Beyond(
+        above, below, distance=np.max([b.distance for b in each], axis=0), each=tuple(each)
+    )
+
+
+def distance(frame: Frame, over: Array) -> Array:
+    """Return a log ratio to the largest size in units of the log range."""
+    span = np.asarray(frame.z_max - frame.z_min, dtype=float)
+    return np.divide(over, span, out=np.where(over > 0, np.inf, 0.0 * span), where=span > 0)
+
+
+def log_size(x: Array, frame: Frame) -> list[Array]:
+    """Return log sizes about the centre, one for each driver."""
+    values = np.asarray(x, dtype=float)
+    if not np.all(np.isfinite(values) & (values > 0)):
+        raise FitError(f"size {x}; give positive finite sizes in driver units")
+    if frame.other:
+        if values.ndim == 0 or values.shape[-1] != len(frame.drivers):
+            raise FitError(f"size {x}; give one number for each of {len(frame.drivers)} drivers")
+        parts = list(np.moveaxis(values, -1, 0))
+    else:
+        parts = [values]
+    return [
+        np.log(_for_each_curve(part, own) / own.x0)
+        for part, own in zip(parts, frame.drivers, strict=True)
+    ]
+
+
+def _for_each_curve(values: Array, frame: Frame) -> Array:
+    """Return sizes, a number or one for each curve, so that they broadcast with a frame."""
+    if not values.ndim:
+        return values
+    if values.shape[0] != np.shape(frame.x0)[0]:
+        raise FitError(f"{values.size} sizes for one curve; ask one at a time, or use predict()")
+    return values.reshape(values.shape + (1,) * (np.ndim(frame.x0) - values.ndim))

@@ -1,0 +1,300 @@
+"""Laws of several drivers: fits, intervals, gains, contrasts, refusals, and what they print."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+from scalefit import plots
+from scalefit.estimate import estimate
+from scalefit.inference import Bootstrap, profile
+from scalefit.inference.resampling import resample
+from scalefit.laws import get_law
+from scalefit.noise import Gaussian, LogNormal, Student
+from scalefit.recount import recountable, recounted
+from scalefit.sample import by_size
+
+BOTH = ["params", "tokens"]
+
+
+def losses(n=60, seed=0, sd=0.004, law=lambda n, d: 1.8 + 480 * n**-0.35 + 2100 * d**-0.37):
+    rng = np.random.default_rng(seed)
+    params, tokens = 10 ** rng.uniform(7, 9.5, n), 10 ** rng.uniform(9, 11, n)
+    loss = law(params, tokens) * np.exp(rng.normal(0, sd, n))
+    return pd.DataFrame({"params": params, "tokens": tokens, "loss": loss})
+
+
+def scores(params=(1e6, 1e7, 1e8, 1e9), seeds=3, sd=0.004, cells_matter=True, seed=1):
+    """Return accuracies at five numbers of cells, a few sizes and some seeds."""
+    rng = np.random.default_rng(seed)
+    grid = [(n, c, s) for n in params for c in 10.0 ** np.arange(4, 9) for s in range(seeds)]
+    table = pd.DataFrame(grid, columns=["params", "cells", "seed"])
+    gap = 8 * table["params"] ** -0.25 + (4 * table["cells"] ** -0.25 if cells_matter else 0.0)
+    return table.assign(accuracy=0.92 - gap + rng.normal(0, sd, len(table)))
+
+
+@pytest.fixture(scope="module")
+def language():
+    return sf.fit(losses(), drivers=BOTH)
+
+
+@pytest.fixture(scope="module")
+def biology():
+    return sf.fit(scores(), drivers=["params", "cells"])
+
+
+TRUTHS = {
+    "additive_tied": {"E": 1.8, "A": 300.0, "alpha": 0.36, "B": 1500.0},
+    "additive": {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37},
+    "kaplan": {"A": 11.5, "alpha": 0.076, "B": 20.2, "beta": 0.095},
+    "additive_bounded": {
+        "E": 1.9, "floor": 6.0, "alpha": 0.5, "half_1": 3e7, "beta": 0.6, "half_2": 3e9,
+    },
+    "additive_repeat": {"E": 1.87, "A": 521.0, "alpha": 0.353, "B": 1488.0, "beta": 0.35},
+    "interaction": {"E": 1.8, "A": 300.0, "alpha": 0.35, "B": 1500.0, "beta": 0.37, "C": 9e5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+@pytest.mark.parametrize("noise", [Gaussian("constant"), LogNormal()], ids=["normal", "log"])
+def test_noise_free_surfaces_give_the_parameters_back(name, noise):
+    rng = np.random.default_rng(3)
+    n = 70
+    drivers = [10 ** rng.uniform(6.5, 9.5, n), 10 ** rng.uniform(8.5, 11.5, n)]
+    law, truth = get_law(name), TRUTHS[name]
+    if law.n_drivers == 3:
+        drivers.append(drivers[1] * 10 ** rng.uniform(-1.5, 0.2, n))
+    loss = law.mean(tuple(drivers), truth, sign=-1.0, limit=0.0)
+    sample = by_size(drivers[0], loss, np.zeros(n, int), -np.ones(1), np.zeros(1), drivers[1:])
+    found = estimate(law, noise.weigh(sample))
+    for parameter, value in truth.items():
+        terms = law.parameter(parameter).terms(found.shapes(), sample.frame, np)
+        assert found.evaluate(terms)[0] == pytest.approx(value, rel=2e-5), parameter
+    np.testing.assert_allclose(found.fitted()[0], sample.mean[0], rtol=1e-8)
+
+
+def test_the_additive_law_is_named_where_it_fits(language):
+    assert language.law.name == "additive"
+    statuses = dict(zip(language.laws["law"], language.laws["status"], strict=True))
+    assert statuses["kaplan"] == "rejected"  # it has no floor
+    truth = {"E": 1.8, "alpha": 0.35, "beta": 0.37}
+    for name, value in truth.items():
+        row = language.params.loc[name]
+        assert row["lower"] < value < row["upper"]
+
+
+def test_a_law_that_is_wrong_gives_way(monkeypatch):
+    table = losses(80, sd=0.002, law=lambda n, d: ((8.8e13 / n) ** 0.8 + 5.4e13 / d) ** 0.095)
+    fit = sf.fit(table, drivers=BOTH)
+    assert fit.law.name in ("kaplan", "additive")  # the law with a floor at 0 holds nearly the same
+    assert fit.laws.set_index("law").loc["kaplan", "status"] == "ok"
+    with pytest.raises(sf.LawError, match="'hill' has 1, the table 2 drivers"):
+        sf.fit(table, drivers=BOTH, law="hill")
+
+
+def test_gains_are_differences_of_predictions(language):
+    gains = language.gains(10)
+    top = language.table.rows.assign(product=lambda t: t["params"] * t["tokens"]).nlargest(
+        1, "product"
+    )
+    at = {name: float(top[name].iloc[0]) for name in BOTH}
+    here = language.predict(at)["estimate"].iloc[0]
+    for name in BOTH:
+        more = language.predict({**at, name: 10 * at[name]})["estimate"].iloc[0]
+        assert gains.loc[name, "gain"] == pytest.approx(here - more, rel=1e-9)
+        assert language.gain(10, driver=name).lower == pytest.approx(gains.loc[name, "lower"])
+    both = language.predict({name: 10 * size for name, size in at.items()})["estimate"].iloc[0]
+    assert gains.loc["all", "gain"] == pytest.approx(here - both, rel=1e-9)
+    difference = gains.loc["params less tokens"]
+    assert difference["gain"] == pytest.approx(
+        gains.loc["params", "gain"] - gains.loc["tokens", "gain"], rel=1e-9
+    )
+    assert (gains["robust_lower"] <= gains["lower"] + 1e-9).all()
+    assert set(gains["says"]) <= {"above", "below", "none seen", "undecided", ""}
+    assert language.gains(10, margin=1.0).loc["params", "says"] == "below"
+    with pytest.raises(sf.FitError, match="the drivers are 'params', 'tokens'"):
+        language.gain(10, driver="token")
+
+
+def test_what_a_driver_does_not_do_is_told():
+    fit = sf.fit(scores(cells_matter=False), drivers=["params", "cells"])
+    assert fit.gains().loc["cells", "says"] in ("none seen", "below")
+    assert fit.gains().loc["params", "says"] == "above"
+    assert "None" not in str(fit)
+
+
+def test_few_values_have_contrasts_and_no_exponent():
+    fit = sf.fit(scores(params=(1e6, 3e7, 1e9)), drivers=["params", "cells"])
+    found = fit.contrasts
+    assert found["driver"].tolist() == ["params"] * 3
+    assert found[["from", "to"]].to_numpy().tolist() == [[1e6, 3e7], [3e7, 1e9], [1e6, 1e9]]
+    truth = [8 * (a**-0.25 - b**-0.25) for a, b in found[["from", "to"]].to_numpy()]
+    assert ((found["lower"] < truth) & (truth < found["upper"])).all()
+    assert found["gain"].iloc[2] == pytest.approx(found["gain"].iloc[:2].sum(), rel=1e-6)
+    assert np.isnan(fit.params.loc["alpha", "estimate"])
+    assert "fewer than 4" in fit.params.loc["alpha", "caution"]
+    assert np.isfinite(fit.params.loc["beta", "estimate"])
+    gains = fit.gains()
+    assert np.isnan(gains.loc["params", "gain"])
+    assert gains.loc["cells", "says"] == "above"
+    assert "few_levels" in fit.diagnostics["code"].tolist()
+    assert fit.refused_at({"params": [1e9, 1e10], "cells": [1e9, 1e8]}) == ["", fit.refused_at(
+        {"params": 1e10, "cells": 1e8})[0]]  # fmt: skip
+    assert fit.refused_at({"params": 1e10, "cells": 1e8})[0]
+    assert "has no exponent" not in str(sf.fit(scores(), drivers=["params", "cells"]))
+    assert "have no exponent" in str(fit)
+
+
+def test_forecasts_are_refused_by_the_drivers_they_go_beyond(language):
+    """1e14 tokens are more than a log range beyond 1e11, 1e11 parameters are not."""
+    found = language.predict({"params": [1e11, 1e9], "tokens": [1e10, 1e14]})
+    assert found["caution"].iloc[0] == ""
+    assert "farther beyond" in found["caution"].iloc[1]
+    assert np.isnan(found["estimate"].iloc[1])
+    assert found["beyond"].iloc[1] == pytest.approx(1e14 / language.table.rows["tokens"].max())
+
+
+def test_predictions_take_sizes_of_both_drivers(language):
+    by_name = language.predict({"tokens": 1e10, "params": [1e8, 1e9]})
+    as_rows = language.predict(np.array([[1e8, 1e10], [1e9, 1e10]]))
+    pd.testing.assert_frame_equal(by_name, as_rows)
+    run = language.predict(by_name[BOTH], interval="run")
+    assert (run["lower"] < by_name["lower"]).all()
+    for given, words in (
+        ({"params": [1e8]}, "needs sizes under 'tokens'"),
+        ({"params": [1e8, 1e9], "tokens": [1, 2, 3]}, "2 of 'params', 3 of 'tokens'"),
+        ([1e8], "give a mapping with both"),
+        ({"params": 0.0, "tokens": 1e9}, "must be positive"),
+    ):
+        with pytest.raises(sf.FitError, match=words):
+            language.predict(given)
+
+
+def test_what_only_one_driver_has_is_refused_in_words(language):
+    with pytest.raises(sf.TableError, match=r"see fit.gains\(\)"):
+        language.saturation()
+    with pytest.raises(sf.FitError, match="a curve, not a size"):
+        language.ask(sf.SizeReaching())
+
+
+def test_normal_errors_by_scan_agree_with_following_the_likelihood(biology):
+    """The hull over all shapes, and the edge followed from the optimum, end at one place."""
+    from scalefit.inference.followed import followed_ends
+
+    found = biology.estimate
+    for question in (sf.Gain(10.0, 1), sf.Value((1e9, 1e9)), sf.Parameter("beta")):
+        hull = profile(found, question, 0.95)
+        variance, df = found.scale
+        from scipy.special import stdtrit
+
+        cut = found.solution.rss + variance * stdtrit(df, 0.975) ** 2
+        lower, upper = followed_ends(found, question, cut)
+        width = hull.upper - hull.lower
+        assert lower[0] == pytest.approx(hull.lower[0], abs=2e-3 * width[0])
+        assert upper[0] == pytest.approx(hull.upper[0], abs=2e-3 * width[0])
+
+
+def test_losses_told_as_scores_say_the_same(language):
+    turned = losses().assign(loss=lambda t: -t["loss"]).rename(columns={"loss": "quality"})
+    options = {"drivers": BOTH, "law": "additive", "noise": "gaussian", "variance": "constant"}
+    first = sf.fit(losses(), **options)
+    second = sf.fit(turned, score="quality", better="higher", **options)
+    pd.testing.assert_frame_equal(
+        first.gains()[["gain", "lower", "upper"]], second.gains()[["gain", "lower", "upper"]],
+        rtol=1e-6,
+    )  # fmt: skip
+    assert first.params.loc["E", "estimate"] == pytest.approx(
+        -second.params.loc["E", "estimate"], rel=1e-8
+    )
+
+
+def test_units_of_the_drivers_change_nothing(language):
+    moved = losses().assign(params=lambda t: t["params"] / 1e6, tokens=lambda t: t["tokens"] / 1e9)
+    again = sf.fit(moved, drivers=BOTH)
+    for name in ("E", "alpha", "beta"):
+        row, other = language.params.loc[name], again.params.loc[name]
+        for column in ("estimate", "lower", "upper"):
+            assert row[column] == pytest.approx(other[column], rel=1e-6), (name, column)
+
+
+def test_an_interaction_is_seen_and_none_is_not():
+    def law(n, d):
+        first, second = 300 * n**-0.35, 1500 * d**-0.37
+        return 1.8 + first + second + 3.3 * first * second
+
+    product = losses(90, sd=0.002, law=law)
+    codes = sf.fit(product, drivers=BOTH, law="additive").diagnostics["code"].tolist()
+    assert "drivers_interact" in codes
+    codes = sf.fit(losses(90, sd=0.002), drivers=BOTH, law="additive").diagnostics["code"].tolist()
+    assert "drivers_interact" not in codes
+
+
+def test_drawn_tables_are_refitted_alike_by_counts_and_as_tables():
+    """Counting runs, near the optimum, ends where a table of their copies does by itself."""
+    table = losses(50)
+    fit = sf.fit(table, drivers=BOTH, law="additive", noise="hoffmann")
+    found = fit.estimate
+    assert recountable(found)
+    from scalefit.inference.resampling import drawn_counts
+
+    counts = drawn_counts(found, "case", 40, (5, 0))
+    quick = recounted(found, counts)
+    slow = estimate(found.law, resample(found, "case", 40, (5, 0)))
+    np.testing.assert_allclose(quick.theta, slow.theta, rtol=1e-5)
+    np.testing.assert_allclose(quick.coefficients, slow.coefficients, rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [Student("constant"), LogNormal("constant")])
+def test_the_bootstrap_agrees_with_the_profile(noise):
+    x = losses(80)
+    sample = by_size(
+        x["params"].to_numpy(), x["loss"].to_numpy(), np.zeros(80, int), -np.ones(1), np.zeros(1),
+        [x["tokens"].to_numpy()],
+    )  # fmt: skip
+    found = estimate(get_law("additive"), noise.weigh(sample))
+    for question in (sf.Parameter("alpha"), sf.Gain(10.0, 0), sf.SharePower(1e20)):
+        width = [
+            (i.upper - i.lower)[0]
+            for i in (profile(found, question), Bootstrap("case", 399)(found, question))
+        ]
+        assert 0.6 < width[1] / width[0] < 1.5, question.label
+
+
+def test_several_surfaces_are_fitted_together():
+    table = pd.concat([losses(seed=s).assign(corpus=name) for s, name in enumerate("ab")])
+    fits = sf.fit(table, drivers=BOTH, by="corpus", law="additive")
+    alone = sf.fit(table[table["corpus"] == "b"], drivers=BOTH, law="additive")
+    pd.testing.assert_frame_equal(fits["b"].params, alone.params, rtol=1e-8)
+    told = fits.table()
+    assert told["gain_params"].tolist() == [fits[k].gains().loc["params", "gain"] for k in "ab"]
+    assert len(fits.gains()) == 8
+    assert "10x params" in str(fits)
+    assert "10x params" in fits._repr_html_()
+
+
+def test_what_is_printed_of_a_surface(language):
+    text = str(language)
+    assert "ten times more would improve loss by: params" in text
+    assert "gain from 10 times more of each, at the largest run" in text
+    assert "params less tokens" in text
+    assert repr(language).startswith("<Fit: additive, gain at 10x params ")
+    assert "<table" in language._repr_html_()
+
+
+def test_pictures_of_surfaces(language, biology):
+    ax = plots.plot_surface(language, plots.paper())
+    assert ax.get_legend().get_texts()[0].get_text() == "best runs (6 N D)"
+    assert plots.plot_surface(biology, plots.paper()).get_legend() is None  # cells cost otherwise
+    slices = plots.plot_slices(biology, plots.paper(), along="params")
+    assert slices.get_xlabel() == "params"
+    assert len(slices.get_legend().get_texts()) == 5
+    assert plots.plot_fit(biology, plots.paper()).get_ylabel() == "cells"
+
+
+def test_a_surface_is_saved_and_loaded(language, tmp_path):
+    language.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json")
+    pd.testing.assert_frame_equal(again.params, language.params)
+    pd.testing.assert_frame_equal(again.gains(), language.gains())
