@@ -283,8 +283,14 @@ def test_a_single_law_has_nothing_to_pool():
     assert found.pool is None
     assert found.weights.empty
     assert "none" in found.weights_text()
-    with pytest.raises(sf.FitError, match="one law makes these forecasts"):
+    with pytest.raises(sf.FitError, match="one law or a posterior makes these forecasts"):
         found.forecast([1e8])
+
+
+def test_a_posterior_is_not_pooled():
+    fit = sf.fit(runs(), method="bayes")
+    assert fit.pool is None
+    assert "pooled" not in set(sf.backtest(fit).rows["forecaster"])
 
 
 def test_passed_asks_for_evidence_that_far(found):
