@@ -93,7 +93,7 @@ class Hypothesis:
         missing = [name for name in names if name not in self.params]
         if missing:
             raise LawError(f"law {law.name!r} needs {', '.join(missing)} as well")
-        cells = tuple(np.unique(sizes_from(self.cells, self.driver)).tolist())
+        cells = tuple(np.unique(sizes_from(self.cells, [self.driver])).tolist())
         sd = np.atleast_1d(np.asarray(self.sd, dtype=float))
         if sd.ndim > 1 or sd.size > 2 or not np.all(np.isfinite(sd) & (sd > 0)):
             raise FitError(f"sd={self.sd!r}; give the standard deviation of a run, such as 0.01")
