@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from ._format import counted, interval_text, number, table_text
 from .backtest_plot import plot_backtest
+from .cuts import MIN_SIZES, choose_cuts, share_hidden
 from .errors import FitError, ScalefitError, nearest
-from .estimands import Value
 from .fit import Fit, FitSet, fit
-from .holdout import choose_cuts, forecast_hidden, share_hidden
+from .holdout import forecast_hidden
+from .inference import within
+from .pool import Pool, pooled
 from .results import sizes_from
 from .sample import Sample, of_table
-from .scoring import share_of_curves, simplex_weights
-from .selection import MIN_SIZES
+from .scoring import share_of_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +53,9 @@ def backtest(
     hidden sizes take up at most ``holdout`` of its log range and four sizes remain (six cuts at
     most, spread evenly over the range). At every cut the whole pipeline is run on what remains:
     noise model, all laws, their rejection and choice. Each hidden run is then compared with the
-    interval for one new run by every law, by the law that would have been chosen, and by the
-    form-robust hull over the surviving laws (at most six hidden sizes a cut).
+    interval for one new run by every law, by the law that would have been chosen, by the
+    form-robust hull over the surviving laws, and by the pool that :meth:`Fit.predict` tells (at
+    most six hidden sizes a cut).
 
     Parameters
     ----------
@@ -85,11 +87,11 @@ def backtest(
     >>> found.table.query("forecaster == 'chosen'")[["size", "factor", "law", "covered"]]
             size  factor               law  covered
     6   640000.0     2.0  saturating_power      1.0
-    20  320000.0     2.0  saturating_power      1.0
-    21  640000.0     4.0  saturating_power      1.0
-    42  160000.0     2.0  saturating_power      1.0
-    43  320000.0     4.0  saturating_power      1.0
-    44  640000.0     8.0  saturating_power      1.0
+    21  320000.0     2.0  saturating_power      1.0
+    22  640000.0     4.0  saturating_power      1.0
+    45  160000.0     2.0  saturating_power      1.0
+    46  320000.0     4.0  saturating_power      1.0
+    47  640000.0     8.0  saturating_power      1.0
     """
     if not (isinstance(holdout, (int, float)) and 0 < holdout < 1):
         raise FitError(
@@ -164,12 +166,19 @@ def _keys(fits: FitSet, rows: NDArray[np.intp]) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.RangeIndex(len(rows)), dtype=object)
 
 
+def _squared_log(ratio: pd.Series[float]) -> NDArray[np.float64]:
+    """Return the squared log of a ratio; nan where it is not positive."""
+    value = ratio.to_numpy(dtype=float)
+    return np.log(np.where(value > 0, value, np.nan)) ** 2
+
+
 @dataclass(frozen=True)
 class Backtest:
     """Forecasts of hidden sizes beside what was observed there; made by :func:`backtest`.
 
     Forecasters are the laws, ``"chosen"`` (the law that the data left would have made the fit
-    report) and ``"robust"`` (the hull of the intervals of all laws that these data do not reject).
+    report), ``"robust"`` (the hull of the intervals of all laws that these data do not reject) and
+    ``"pooled"`` (what the fit would have predicted; :mod:`scalefit.pool`).
 
     Parameters
     ----------
@@ -234,7 +243,8 @@ class Backtest:
         """Scores by forecaster and band of distance, as shares of the observed score.
 
         Columns: forecaster, distance, curves, signed_error (mean over curves) and its
-        standard error signed_error_error, absolute_error, interval_score and crps (medians over
+        standard error signed_error_error, absolute_error, log_error (root mean square of the log
+        of estimate over observed, mean over curves), interval_score and crps (medians over
         curves, so that one open interval or one score near zero does not decide; smaller is
         better), open (share of the forecasts whose interval is open).
         """
@@ -246,6 +256,7 @@ class Backtest:
                 "curve": told["curve"],
                 "signed_error": told["signed_error"],
                 "absolute_error": told["signed_error"].abs(),
+                "squared_log": _squared_log(told["estimate"] / told["observed"]),
                 "interval_score": told["interval_score"] / size,
                 "crps": told["crps"] / size,
                 "open": np.isinf(told["interval_score"]).astype(float),
@@ -256,6 +267,7 @@ class Backtest:
                 "signed_error": mean["signed_error"].mean(),
                 "signed_error_error": mean["signed_error"].sem(),
                 "absolute_error": mean["absolute_error"].mean(),
+                "log_error": np.sqrt(mean["squared_log"]).mean(),
                 "interval_score": mean["interval_score"].median(),
                 "crps": mean["crps"].median(),
                 "open": mean["open"].mean(),
@@ -273,54 +285,56 @@ class Backtest:
             yield name, _ALL, table[mine]
 
     @cached_property
+    def pool(self) -> Pool | None:
+        """The pooled forecasts of all curves with nothing hidden; None where there is no pool."""
+        settings = self.fits.settings
+        laws = settings.rivals([estimate.law for estimate in self.fits.candidates.estimates])
+        return pooled(laws, settings.noise.weigh(of_table(self.fits.all_rows))) if laws else None
+
+    @cached_property
     def weights(self) -> pd.Series[float]:
-        """Weights of the laws in the best combination of their point forecasts; their sum is 1.
+        """Mean weight of each law in the pooled forecasts, every curve counted once."""
+        pool = self.pool
+        laws, found = ([], []) if pool is None else (pool.laws, pool.by_law().mean(axis=0))
+        return pd.Series(found, index=pd.Index(laws, name="law"), name="weight", dtype=float)
 
-        None is negative, and the mean square relative error of the combination at the hidden
-        sizes is least, every curve counted once. Where a law gives no forecast the chosen one
-        stands in. The weights are for point forecasts: intervals are never averaged.
-        See :func:`scalefit.scoring.simplex_weights` for formula and sources.
-        """
-        place = ["curve", "largest_left", "size"]
-        errors = self.rows.pivot_table("signed_error", place, "forecaster")
-        errors = errors.reindex(columns=[*self._laws, "chosen"]).dropna(subset=["chosen"])
-        laws, chosen = errors[self._laws].to_numpy(), errors["chosen"].to_numpy()
-        curve = errors.index.get_level_values("curve").to_numpy()
-        share = 1.0 / np.bincount(curve)[curve]
-        filled = np.where(np.isnan(laws), chosen[:, None], laws)
-        found = simplex_weights(filled * np.sqrt(share)[:, None])
-        return pd.Series(found, index=pd.Index(self._laws, name="law"), name="weight")
-
-    @property
-    def _laws(self) -> list[str]:
-        return [estimate.law.name for estimate in self.fits.candidates.estimates]
-
-    def forecast(self, sizes: Any) -> pd.DataFrame:
-        """Return the weighted point forecast of each curve from all its data, without interval.
+    def forecast(
+        self, sizes: Any, interval: Literal["mean", "run"] = "mean", level: float | None = None
+    ) -> pd.DataFrame:
+        """Return the pooled forecast of each curve from all its data.
 
         Parameters
         ----------
         sizes : mapping, DataFrame or numbers
-            Sizes in driver units, as for :meth:`Fit.predict`.
+            Sizes in driver units, as for :meth:`Fit.predict`, beyond those of the curves.
+        interval : {"mean", "run"}
+            For the curve, or for the score of one new run.
+        level : float
+            Coverage; that of the fits if not given.
 
         Returns
         -------
         DataFrame
-            The ``by`` columns, the driver, estimate.
+            The ``by`` columns, the driver, estimate, lower, upper.
+
+        Raises
+        ------
+        FitError
+            If a single law or a posterior makes the forecasts.
         """
-        table, fitted = self.fits.all_rows, self.fits.candidates
+        table = self.fits.all_rows
+        if self.pool is None:
+            raise FitError("one law or a posterior makes these forecasts: use the fits' predict()")
         x = sizes_from(sizes, table.drivers)
-        curve = np.repeat(np.arange(len(fitted)), x.size)
-        at = np.tile(x, len(fitted))
-        bounds = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve].T
-        values = np.empty((len(fitted.estimates), at.size))
-        for i, estimate in enumerate(fitted.estimates):
-            many = estimate.take(curve)
-            terms = Value(at).terms(many.law, many.shapes(), many.sample.frame, np)
-            values[i] = np.where(many.applicable, np.clip(many.evaluate(terms), *bounds), np.nan)
-        chosen = values[fitted.chosen[curve], np.arange(at.size)]
-        mixed = self.weights.to_numpy() @ np.where(np.isnan(values), chosen, values)
-        return _keys(self.fits, curve).assign(**{table.drivers[0]: at, "estimate": mixed})
+        curve = np.repeat(np.arange(len(self.fits)), x.size)
+        at = np.tile(x, len(self.fits))
+        told = self.pool.forecast(curve, at, self.level if level is None else level, interval)
+        lower, upper = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve].T
+        found = within(told, lower, upper)
+        return _keys(self.fits, curve).assign(**{
+            table.drivers[0]: at, "estimate": found.estimate, "lower": found.lower,
+            "upper": found.upper,
+        })  # fmt: skip
 
     def passed(self, distance: float, forecaster: str = "robust") -> pd.Series[bool]:
         """Return, per curve, whether forecasts at this distance or beyond have held.
@@ -403,7 +417,7 @@ class Backtest:
         return pd.DataFrame(text)
 
     def headline(self) -> str:
-        """Return what was done, and how the form-robust and the chosen forecasts did."""
+        """Return what was done, and how the form-robust, pooled and chosen forecasts did."""
         cuts = self.rows.groupby("curve")["largest_left"].nunique()
         lines = [
             f"{len(cuts)} of {counted(len(self.fits), 'curve')}, cut "
@@ -411,7 +425,10 @@ class Backtest:
             f"{100 * self.holdout:g} % of the log range hidden, "
             f"{number(self.rows['factor'].max())} times the largest size left at most."
         ]
-        for name, words in (("robust", "form-robust"), ("chosen", "chosen law's")):
+        told = {"robust": "form-robust", "pooled": "pooled", "chosen": "chosen law's"}
+        for name, words in told.items():
+            if name not in set(self.rows["forecaster"]):
+                continue  # nothing to pool
             row = self._total(name)
             if not row["curves"]:
                 lines.append(f"There were no {words} forecasts.")
@@ -431,11 +448,6 @@ class Backtest:
         rows = rows[(rows["distance"] == _ALL) & (rows["forecaster"] == forecaster)]
         return {str(name): value for name, value in rows.iloc[0].items()}
 
-    def weights_text(self) -> str:
-        """Return the weights of the laws in one line."""
-        weights = ", ".join(f"{law} {w:.2f}" for law, w in self.weights.items() if w >= 0.005)
-        return f"weights of the laws in point forecasts: {weights or 'none'}"
-
     def summary(self) -> str:
         """Return what was done, coverage and errors, the weights, and what was left out."""
         lines = [self.headline(), "", table_text(self.coverage_text()), "", self.weights_text()]
@@ -443,6 +455,11 @@ class Backtest:
             left_out = f"{counted(len(self.skipped), 'curve')} not backtested:"
             lines += ["", left_out, table_text(self.skipped)]
         return "\n".join(lines)
+
+    def weights_text(self) -> str:
+        """Return the weights of the laws in one line."""
+        weights = ", ".join(f"{law} {w:.2f}" for law, w in self.weights.items() if w >= 0.005)
+        return f"weights of the laws in pooled forecasts: {weights or 'none'}"
 
     def __str__(self) -> str:
         return self.summary()

@@ -19,7 +19,7 @@ from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle
 from .solvers.general import solve_general
-from .solvers.joint import polish, solve_together
+from .solvers.joint import Joint, polish, solve_together
 from .solvers.likelihood import LikelihoodProblem
 from .solvers.orthant import least_squares
 from .solvers.search import Search, Solution, solve
@@ -30,6 +30,7 @@ __all__ = [
     "Estimate",
     "at_optimum",
     "estimate",
+    "near",
     "parabola",
     "pose",
     "pose_jointly",
@@ -322,6 +323,42 @@ def estimate(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate
     those they were drawn anew from; where the search is not exhaustive, it starts from them.
     """
     return settle(_fit(law, sample, like), _fit)
+
+
+def near(law: Law, sample: Sample) -> Estimate:
+    """Fit ``law`` to every curve without a search under a likelihood.
+
+    Least squares is searched instead, and all parameters follow its optimum to that of the
+    likelihood. It costs a tenth, and is the same where the two have their optima in one basin.
+    """
+    return settle(_follow(law, sample), _follow)
+
+
+def _follow(law: Law, sample: Sample) -> Estimate:
+    if sample.kernel is None:
+        return _fit(law, sample)
+    sample = replace(sample, kernel=sample.kernel.stages()[0])
+    rough = _search(law, sample.squares(), None)
+    problem = cast("LikelihoodProblem", pose(law, sample))
+    p, u = law.n_columns, rough.solution.u
+    scale = np.zeros((len(sample), 1))
+    start = np.concatenate([rough.coefficients, u, scale], axis=1)
+    state = polish(problem, rough.coefficients, u).state
+    # A curve that is held flat, that runs the wrong way under the likelihood, or that was followed
+    # to where there is none, stays as it is.
+    ends = np.isfinite(state).all(axis=1) & ~rough.flat
+    ends &= (state[:, list(law.rises)] >= 0).all(axis=1)
+    ends &= np.isfinite(Joint(problem).model(np.where(ends[:, None], state, start)).rss)
+    state = np.where(ends[:, None], state, start)
+    rss = np.maximum(Joint(problem).model(state).rss - sample.pure_ss, 0.0)
+    theta = np.stack(problem.theta(state[:, p:-1]), axis=-1) if law.shapes else u
+    found = replace(
+        rough, sample=sample, theta=np.where(np.isnan(rough.theta), np.nan, theta),
+        coefficients=state[:, :p], lack_of_fit_ss=rss,
+        solution=replace(rough.solution, u=state[:, p:-1], rss=rss),
+    )  # fmt: skip
+    assert sample.kernel is not None
+    return replace(found, inflation=sample.kernel.inflation(*at_optimum(found)))
 
 
 def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:

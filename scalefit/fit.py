@@ -29,8 +29,9 @@ from .noise import (
     usual_noise,
 )  # fmt: skip
 from .outliers import refit, rows_without
+from .predicted import Predicted
 from .published import published_sizes
-from .results import curve_text, parameter_table, prediction_table, sizes_from, withhold
+from .results import curve_text, parameter_table
 from .sample import of_table
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, check_pool, one_level
@@ -180,7 +181,7 @@ def fit(
 
 
 @dataclass(frozen=True)
-class Fit(SeveralDrivers, WithPosterior):
+class Fit(Predicted, SeveralDrivers, WithPosterior):
     """One curve, fitted by one or several laws; made by :func:`fit`.
 
     Parameters
@@ -295,44 +296,6 @@ class Fit(SeveralDrivers, WithPosterior):
         """
         number = driver_number(self.table.drivers, driver)
         return self.ask(Gain(factor, number), level, inference)
-
-    def predict(
-        self,
-        sizes: Any,
-        interval: Literal["mean", "run"] = "mean",
-        level: float | None = None,
-    ) -> pd.DataFrame:
-        """Return predictions with law-conditional intervals.
-
-        Parameters
-        ----------
-        sizes : mapping, DataFrame or numbers
-            ``{"cells": [1e8, 1e9]}`` or just the sizes.
-        interval : {"mean", "run"}
-            For the curve, or for the score of one new run.
-        level : float
-            Coverage.
-
-        Returns
-        -------
-        DataFrame
-            Driver, estimate, lower, upper, beyond (size over the largest one observed), caution
-            (why a forecast is refused; empty where it is not).
-        """
-        x = sizes_from(sizes, self.table.drivers)
-        found = prediction_table(
-            self.estimate, x, self.table.drivers, self.table.metrics[0],
-            one_level(self.settings.level if level is None else level),
-            self.settings.within_law, interval,
-        )  # fmt: skip
-        return withhold(found, self._case.refused_at(x))
-
-    def refused_at(self, sizes: Any) -> list[str]:
-        """Return why a forecast at each of some sizes is refused; empty where it is not.
-
-        ``sizes`` are as for :meth:`predict`.
-        """
-        return self._case.refused_at(sizes_from(sizes, self.table.drivers))
 
     def summary(self) -> str:
         """Return the answer, the fit and its cautions as text."""

@@ -10,54 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .cuts import spread_out
 from .estimate import Estimate
 from .fit import Settings
 from .inference import Intervals, join, within
 from .laws import Law
+from .pool import pooled
 from .results import run_interval
-from .sample import Sample, of_table
+from .sample import of_table
 from .scoring import crps_two_piece_t, interval_score
-from .selection import MIN_SIZES, candidates
+from .selection import candidates
 from .table import Table
 
-__all__ = ["choose_cuts", "forecast_hidden", "share_hidden"]
+__all__ = ["forecast_hidden"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-#: Most cuts of a curve, and most hidden sizes forecast from one cut: a curve of a thousand
-#: checkpoints tells little more than these do.
-_MOST = 6
-
-
-def choose_cuts(sample: Sample, holdout: float) -> Bools:
-    """Return which sizes are the last one left by a cut, ``(G, K)``."""
-    hidden = share_hidden(sample)
-    place = np.arange(hidden.shape[1])
-    allowed = (hidden > 0) & (hidden <= holdout * (1 + 1e-9)) & (place >= MIN_SIZES - 1)
-    return _spread(hidden, allowed)
-
-
-def share_hidden(sample: Sample) -> Floats:
-    """Return the share of the log range above each size, ``(G, K)``."""
-    log = np.log(sample.x)
-    width = log[:, -1:] - log[:, :1]
-    share: Floats = (log[:, -1:] - log) / np.where(width > 0, width, 1.0)
-    return share
-
-
-def _spread(position: Floats, allowed: Bools) -> Bools:
-    """Return at most ``_MOST`` of the allowed places of each row, spread evenly, ``(R, K)``."""
-    some = allowed.any(axis=1, keepdims=True)
-    low = np.where(allowed, position, np.inf).min(axis=1, keepdims=True)
-    high = np.where(allowed, position, -np.inf).max(axis=1, keepdims=True)
-    low, high = np.where(some, low, 0.0), np.where(some, high, 0.0)
-    wanted = low + (high - low) * np.linspace(0.0, 1.0, _MOST)
-    gap = np.abs(position[:, None, :] - wanted[:, :, None])
-    picked = np.zeros(allowed.shape, dtype=bool)
-    nearest_one = np.where(allowed[:, None, :], gap, np.inf).argmin(axis=2)
-    picked[np.arange(len(picked))[:, None], nearest_one] = True
-    return picked & allowed
 
 
 def forecast_hidden(
@@ -86,7 +54,7 @@ def forecast_hidden(
     kept = replace(table, rows=table.rows[seen], group=table.group[seen])
     whole = of_table(table)
     hidden = (whole.count > 0) & (whole.x > last[:, None])
-    curve, size = np.nonzero(_spread(np.log(whole.x), hidden))
+    curve, size = np.nonzero(spread_out(np.log(whole.x), hidden))
     x, runs = whole.x[curve, size], whole.runs[curve, size]
     sign = whole.frame.sign[curve]
     first = whole.x[curve, 0]
@@ -132,7 +100,8 @@ def _forecasts(
         open_ended = np.isinf(found.lower) & np.isinf(found.upper)
         return _without(found, ~many.applicable | open_ended), many.scale[1]
 
-    fitted = candidates(laws, settings.noise.weigh(of_table(kept)))
+    weighed = settings.noise.weigh(of_table(kept))
+    fitted = candidates(laws, weighed)
     span = fitted.spanning()
     asked = {e.law.name: e for e in (*fitted.estimates, *span.estimates)}
     answers = {name: by_law(item) for name, item in asked.items()}
@@ -160,6 +129,12 @@ def _forecasts(
             for row in surviving.T]  # fmt: skip
     df = np.where(none, 1.0, fewest.min(axis=0))
     yield "robust", np.array(text, dtype=object), _without(hull, none), df
+
+    rivals = settings.rivals(laws)
+    if rivals:
+        pool = pooled(rivals, weighed)
+        told = pool.forecast(curve, x, settings.level, "run")
+        yield "pooled", np.array(pool.text(), dtype=object)[curve], told, pool.df[curve]
 
 
 def _without(found: Intervals, nothing: Bools) -> Intervals:

@@ -124,6 +124,8 @@ class Refusal:
         From the grounds to the curves ``(G,)`` for which it holds.
     evidence : callable
         The numbers behind it, for the grounds of a single curve.
+    of_law : bool
+        Whether it is about the law that is reported, on which pooled forecasts do not rest.
     """
 
     code: str
@@ -132,13 +134,16 @@ class Refusal:
     forcible: bool
     holds: Callable[[Grounds], Bools]
     evidence: Callable[[Grounds], str]
+    of_law: bool = False
 
 
-def refused_codes(grounds: Grounds) -> NDArray[Any]:
-    """Return the code of the first refusal that holds for each curve; "" where none does."""
-    return np.select(
-        [refusal.holds(grounds) for refusal in REFUSALS.values()], list(REFUSALS), default=""
-    )
+def refused_codes(grounds: Grounds, pooled: bool = False) -> NDArray[Any]:
+    """Return the code of the first refusal that holds for each curve; "" where none does.
+
+    A forecast that is ``pooled`` over several laws is not refused for what ails one of them.
+    """
+    told = {code: each for code, each in REFUSALS.items() if not (pooled and each.of_law)}
+    return np.select([each.holds(grounds) for each in told.values()], list(told), default="")
 
 
 def refusal_findings(grounds: Grounds) -> Iterator[Finding]:
@@ -152,12 +157,14 @@ def refusal_findings(grounds: Grounds) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def refusals_of_forecasts(grounds: Grounds, distance: Floats, force: bool) -> list[str]:
+def refusals_of_forecasts(
+    grounds: Grounds, distance: Floats, force: bool, pooled: bool = False
+) -> list[str]:
     """Return why a single curve has no forecast at each distance beyond it; "" where it has one.
 
     At distances of zero or less, where nothing is foretold, there is always an answer.
     """
-    own = str(refused_codes(replace(grounds, distance=0.0))[0])
+    own = str(refused_codes(replace(grounds, distance=0.0), pooled)[0])
     far = distance > np.asarray(grounds.reach) * (1 + 1e-9)
     codes = np.where(distance > 0, np.where(far & (own == ""), "too_far", own), "")
     allowed = [code for code, each in REFUSALS.items() if force and each.forcible]
@@ -267,12 +274,14 @@ _LIST = (
         "let law='auto' choose, or add sizes", False,
         lambda grounds: ~grounds.chosen(lambda each: each.within_gate),
         lambda grounds: gate_text(grounds.spanning.estimates[int(grounds.spanning.chosen[0])]),
+        of_law=True,
     ),
     Refusal(
         "no_law_fits", "no law fits these sizes (lack of fit p < 0.01 for all)",
         "look at the plot: a break, a mixture of curves, or a wrong grouping", True,
         lambda grounds: _enough(grounds) & ~grounds.spanning.surviving.any(axis=0),
         lambda grounds: grounds.lack_of_fit,
+        of_law=True,
     ),
     Refusal(
         "law_rejected", "the law named does not fit these sizes, another one does",
@@ -283,18 +292,21 @@ _LIST = (
                 grounds.spanning.chosen, np.arange(len(grounds.spanning))]
         ),
         lambda grounds: f"{grounds.law}: {grounds.lack_of_fit}",
+        of_law=True,
     ),
     Refusal(
         "ill_conditioned", "two parameters of the law cannot be told apart at these sizes",
         "fit a law with fewer parameters, or widen the sizes", True,
         _ill_conditioned,
         lambda grounds: f"condition number {number(float(grounds.chosen(condition)[0]))}",
+        of_law=True,
     ),
     Refusal(
         "accelerating", "the gain per doubling grows with size, so a power law foretells nothing",
         "see law='hill', or widen the sizes", True,
         _accelerating,
         lambda grounds: f"exponent below 0, p = {1 - float(grounds.curvature_p[0]):.2g}",
+        of_law=True,
     ),
     Refusal(
         "too_far", "the question goes farther beyond the sizes than forecasts have been tested",

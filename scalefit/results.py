@@ -24,14 +24,17 @@ from .inference import (
 )
 from .laws import Law
 from .metrics import Metric
+from .sample import Sample
 
 __all__ = [
+    "beyond_largest",
     "curve_text",
     "drivers_of",
     "gate_text",
     "mean_curve",
     "parameter_table",
     "prediction_table",
+    "predictions",
     "residuals",
     "rests_on_range",
     "sizes_from",
@@ -194,44 +197,52 @@ def _column_of_sizes(given: Any, driver: str) -> Floats:
     return sizes
 
 
-def prediction_table(
+def beyond_largest(sample: Sample, x: Floats) -> Floats:
+    """Return sizes over the largest one of a single curve, of the driver that goes farthest."""
+    if not sample.frame.other:
+        ratio: Floats = x / sample.x.max()
+        return ratio
+    tops = np.array([own.x0[0] * np.exp(own.z_max[0]) for own in sample.frame.drivers])
+    farthest: Floats = (x / tops).max(axis=1)
+    return farthest
+
+
+def predictions(
     estimate: Estimate,
     x: Floats,
-    drivers: Sequence[str],
-    metric: Metric,
     level: float,
     inference: Inference,
     interval: Literal["mean", "run"],
-) -> pd.DataFrame:
-    """Return predictions of a single curve at sizes ``(M,)``, or ``(M, D)`` of several drivers.
+) -> Intervals:
+    """Return what the law of a single curve predicts at sizes ``(M,)``, or ``(M, D)`` of D drivers.
 
-    Columns are the drivers, estimate, lower, upper, beyond. ``interval="mean"`` is for the curve,
-    ``"run"`` for the score of one new run. ``beyond`` is the size over the largest one observed, of
-    the driver that goes farthest.
+    ``interval="mean"`` is for the curve, ``"run"`` for the score of one new run.
     """
-    if interval not in ("mean", "run"):
-        raise FitError(f"interval={interval!r}; use 'mean' (the curve) or 'run' (one new run)")
     many = estimate.take(np.zeros(len(x), dtype=np.intp))
     if interval == "mean":
-        found = inference(many, Value(x), level)
-    else:
-        found = run_interval(many, x, level, inference)
+        return inference(many, Value(x), level)
+    return run_interval(many, x, level, inference)
+
+
+def prediction_table(
+    found: Intervals,
+    x: Floats,
+    drivers: Sequence[str],
+    beyond: Floats,
+    metric: Metric,
+    interval: Literal["mean", "run"],
+) -> pd.DataFrame:
+    """Return predictions as a table: the drivers, estimate, lower, upper, beyond.
+
+    They are cut to the range of the metric.
+    """
     cut = within(found, metric.lower, metric.upper)
-    sizes = x.reshape(len(x), -1)
-    tops = [own.x0[0] * np.exp(own.z_max[0]) for own in estimate.sample.frame.drivers]
-    if len(drivers) == 1:
-        tops = [estimate.sample.x.max()]
-    table = pd.DataFrame(
-        {
-            **dict(zip(drivers, sizes.T, strict=True)),
-            "estimate": cut.estimate,
-            "lower": cut.lower,
-            "upper": cut.upper,
-            "beyond": (sizes / np.array(tops)).max(axis=1),
-        }
-    )
+    table = pd.DataFrame({
+        **dict(zip(drivers, x.reshape(len(x), -1).T, strict=True)), "estimate": cut.estimate,
+        "lower": cut.lower, "upper": cut.upper, "beyond": beyond,
+    })  # fmt: skip
     of = "one new run" if interval == "run" else "the mean"
-    table.attrs["label"] = f"{100 * level:g} % {found.method}, for {of}"
+    table.attrs["label"] = f"{100 * found.level:g} % {found.method}, for {of}"
     return table
 
 
@@ -257,13 +268,13 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     if isinstance(inference, Posterior):  # which draws the run
         return inference.run(estimate, x, level)
     found = inference(estimate, Value(x), level)
-    kernel = estimate.sample.kernel
+    kernel, every = estimate.sample.kernel, np.arange(len(estimate))
     df = estimate.scale[1]
     if kernel is None:
-        log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, x))
+        log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, every, x))
         below = above = _t_of_uncertain_scale(level, df, log_error) * run_sd(estimate, x)
     else:
-        below, above = kernel.arms(level, df, found.estimate, _own_scale(estimate, x))
+        below, above = kernel.arms(level, df, found.estimate, _own_scale(estimate, every, x))
     if kernel is None or kernel.link == "identity":
         lower = found.estimate - np.hypot(found.estimate - found.lower, below)
         upper = found.estimate + np.hypot(found.upper - found.estimate, above)
@@ -293,14 +304,14 @@ def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats
     return 0.5 * (low + high)
 
 
-def _nearest_z(estimate: Estimate, x: Floats) -> Floats:
-    """Return the log size of ``x``, or of the nearest observed size; 0 of several drivers.
+def _nearest_z(estimate: Estimate, rows: NDArray[np.intp], x: Floats) -> Floats:
+    """Return the log size of ``x``, or of the nearest observed size of curve ``rows[t]``.
 
-    Of these the noise is taken as the same everywhere.
+    0 of several drivers: of these the noise is taken as the same everywhere.
     """
-    frame = estimate.sample.frame
-    if frame.other:
+    if estimate.sample.frame.other:
         return np.zeros(len(x))
+    frame = estimate.sample.frame.map(lambda value: value[rows])
     z: Floats = np.clip(np.log(x / frame.x0), frame.z_min, frame.z_max)
     return z
 
@@ -311,15 +322,19 @@ def run_sd(estimate: Estimate, x: Floats) -> Floats:
     For normal errors it is the standard deviation. Outside the observed sizes it is held at that
     of the nearest one. A run of a new seed has that seed's effect as well.
     """
-    own = _own_scale(estimate, x)
-    sd: Floats = np.sqrt(own**2 + estimate.sample.errors.unit_variance)
+    return run_sd_at(estimate, np.arange(len(estimate)), x)
+
+
+def run_sd_at(estimate: Estimate, rows: NDArray[np.intp], x: Floats) -> Floats:
+    """Return the scale of one run of curve ``rows[t]`` at size ``x[t]``."""
+    own = _own_scale(estimate, rows, x)
+    sd: Floats = np.sqrt(own**2 + estimate.sample.errors.unit_variance[rows])
     return sd
 
 
-def _own_scale(estimate: Estimate, x: Floats) -> Floats:
-    own: Floats = estimate.run_scale * np.exp(
-        0.5 * estimate.sample.variance_slope * _nearest_z(estimate, x)
-    )
+def _own_scale(estimate: Estimate, rows: NDArray[np.intp], x: Floats) -> Floats:
+    slope = estimate.sample.variance_slope[rows]
+    own: Floats = estimate.run_scale[rows] * np.exp(0.5 * slope * _nearest_z(estimate, rows, x))
     return own
 
 

@@ -188,6 +188,19 @@ class Sample:
         frame = replace(self.frame, limit=np.full(len(self), np.nan))
         return replace(self, mean=mean, spread=spread, frame=frame, kernel=None)
 
+    def squares(self) -> Sample:
+        """Return the sample for least squares on the metric's own scale, weighted as it scatters.
+
+        To first order its optimum is that of the error model.
+        """
+        if self.kernel is None:
+            return self
+        unit = self.kernel.deviation(self.mean, np.ones_like(self.mean))
+        if self.kernel.link == "log":
+            unit = unit * self.mean
+        weight = np.where(self.count > 0, self.weight / np.where(unit > 0, unit, 1.0) ** 2, 0.0)
+        return replace(self, kernel=None, weight=weight)
+
     @property
     def losses(self) -> bool:
         """Whether all curves are positive losses, with zero the best value and no worst one.
@@ -262,18 +275,22 @@ class Sample:
 
     def without(self, size: NDArray[np.intp]) -> Sample:
         """Return the sample with size number ``size[g]`` of curve g left out."""
-        kept = np.ones(self.count.shape)
-        kept[np.arange(len(self)), size] = 0.0
-        count = self.count * kept
-        runs = np.where(kept[:, :, None] > 0, self.runs, np.nan)
+        kept = np.ones(self.count.shape, dtype=bool)
+        kept[np.arange(len(self)), size] = False
+        return self.only(kept)
+
+    def only(self, kept: NDArray[np.bool_]) -> Sample:
+        """Return the sample with some of its sizes, ``kept`` of shape ``(G, K)``; one at least."""
+        count = np.where(kept, self.count, 0.0)
+        runs = np.where(kept[:, :, None], self.runs, np.nan)
         less = replace(
             self,
             count=count,
-            spread=self.spread * kept,
-            weight=self.weight * kept,
+            spread=np.where(kept, self.spread, 0.0),
+            weight=np.where(kept, self.weight, 0.0),
             runs=runs,
-            unit=np.where(kept[:, :, None] > 0, self.unit, -1),
-            run_error=np.where(kept[:, :, None] > 0, self.run_error, np.nan),
+            unit=np.where(kept[:, :, None], self.unit, -1),
+            run_error=np.where(kept[:, :, None], self.run_error, np.nan),
             frame=_extent(self.frame, self.z, count > 0),
         )
         if less.kernel is None:

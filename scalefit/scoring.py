@@ -1,4 +1,4 @@
-"""How good a forecast was: interval score, CRPS, coverage by curve, weights of point forecasts."""
+"""How good a forecast was: interval score, CRPS, coverage by curve."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 from scipy.special import betaln, gammaln, stdtr, stdtrit
 
-__all__ = ["Share", "crps_two_piece_t", "interval_score", "share_of_curves", "simplex_weights"]
+__all__ = ["Share", "crps_two_piece_t", "interval_score", "share_of_curves"]
 
 Floats = NDArray[np.float64]
 
@@ -148,42 +147,3 @@ def share_of_curves(shares: Any, most: float) -> Share:
     centre = (p + 0.5 * slack) / (1.0 + slack)
     half = np.sqrt(slack * (spread + 0.25 * slack)) / (1.0 + slack)
     return Share(p, error, float(centre - half), float(centre + half))
-
-
-def simplex_weights(errors: Floats) -> Floats:
-    """Return the weights, none negative and with sum 1, of the combination with least square error.
-
-    Parameters
-    ----------
-    errors : array (n, L)
-        Error of each of L point forecasts of the same n quantities, each row scaled by the square
-        root of its importance.
-
-    Returns
-    -------
-    array (L,)
-        All nan without errors to go by.
-
-    Notes
-    -----
-    As the weights sum to 1, the error of the combination is the combination of the errors: Bates
-    & Granger (1969, doi:10.1057/jors.1969.103), with the weights kept on the simplex as in stacking
-    (Breiman 1996, doi:10.1007/BF00117832). The minimum over the simplex is found as a non-negative
-    least squares problem: of ``v = t w``, ``|E v|^2 + (1 - sum v)^2`` is least over ``t`` at
-    ``q / (1 + q)`` with ``q = |E w|^2``, which rises with ``q``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> simplex_weights(np.array([[0.1, -0.1, 0.5], [0.1, -0.1, 0.4]])).round(3).tolist()
-    [0.5, 0.5, 0.0]
-    """
-    if not len(errors):
-        return np.full(errors.shape[1], np.nan)
-    size = np.sqrt((errors**2).sum(axis=0).min())
-    scaled = errors / size if size > 0 else errors
-    design = np.vstack([scaled, np.ones(errors.shape[1])])
-    target = np.append(np.zeros(len(errors)), 1.0)
-    found, _ = nnls(design, target)
-    weights: Floats = found / found.sum()
-    return weights

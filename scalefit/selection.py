@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
+from .cuts import MIN_SIZES
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
 from .laws import AUTO, AUTO_SURFACES, Law, get_law
@@ -27,6 +28,7 @@ __all__ = [
     "MAIN",
     "MIN_SIZES",
     "REJECT",
+    "SLOW",
     "Candidates",
     "ask",
     "candidates",
@@ -39,21 +41,19 @@ Bools = NDArray[np.bool_]
 
 #: Lack-of-fit level below which a law is rejected.
 REJECT = 0.01
-#: Distinct sizes that a forecast needs.
-MIN_SIZES = 4
 #: The laws that no other law contains: together they span slow, fast and late saturation.
 _SPANNING = tuple(law.name for law in (*AUTO, *AUTO_SURFACES) if not law.nested_in)
 #: The law that is named wherever it fits, by the number of drivers.
 MAIN = {1: "saturating_power", 2: "additive", 3: "additive_repeat"}
 #: And the one that says what comes of slow growth that a table cannot exclude. It holds others, and
 #: is no reason to reject them.
-_SLOW = "power_log"
+SLOW = "power_log"
 
 
 def _hull(n_drivers: int) -> tuple[str, ...]:
     """Return the laws over which unions are taken, for a number of drivers."""
     spanning = tuple(name for name in _SPANNING if get_law(name).n_drivers == n_drivers)
-    return (*spanning, _SLOW) if n_drivers == 1 else spanning
+    return (*spanning, SLOW) if n_drivers == 1 else spanning
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     """
     df = np.stack([np.maximum(e.residual_df, 1.0) for e in estimates])
     square = np.stack([e.total_ss for e in estimates]) / df
-    judging = applicable & np.array([[e.law.name != _SLOW] for e in estimates])
+    judging = applicable & np.array([[e.law.name != SLOW] for e in estimates])
     applicable = np.where(judging.any(axis=0), judging, applicable)
     share = np.stack([e.sample.errors.n_effective / e.sample.n for e in estimates])
     best = np.where(applicable, square, np.inf).argmin(axis=0)

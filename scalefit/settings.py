@@ -12,7 +12,9 @@ import pandas as pd
 from .bayes import Bayes, PosteriorView
 from .errors import FitError, ScalefitError, nearest
 from .inference import Bootstrap, Inference, check_level, get_inference
+from .laws import Law
 from .noise import Noise
+from .pool import competing
 from .selection import Candidates
 
 __all__ = ["Settings", "WithPosterior", "check_pool", "one_level"]
@@ -55,6 +57,10 @@ class Settings:
         """The inference used within a law; a union is made of those of profile or posterior."""
         usual = "profile" if self.bayes is None else "posterior"
         return self.named(usual if self.inference == "union" else self.inference)
+
+    def rivals(self, laws: Sequence[Law]) -> tuple[Law, ...]:
+        """Return the laws over which forecasts are pooled; none if a posterior makes them."""
+        return competing(laws) if self.bayes is None else ()
 
     def named(self, inference: str | Bootstrap) -> Inference:
         """Return the inference called by a name."""

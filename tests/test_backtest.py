@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from scipy.integrate import quad
-from scipy.optimize import minimize
 from scipy.special import stdtr, stdtrit
 from scipy.stats import norm
 
 import scalefit as sf
 from scalefit.cli import cli
 from scalefit.plots import paper
-from scalefit.scoring import crps_two_piece_t, interval_score, share_of_curves, simplex_weights
+from scalefit.scoring import crps_two_piece_t, interval_score, share_of_curves
 
 SIZES = np.geomspace(1e4, 1e7, 7)
 
@@ -97,21 +96,6 @@ def test_runs_of_a_curve_are_one_cluster():
     assert together.upper - together.lower > 3 * (apart.upper - apart.lower)
 
 
-def test_weights_are_those_of_a_general_solver():
-    rng = np.random.default_rng(3)
-    for _ in range(5):
-        errors = rng.normal(0, 1, (30, 4)) @ rng.normal(0, 1, (4, 4)) + rng.normal(0, 1, 4)
-        weights = simplex_weights(1e-6 * errors)
-        assert weights.sum() == pytest.approx(1.0)
-        assert (weights >= 0).all()
-        best = minimize(
-            lambda w, e=errors: ((e @ w) ** 2).sum(), np.full(4, 0.25), bounds=[(0, 1)] * 4,
-            constraints={"type": "eq", "fun": lambda w: w.sum() - 1}, method="SLSQP",
-            options={"ftol": 1e-12},
-        )  # fmt: skip
-        assert ((errors @ weights) ** 2).sum() <= best.fun * (1 + 1e-6)
-
-
 # What is hidden ---------------------------------------------------------------------------------
 
 
@@ -148,9 +132,10 @@ def test_a_cut_is_the_fit_that_one_would_have_made(found):
     rows = found.table.query("model == 'b' and sizes_left == 5")
     left = runs(seed=1).query("cells < 1.1e6")
     fit = sf.fit(left, force=True)
-    for law in ("chosen", "log_linear", "hill"):
+    for law in ("pooled", "chosen", "log_linear", "hill"):
         told = rows[rows["forecaster"] == law]
-        by_hand = (fit if law == "chosen" else sf.fit(left, law=law, force=True)).predict(
+        named = fit.law.name if law == "chosen" else law
+        by_hand = (fit if law == "pooled" else sf.fit(left, law=named, force=True)).predict(
             SIZES[5:], "run"
         )
         for column in ("estimate", "lower", "upper"):
@@ -290,14 +275,22 @@ def test_a_law_without_forecast_is_silent_and_not_covered():
     assert (row["silent"], row["runs"]) == (1.0, 0)
     assert np.isnan(row["coverage"])
     assert not found.passed(0.1, "hill").any()
-    assert np.isfinite(found.weights).all()
 
 
-def test_weights_of_forecasts_that_nobody_makes():
-    found = sf.backtest(runs(SIZES[:5]), law="hill")
-    assert found.weights.isna().all()
-    assert "There were no chosen law's forecasts" in found.summary()
+def test_a_single_law_has_nothing_to_pool():
+    found = sf.backtest(runs(), law="hill")
+    assert "pooled" not in set(found.rows["forecaster"])
+    assert found.pool is None
+    assert found.weights.empty
     assert "none" in found.weights_text()
+    with pytest.raises(sf.FitError, match="one law or a posterior makes these forecasts"):
+        found.forecast([1e8])
+
+
+def test_a_posterior_is_not_pooled():
+    fit = sf.fit(runs(), method="bayes")
+    assert fit.pool is None
+    assert "pooled" not in set(sf.backtest(fit).rows["forecaster"])
 
 
 def test_passed_asks_for_evidence_that_far(found):
@@ -311,18 +304,14 @@ def test_passed_asks_for_evidence_that_far(found):
         found.passed(0.5, "robst")
 
 
-def test_the_weighted_forecast_lies_between_those_of_the_laws(found):
-    told = found.forecast({"cells": [1e8, 1e9]})
-    assert told.columns.tolist() == ["model", "cells", "estimate"]
-    fits = sf.fit(several(), by="model")
-    laws = [law for law, weight in found.weights.items() if weight > 0]
-    by_law = [
-        sf.fit(runs(seed=2), law=law, force=True).predict([1e8, 1e9])["estimate"] for law in laws
-    ]
-    mine = told.query("model == 'c'")["estimate"].to_numpy()
-    expected = sum(w * v.to_numpy() for w, v in zip(found.weights[laws], by_law, strict=True))
-    np.testing.assert_allclose(mine, expected, rtol=1e-6)
-    assert len(told) == 2 * len(fits)
+def test_the_pooled_forecast_of_all_data_is_that_of_the_fits(found):
+    told = found.forecast({"cells": [2e7, 5e7]}, "run")
+    assert told.columns.tolist() == ["model", "cells", "estimate", "lower", "upper"]
+    by_hand = sf.fit(runs(seed=2)).predict([2e7, 5e7], "run")
+    mine = told.query("model == 'c'")
+    for column in ("estimate", "lower", "upper"):
+        np.testing.assert_allclose(mine[column], by_hand[column], rtol=1e-6)
+    assert found.weights.sum() == pytest.approx(1.0)
 
 
 def test_a_key_may_have_the_name_of_a_column():
@@ -355,11 +344,11 @@ def test_the_command(tmp_path, monkeypatch):
     runs(SIZES[:4]).to_csv("short.csv", index=False)
     said = CliRunner().invoke(cli, ["backtest", "scores.csv", "--by", "model"])
     assert said.exit_code == 0, said.output
-    assert "weights of the laws in point forecasts" in said.stdout
+    assert "weights of the laws in pooled forecasts" in said.stdout
     machine = CliRunner().invoke(cli, ["backtest", "scores.csv", "--by", "model", "--json"])
     answer = json.loads(machine.stdout)
     assert answer["schema"] == "scalefit backtest 1"
-    assert len(answer["forecasts"]) == 8 * 18
+    assert len(answer["forecasts"]) == 9 * 18
     assert sum(answer["weights"].values()) == pytest.approx(1.0)
     refused = CliRunner().invoke(cli, ["backtest", "short.csv"])
     assert (refused.exit_code, refused.stdout) == (1, "")

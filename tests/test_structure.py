@@ -29,7 +29,7 @@ ROOMS = {
         "alignment",
     ),
     "laws": (1, "laws"),
-    "data": (2, "sample noise"),
+    "data": (2, "sample cuts noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
     "estimate": (3, "estimate settle draws recount curves rows scatter"),
@@ -38,7 +38,7 @@ ROOMS = {
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence contrasts meta one_stage ranks share convergence surface runs_needed",
+        "confidence contrasts meta one_stage ranks share convergence surface runs_needed pool",
     ),
     "bayes": (5, "bayes"),
     "telling": (
@@ -46,7 +46,7 @@ ROOMS = {
         "words surface_words storage _drawing plots evidence_plots backtest_plot compare_plot "
         "shrinkage_plot isoflop_plot surface_plots plan_plot plan_words",
     ),
-    "face": (7, "fit checked several_drivers settings"),
+    "face": (7, "fit checked predicted several_drivers settings"),
     "studies": (
         8,
         "backtest holdout groups shared_seeds compare comparison reproduce optimum isoflop "

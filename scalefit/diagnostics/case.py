@@ -101,18 +101,21 @@ class Case:
         asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
         return self._why(asked, 1)[0]
 
-    def refused_at(self, x: Floats) -> list[str]:
-        """Return why there is no prediction at each of some sizes; empty where there is one."""
-        frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
-        return self._why(Value(x).beyond(self.chosen.law, frame), len(x))
+    def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
+        """Return why there is no prediction at each of some sizes; empty where there is one.
 
-    def _why(self, asked: Beyond, n: int) -> list[str]:
+        Those that are ``pooled`` over several laws are not refused for what ails one of them.
+        """
+        frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
+        return self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
+
+    def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
         each = [np.broadcast_to(part.distance, (n,)) for part in asked.each or (asked,)]
         distance = np.max(each, axis=0)
         if not (distance > 0).any():
             return [""] * n
         if not asked.each:
-            return refusals_of_forecasts(self.grounds, distance, self.force)
+            return refusals_of_forecasts(self.grounds, distance, self.force, pooled)
         # Sizes of one driver say nothing of how far another may go.
         reasons = [""] * n
         for along in np.unique(np.array(each).T > 0, axis=0):
@@ -144,7 +147,7 @@ class Case:
             return False
         z = sample.z[0, sample.count[0] > 0]
         rank = np.linalg.matrix_rank(z - z.mean(axis=0), tol=1e-6 * max(float(np.ptp(z)), 1e-300))
-        return int(rank) < z.shape[1]
+        return bool(rank < z.shape[1])
 
     @cached_property
     def standard_residuals(self) -> Floats:

@@ -18,7 +18,7 @@ from ..estimate import Estimate
 from ..settle import mean_correlation
 from .interval import Intervals
 
-__all__ = ["common_error", "influence", "scale_of", "widened"]
+__all__ = ["common_error", "error_roots", "influence", "scale_of", "widened"]
 
 Floats = NDArray[np.float64]
 
@@ -29,23 +29,60 @@ def influence(estimate: Estimate, estimand: Asked) -> Floats:
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
     parameters apart counts as none.
     """
+    basis, solved = _response(estimate)
+    towards = np.where(solved.any(axis=1), estimate.curves.gradient(estimand), 0.0)
+    known = np.isfinite(towards).all(axis=1, keepdims=True)
+    along = np.einsum("gqp,gp->gq", solved, np.where(known, towards, 0.0))
+    return np.where(known, np.einsum("gkq,gq->gk", basis, along), np.nan)
+
+
+def _response(estimate: Estimate) -> tuple[Floats, Floats]:
+    """Return B ``(G, K, Q)`` and S ``(G, Q, P)``: parameters change by ``B S`` times a mean.
+
+    The columns of B are orthogonal in the metric of the variances of the means.
+    """
     sample = estimate.sample
-    root = np.sqrt(estimate.information)
-    jacobian = root[:, :, None] * estimate.tangent()
+    root = np.sqrt(estimate.information)[:, :, None]
+    jacobian = root * estimate.tangent()
     length = np.sqrt((jacobian**2).sum(axis=1))
     length = np.where(length > 0, length, np.inf)
-    pull = estimate.curves.gradient(estimand)
-    lever = np.where(np.isinf(length), 0.0, pull / length)
-    known = np.all(np.isfinite(lever), axis=1)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
-    # Forward substitution of R' y = lever, leaving out the columns that the others span.
-    solved = np.zeros_like(lever)
-    for j in range(solved.shape[1]):
-        rest = np.where(known, lever[:, j], 0.0) - (triangle[:, :, j] * solved).sum(axis=1)
-        own = triangle[:, j, j]
+    # Forward substitution of R' y = 1 / length, leaving out the columns that the others span.
+    solved = np.zeros(triangle.shape)
+    unit = np.eye(length.shape[1]) / length[:, None, :]
+    for j in range(triangle.shape[1]):
+        rest = unit[:, j] - (triangle[:, :, j, None] * solved).sum(axis=1)
+        own = triangle[:, j, j, None]
         solved[:, j] = np.divide(rest, own, out=np.zeros_like(rest), where=np.abs(own) > 1e-12)
-    change = sample.frame.sign[:, None] * root * np.einsum("gkp,gp->gk", basis, solved)
-    return np.where(known[:, None], change, np.nan)
+    return sample.frame.sign[:, None, None] * root * basis, solved
+
+
+def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
+    """Return what makes standard errors of derivatives ``g`` by coefficients and shapes.
+
+    Returns
+    -------
+    own : array (G, Q, P)
+        ``|own g|`` is the standard error from the scatter about the curve, correlated rows
+        allowed for; products of g with a covariance would lose its digits where parameters trade
+        places.
+    shared : array (G, P)
+        ``|shared . g|`` is that from the shift that all scores share.
+    df : array (G,)
+    """
+    variance, df = estimate.scale
+    basis, solved = _response(estimate)
+    shift = np.sqrt(estimate.sample.errors.common_variance)[:, None] * basis.sum(axis=1)
+    shared = np.einsum("gq,gqp->gp", shift, solved)
+    own = np.sqrt(variance)[:, None, None] * solved
+    rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation))
+    if rows.size:
+        alike = mean_correlation(estimate.take(rows))
+        turned = np.swapaxes(basis[rows], 1, 2) @ alike @ basis[rows]
+        values, vectors = np.linalg.eigh(turned)
+        root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * np.swapaxes(vectors, 1, 2)
+        own[rows] = root @ own[rows]
+    return own, shared, df
 
 
 def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:

@@ -74,7 +74,7 @@ def test_b1_runs_are_covered_where_the_law_is_true(curves, exponent):
 
 @pytest.mark.parametrize("curves", CURVES)
 def test_b2_a_law_that_never_levels_off_is_found_out(curves):
-    """On curves that level off, power laws promise too much, miss far away, and get no weight."""
+    """On curves that level off, power laws promise too much and miss far away."""
     found = sf.backtest(
         simulated(Truth(0.8, asymptote=0.85), curves, seed=2),
         by="curve", law=["power", "saturating_power"], variance="constant",
@@ -85,7 +85,6 @@ def test_b2_a_law_that_never_levels_off_is_found_out(curves):
     assert wrong["coverage"] < 0.85 < right["coverage"]
     assert abs(right["signed_error"]) < 4 * right["signed_error_error"]
     assert wrong["interval_score"] > 2 * right["interval_score"]
-    assert found.weights["saturating_power"] > 0.8
 
 
 def by_its_split(table, by, **options):
