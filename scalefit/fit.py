@@ -328,6 +328,8 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
     ----------
     table, candidates, settings : Table, Candidates, Settings
         The rows of all curves, the laws fitted to each of them, and how.
+    work : Work, optional
+        How work on all of them is divided; in one go by default.
     """
 
     def __init__(

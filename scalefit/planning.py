@@ -102,10 +102,10 @@ def plan(
     ...     cells=[1e4, 3e4, 1e5, 3e5, 1e6], seeds=3)
     >>> found = sf.plan(expected, sizes=[1e3, 1e7], seeds=3, n_tables=50)
     >>> found.table[["proposal", "still_scaling", "right"]]
-             proposal  still_scaling  right
-    0     no new runs           0.9...   0.9...
-    1    3 runs at 1k           1.0   1.0
-    2   3 runs at 10M           1.0   1.0
+            proposal  still_scaling  right
+    0    no new runs           0.98   0.98
+    1   3 runs at 1k           1.00   1.00
+    2  3 runs at 10M           0.92   0.92
     """
     seed, n = seed_of(rng), whole_number("n_tables", n_tables)
     Gain(factor)  # refuses what is no factor

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import scalefit as sf
 from scalefit import _terminal
 from scalefit.cli import cli
-from scalefit.report import browser, files
+from scalefit.report import browser, files, writing
 
 
 def runs(sizes=(1e4, 1e5, 1e6, 1e7, 1e8), **columns):
@@ -205,9 +205,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(run):
 
 
 def test_a_page_and_its_pdf_are_written_together(run, folder, monkeypatch):
-    monkeypatch.setitem(
-        sf.report.__globals__, "print_pdf", lambda page: b"%PDF " + page[:15].encode()
-    )
+    monkeypatch.setattr(writing, "print_pdf", lambda page: b"%PDF " + page[:15].encode())
     monkeypatch.setattr(files, "need_browser", lambda: "a browser")
     said = run("report", "scores.csv", "-o", "both.html", "--pdf").stdout
     assert said == "both.html\nboth.pdf\n"

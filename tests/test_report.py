@@ -12,7 +12,7 @@ import pytest
 
 import scalefit as sf
 from scalefit.noise import Gaussian, Student
-from scalefit.report import figures, files, machine, markdown, methods, model, view
+from scalefit.report import figures, files, machine, markdown, methods, model, view, writing
 
 HOSTILE = [
     "<script>alert(1)</script>|a", "[x](http://evil)", "![x](y.png)", "# heading", "- item",
@@ -55,7 +55,7 @@ def sketched(monkeypatch):
         names = [f"figure_{i + 1:03d}.png" for i in range(len(report.curves))]
         return {i: [(name, "")] for i, name in enumerate(names)}, dict.fromkeys(names, b"drawn")
 
-    monkeypatch.setitem(sf.report.__globals__, "draw_all", draw_all)
+    monkeypatch.setattr(writing, "draw_all", draw_all)
 
 
 def tables(page):
@@ -296,11 +296,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch, sketched
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    room = files if failing == "write_whole" else sf.report.__globals__
-    if isinstance(room, dict):
-        monkeypatch.setitem(room, failing, fail)
-    else:
-        monkeypatch.setattr(room, failing, fail)
+    monkeypatch.setattr(files if failing == "write_whole" else writing, failing, fail)
     with pytest.raises((sf.FitError, OSError), match="No space"):
         sf.report(runs(seed=5), target)
     assert {f: f.read_bytes() for f in tmp_path.rglob("*") if f.is_file()} == before

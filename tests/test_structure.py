@@ -295,7 +295,9 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    # Pages of single names are generated with the site, which checks the links to them.
+    links = [link for link in links if "://" not in link and "generated/" not in link]
+    missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
 
 

@@ -26,9 +26,10 @@ _STEPS = 200
 _TOGETHER = 6
 #: Terms of sums that are worked on at once.
 _BLOCK = 16_000
-#: A step this small, or that promises so little of the objective, is the last one: convergence is
-#: quadratic, and what is left is rounding.
-_LAST_STEP, _NOTHING = 1e-7, 1e-13
+#: A step this small that promises so little of the objective is the last one, and so is one that
+#: promises nothing: convergence is quadratic, and what is left is rounding. By a kink, second
+#: differences make steps small that promise much.
+_LAST_STEP, _LITTLE, _NOTHING = 1e-7, 1e-11, 1e-13
 #: Trust radius of the first step, in grid spacings, and the least one.
 _RADIUS, _LEAST_RADIUS = 2.0, 1e-9
 #: Share of the promised gain that a step must make for the radius to grow.
@@ -209,6 +210,7 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     at, now = np.where(back, u, trial), either(back, found, new)
     np.minimum.at(best, start.owner, found.value)
     still = ~limited & (moved <= _LAST_STEP * (1.0 + _largest(at)))
+    still &= promise <= _LITTLE * found.value
     still = (still | (promise <= _NOTHING * found.value)) & ~(astray | start.astray & back)
     hopeless = found.value - _PROMISES * promise > _ABOVE * best[start.owner]
     hopeless &= ~(astray | limited) & (turns > _PATIENCE)
