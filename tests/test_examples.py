@@ -118,8 +118,10 @@ def test_single_cell_information(tmp_path):
             lines.append(f"PBMC,PCA,type,1.0,{cells},{seed},{level + wiggle}")
             lines.append(f"PBMC,PCA,type,0.1,{cells},{seed},{slow + wiggle}")
     (tmp_path / "runs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    said = run_example("single_cell_information.py", tmp_path, "runs.csv")
+    said = run_example("single_cell_information.py", tmp_path, "runs.csv", "information.png")
     assert "PBMC    PCA      1     2" in said
+    assert "A plateau is identified in 1 of 2 groups" in said
+    assert (tmp_path / "information.png").read_bytes().startswith(PNG)
     assert "1.5" in said
 
 
