@@ -6,6 +6,8 @@ published curves.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,8 +24,9 @@ from .test_backtest import line, shared, simulated
 LAWS = competing(AUTO)
 #: The best of three published estimators in each domain, on these very curves.
 BARS = {"IC": 0.0388, "BB": 0.0089, "NMT": 0.0071, "LM": 0.0005}
-#: By how much a bar is missed, at most.
-MISSED = {"BB": 1.1, "LM": 1.2}
+UNMET = pytest.mark.xfail(
+    reason="errors of 0.0095 and 0.00058 miss the bars", strict=True, raises=AssertionError
+)
 BY = ["domain", "task", "model"]
 
 
@@ -61,23 +64,34 @@ def told(name, found):
     return error, covered, bias, spread
 
 
+@cache
+def beyond(domain):
+    """Return :func:`foretold` of the curves of one domain."""
+    options = {"score": "loss", "drivers": "seen_examples", "better": "lower"}
+    return foretold(benchmark([domain]), BY, **options)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        pytest.param("BB", marks=UNMET),
+        "NMT",
+        pytest.param("IC", marks=pytest.mark.slow),
+        pytest.param("LM", marks=[pytest.mark.slow, UNMET]),
+    ],
+)
+def test_e3_errors_on_the_extrapolation_benchmark(domain):
+    """Pooled forecasts are as good as the best published estimator of the domain."""
+    error, *_ = told(f"{domain} (bar {BARS[domain]})", beyond(domain))
+    assert error <= BARS[domain]
+
+
 @pytest.mark.parametrize(
     "domains",
     [["BB", "NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)],
 )
-def test_e3_errors_on_the_extrapolation_benchmark(domains):
-    """Pooled forecasts are near the best published estimator of each domain.
-
-    The bars are met for images and translation. They are missed, and so reported, for BIG-Bench
-    (0.0095 against 0.0089) and for the two language models (0.00058 against 0.0005).
-    """
-    found = foretold(
-        benchmark(domains), BY, score="loss", drivers="seen_examples", better="lower"
-    )  # fmt: skip
-    for name in domains:
-        error, *_ = told(f"{name} (bar {BARS[name]})", found[found["domain"] == name])
-        assert error <= BARS[name] * MISSED.get(name, 1.0)
-    _, covered, bias, spread = told("all", found)
+def test_e3_coverage_and_bias_on_the_extrapolation_benchmark(domains):
+    _, covered, bias, spread = told("all", pd.concat([beyond(domain) for domain in domains]))
     assert abs(bias) < 3 * spread
     if "IC" in domains:
         assert 0.85 <= covered <= 0.95
@@ -100,11 +114,10 @@ def test_errors_on_learning_curves_with_seeds():
 )
 def test_a_backtest_of_the_training_part_foretells_the_errors(domains):
     """What the rows called train say of their own largest sizes holds beyond them."""
-    table = benchmark(domains)
     for name in domains:
-        mine = table[table["domain"] == name]
+        mine = benchmark([name])
         options = {"score": "loss", "drivers": "seen_examples", "better": "lower"}
-        error, covered, *_ = told(name, foretold(mine, BY, **options))
+        error, covered, *_ = told(name, beyond(name))
         train = mine[mine["split"] == "train"]
         found = line(
             sf.backtest(train, holdout=0.25, by=BY, level=0.9, **options), "pooled", "up to 0.25"
