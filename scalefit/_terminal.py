@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from .report.model import Progress
+    from .work import Progress
 
 __all__ = ["complain", "note", "note_progress", "print_lines", "print_table", "progress_bar"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ from .pool import Pool, pooled
 from .results import sizes_from
 from .sample import Sample, of_table
 from .scoring import share_of_curves
+from .work import Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def backtest(
     data: Any,
     holdout: float = 0.5,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Backtest:
     """Hide the largest sizes of each curve, forecast them from the rest, and score the forecasts.

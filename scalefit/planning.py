@@ -21,13 +21,12 @@ from .outcomes import chance, events, outcomes, width_of
 from .plan_plot import plot_plan
 from .proposals import NOTHING, Proposal, propose, whole_number
 from .study import Study, runs_known, study_of
+from .work import Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Plan", "plan"]
-
-Progress = Callable[[str, int, int], None]
 
 #: Intervals whose widths are told.
 _WIDTHS = ("gain", "any_law", "exponent", "asymptote")

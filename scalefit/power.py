@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -27,6 +27,7 @@ from .proposals import NOTHING, Proposal, propose, whole_number
 from .selection import MIN_SIZES
 from .stated import Hypothesis
 from .study import Study, runs_known, study_of
+from .work import Progress
 
 __all__ = ["Power", "power"]
 
@@ -86,7 +87,7 @@ def power(
     noise: str | Noise | None = None,
     n_tables: int = 200,
     rng: int | np.random.Generator = 0,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Power:
     """Say how often the exponents of two tables would be told apart.
 

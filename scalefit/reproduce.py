@@ -17,6 +17,7 @@ from .fit import Fit, fit
 from .laws import Law, get_law
 from .literature import PublishedFit
 from .table import as_frame, make_table
+from .work import Progress
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -37,7 +38,7 @@ def reproduce(
     law: str | Law | Sequence[str | Law] | None = None,
     level: float = 0.95,
     inference: str = "profile",
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Reproduction:
     """Fit a table in many defensible ways, and put what a paper published beside each.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from .outcomes import chance, events, outcomes
 from .proposals import Proposal, propose, whole_number
 from .runs_needed import detectable_trend, seeds_for_margin, slope_error
 from .study import runs_known, study_of
+from .work import Progress
 
 __all__ = ["SeedsNeeded", "seeds_needed"]
 
@@ -112,7 +112,7 @@ def seeds_needed(
     law: str | None = None,
     noise: str | Noise | None = None,
     rng: int | np.random.Generator = 0,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SeedsNeeded:
     """Find how many more runs a size needs until the right verdict is likely.
 

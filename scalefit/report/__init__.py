@@ -10,7 +10,7 @@ from ..errors import FitError
 from ..fit import Fit, FitSet, fit
 
 if TYPE_CHECKING:
-    from .model import Progress
+    from ..work import Progress
 
 __all__ = ["report"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from ..plots import paper, plot_fit, plot_fits, plot_gain, plot_slices, plot_surface
 from ..words import verdict_text
-from .model import Progress, Report
+from ..work import Progress
+from .model import Report
 from .view import sections
 
 if TYPE_CHECKING:

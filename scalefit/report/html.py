@@ -19,11 +19,12 @@ from urllib.parse import quote
 from .._drawing import score_limits, size_limits
 from .._format import plain, size_text
 from ..plots import paper
+from ..work import Progress
 from . import pictures
 from .checklist import Item
 from .downloads import csv_text, downloads
 from .figures import surface_pictures
-from .model import BEYOND, CurveReport, Progress, Report
+from .model import BEYOND, CurveReport, Report
 from .sheet import Sheet
 from .view import (
     Section,

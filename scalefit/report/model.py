@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,13 +26,13 @@ from ..storage import versions
 from ..table import Table
 from ..verdict import Saturation
 from ..words import answer
+from ..work import Progress
 from .checklist import Item, checklist
 from .methods import cited, code, methods, table_of
 
 __all__ = [
     "BEYOND",
     "CurveReport",
-    "Progress",
     "Report",
     "Rung",
     "SurfaceReport",
@@ -41,8 +41,6 @@ __all__ = [
     "side_by_side",
 ]
 
-#: Called with what is being done, how much of it is done, and how much there is.
-Progress = Callable[[str, int, int], None]
 #: How far forecasts go, as a multiple of the largest size.
 BEYOND = 10.0
 _POINTS = 33

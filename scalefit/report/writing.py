@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..fit import Fit, FitSet
+from ..work import Progress
 from .browser import print_pdf
 from .figures import draw_all
 from .files import pictures_folder, put
 from .html import html_page
 from .machine import as_json, form
 from .markdown import MANY, page
-from .model import Progress, Report, build, hide_and_forecast, side_by_side
+from .model import Report, build, hide_and_forecast, side_by_side
 
 __all__ = ["write_report"]
 
