@@ -26,7 +26,7 @@ def plot_backtest(found: Backtest, *, ax: Axes | None = None, forecaster: str = 
     ax : Axes, optional
         Where to draw; by default on a figure of its own.
     forecaster : str
-        A law, ``"chosen"`` or ``"robust"``.
+        A law, ``"chosen"``, ``"robust"`` or ``"pooled"``.
 
     Returns
     -------

@@ -403,15 +403,9 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
         parts = []
         for key, fit in self.items():
             part = fit.gains(factor, margin).reset_index()
-            parts.append(self._keyed(part, key))
+            keys = pd.DataFrame([key] * len(part), columns=list(self.all_rows.by), dtype=object)
+            parts.append(pd.concat([keys, part], axis=1))
         return pd.concat(parts, ignore_index=True)
-
-    def _keyed(self, part: pd.DataFrame, key: Any) -> pd.DataFrame:
-        names = dict(zip(self.all_rows.by, key, strict=True))
-        keys = pd.DataFrame(dict.fromkeys(names, [None] * len(part)), dtype=object)
-        for name, value in names.items():
-            keys[name] = [value] * len(part)
-        return pd.concat([keys, part], axis=1)
 
     def table(self) -> pd.DataFrame:
         """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -136,24 +135,26 @@ def power(
     if sd is not None and not (isinstance(one, Hypothesis) and isinstance(other, Hypothesis)):
         raise FitError("sd= is for two hypotheses; the noise of a fit is that of its table")
     every = [size for proposal in proposals for size in proposal.sizes]
-    cases = list(product(spreads, proposals))
+    cases = len(spreads) * len(proposals)
     tell = progress or (lambda *_: None)
-    rows, label = [], ""
-    for done, (spread, proposal) in enumerate(cases):
-        tell("power", done, len(cases))
+    rows: list[dict[str, Any]] = []
+    label = ""
+    for spread in spreads:
         pair = [source if spread is None else replace(source, sd=spread) for source in (one, other)]
         first, second = (
             study_of(each, None, n, seed + k, every, noise) for k, each in enumerate(pair)
         )  # fmt: skip
-        p, told = _p_values(first, second, proposal)
-        share, error = chance(pd.Series(told & (p <= 1.0 - level)))
-        rows.append({
-            "proposal": proposal.label, "sizes": proposal.sizes, "seeds": proposal.seeds,
-            "runs": proposal.runs, **({} if spread is None else {"sd": spread}),
-            "power": share, "power_error": error, "silent": float(1.0 - told.mean()),
-        })  # fmt: skip
-        label = f"{len(p)} pairs of simulated tables; one: {first.label}; other: {second.label}"
-    tell("power", len(cases), len(cases))
+        for proposal in proposals:
+            tell("power", len(rows), cases)
+            p, told = _p_values(first, second, proposal)
+            share, error = chance(pd.Series(told & (p <= 1.0 - level)))
+            rows.append({
+                "proposal": proposal.label, "sizes": proposal.sizes, "seeds": proposal.seeds,
+                "runs": proposal.runs, **({} if spread is None else {"sd": spread}),
+                "power": share, "power_error": error, "silent": float(1.0 - told.mean()),
+            })  # fmt: skip
+            label = f"{len(p)} pairs of simulated tables; one: {first.label}; other: {second.label}"
+    tell("power", cases, cases)
     return Power(pd.DataFrame(rows), float(level), label)
 
 

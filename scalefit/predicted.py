@@ -105,7 +105,8 @@ class Predicted:
         if pool is None:
             found = self._by_law(x, level, interval)
         else:
-            found = pool.forecast(np.zeros(x.size, dtype=np.intp), x, level, interval)
+            there = x[far]
+            found = pool.forecast(np.zeros(there.size, dtype=np.intp), there, level, interval)
             found = replace(found, method=f"pooled forecast, over {pool.text()[0]}")
             if not far.all():
                 found = _joined(self._by_law(x[~far], level, interval), found, far)
@@ -128,10 +129,11 @@ class Predicted:
 
 
 def _joined(near: Intervals, pooled: Intervals, far: NDArray[np.bool_]) -> Intervals:
-    """Return the pooled intervals with those of a law put in where it is not ``far``."""
+    """Return the pooled intervals where it is ``far``, and those of a law elsewhere."""
     name, _, given = near.method.partition(", ")
     method, _, over = pooled.method.partition(", ")
     label = f"{name} and {method}, {given} up to the largest size, {over} beyond it"
-    estimate, lower, upper = pooled.estimate.copy(), pooled.lower.copy(), pooled.upper.copy()
-    estimate[~far], lower[~far], upper[~far] = near.estimate, near.lower, near.upper
-    return Intervals(estimate, lower, upper, pooled.level, label)
+    both = np.empty((3, far.size))
+    both[:, far] = pooled.estimate, pooled.lower, pooled.upper
+    both[:, ~far] = near.estimate, near.lower, near.upper
+    return Intervals(both[0], both[1], both[2], pooled.level, label)

@@ -66,9 +66,8 @@ class Rows:
 
     def of_curve(self, g: int) -> Rows:
         """Return the rows of one curve, which are then counted from 0."""
-        mine = np.flatnonzero(self.curve == g)
-        parts = {name: getattr(self, name)[mine] for name in self.__dataclass_fields__}
-        first = int(mine[0]) if mine.size else 0
+        first, last = np.searchsorted(self.curve, [g, g + 1])  # rows come curve by curve
+        parts = {name: getattr(self, name)[first:last] for name in self.__dataclass_fields__}
         seed = np.unique(parts["seed"], return_inverse=True)[1].astype(np.intp)
         return Rows(**parts | {
             "curve": 0 * parts["curve"], "before": parts["before"] - first, "seed": seed,

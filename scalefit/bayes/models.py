@@ -115,8 +115,9 @@ def _family(prior: Prior) -> Prior:
     )  # fmt: skip
 
 
-#: What the density of a row is made of, beside its mean.
+#: Numbers of a prior.
 _OF_PRIORS = ("location", "scale", "lower", "upper")
+#: What the density of a row is made of, beside its mean; and what else has a value a row.
 _OF_EACH_ROW = ("z", "curve", "cluster")
 _OF_ROWS = ("y", "place", "count", "spread", "error", "before", "step", "follows", "seed")
 

@@ -37,7 +37,7 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
     files: dict[str, bytes] = {}
 
     def keep(curve: int, name: str, drawn: Axes | Figure, about: str) -> None:
-        files[name] = _png(drawn)
+        files[name] = png(drawn)
         places.setdefault(curve, []).append((name, about))
 
     fits = [curve.fit for curve in report.curves]
@@ -57,15 +57,15 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
                 progress("drawing", start + len(part), len(fits))
         return places, files
     for i, curve in enumerate(report.curves):
+        name = f"figure_{i + 1:03d}"
         if curve.found is None:
-            name = f"figure_{i + 1:03d}"
             if len(curve.fit.table.drivers) == 2:
                 for ending, (draw, about) in zip(
                     ("surface", "slices"), surface_pictures(curve.fit), strict=True
                 ):
                     keep(i, f"{name}_{ending}.png", draw(), about)
             continue
-        name, about = f"figure_{i + 1:03d}", f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
+        about = f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
         forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
         keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")
         keep(i, f"{name}_gain.png", ladder, f"Gain from more data, {about}")
@@ -89,11 +89,12 @@ def surface_pictures(fit: Fit) -> Iterator[tuple[Callable[[], Axes], str]]:
     )
 
 
-def _png(drawn: Axes | Figure) -> bytes:
+def png(drawn: Axes | Figure, dpi: int = _DPI) -> bytes:
+    """Return a drawing as the bytes of a PNG file."""
     content = io.BytesIO()
     figure = cast("Figure", drawn.get_figure(root=True))
     with warnings.catch_warnings():
         # A sign that the font lacks is drawn as a box; the page itself spells the label out.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
     return content.getvalue()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -23,7 +22,7 @@ from ..work import Progress
 from . import pictures
 from .checklist import Item
 from .downloads import csv_text, downloads
-from .figures import surface_pictures
+from .figures import png, surface_pictures
 from .model import BEYOND, CurveReport, Report
 from .sheet import Sheet
 from .view import (
@@ -51,6 +50,8 @@ MARK = '<meta name="generator" content="scalefit report 1">'
 #: More curves than this are folded, so that a page stays easy to walk through.
 FOLDED = 6
 _CELL = 160
+#: Of pictures that are points of colour, not lines.
+_DPI = 150
 #: What an address may hold as it is, in an attribute between double quotes.
 _UNQUOTED = " !$'()*+,-./:;=?@[]^_`{|}~"
 
@@ -232,7 +233,7 @@ def _image(axes: Axes, about: str) -> Markup:
     from markupsafe import Markup
 
     figure: Any = axes.get_figure(root=True)
-    width, height = (round(150 * side) for side in figure.get_size_inches())
+    width, height = (round(_DPI * side) for side in figure.get_size_inches())
     return Markup('<img src="{}" alt="{}" width="{}" height="{}">').format(
         _png(axes), about, width, height
     )
@@ -240,10 +241,7 @@ def _image(axes: Axes, about: str) -> Markup:
 
 def _png(axes: Axes) -> Markup:
     """Return the figure of axes as an address that holds it."""
-    figure: Any = axes.get_figure(root=True)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
-    return _address("image/png;base64", base64.b64encode(content.getvalue()).decode())
+    return _address("image/png;base64", base64.b64encode(png(axes, _DPI)).decode())
 
 
 def _address(head: str, content: str) -> Markup:
