@@ -126,11 +126,8 @@ def test_n7_invariance(seed, measured):
     for factor in (1e-9, 1e9):
         other = answers(x * factor, y, **options)
         assert other[0] == law
-        hold(
-            f"driver times {factor:g}",
-            np.r_[other[1], other[2] / factor, other[3]],
-            np.r_[gain, size, p],
-        )
+        same = np.r_[other[1], other[2] / factor, other[3]]
+        hold(f"driver times {factor:g}", same, np.r_[gain, size, p])
     order = rng.permutation(x.size)
     other = answers(x[order], y[order], **options)
     hold("order of rows", np.r_[other[1], other[2]], np.r_[gain, size])

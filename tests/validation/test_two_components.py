@@ -37,10 +37,7 @@ def test_hulls_hold_what_a_slow_component_adds(slow, sigma, replicates, measured
         alone = profile(fitted.estimate_of("saturating_power"), asked, 0.95)
         held = ((hull.lower <= mean) & (mean <= hull.upper))[told]
         one = (alone.lower <= mean) & (mean <= alone.upper)
-        cell, errors = (
-            f"slow part {slow}, sigma {sigma}, {factor}x",
-            errors_allowed(replicates, 1000),
-        )
-        measured.rate("C7", cell, "hull", held, 0.8, errors=errors)
+        cell = f"slow part {slow}, sigma {sigma}, {factor}x"
+        measured.rate("C7", cell, "hull", held, 0.8, errors=errors_allowed(replicates, 1000))
         measured.rate("C7", cell, "saturating power law alone", one)
         assert one.mean() < held.mean(), "without the slow part the interval must miss more often"
