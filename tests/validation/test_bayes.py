@@ -175,8 +175,8 @@ def test_ranks_of_the_truth_are_uniform_under_the_prior(replicates, kind, measur
     p = {name: kstest(np.clip(r, 0, 1), "uniform").pvalue for name, r in ranks.items()}
     share, error = rate(~trusted)
     for name, value in p.items():
-        what = f"p of {name}"
-        measured("B1", kind, what, value, replicates=replicates, low=0.05 / len(p))
+        cell, bar = f"{kind}, {name}", 0.05 / len(p)
+        measured("B1", cell, "p of uniform ranks", value, replicates=replicates, low=bar)
     high = TO_CHAINS.get(kind, 0.005)
     measured("B1", kind, "left to chains", share, error, replicates, high=high, slack=3 * error)
 

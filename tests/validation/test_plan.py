@@ -74,7 +74,8 @@ def test_d1_predicted_verdicts_are_those_of_tables_that_are_then_made(cells, tab
         for name, hits in happened.items():
             share, both = hits.mean(), 0.5 * (hits.mean() + row[name])
             error = np.sqrt(max(both * (1 - both), 0.25 / tables) * 2 / tables)
-            cell = f"{design.name}, a {exponent}, sigma {sd}"
+            curve = "constant" if exponent is None else f"a {exponent}"
+            cell = f"{design.name}, {curve}, sigma {sd}"
             z.append((share - row[name]) / error)
             measured("D1", cell, f"z of {name}", z[-1], 1.0, tables, -4.0, 4.0)
     usual = np.sqrt(np.mean(np.square(z)))
