@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 #: Numbers in one work array, and draws of one curve that are refitted at once.
-_BLOCK, _AT_ONCE = 4_000_000, 4_000
+_BLOCK, _AT_ONCE = 50_000, 4_000
 #: Ratio of two widths beyond which they disagree.
 _APART = 1.25
 #: Kinds that are known and not offered, with the reason.

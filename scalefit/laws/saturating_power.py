@@ -49,16 +49,18 @@ def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
 def box_cox_slope(z: Array, a: Array) -> Array:
     """Return the derivative of ``h_a(z)`` with respect to ``a``, by its series near ``a z = 0``."""
     v = np.asarray(a * z)
-    decay = np.expm1(-v)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        psi = np.asarray((v + decay + v * decay) / (v * v))
-    near = np.abs(v) < _NEAR
+    decay, square = np.expm1(-v), v * v
+    psi = v * decay
+    psi += decay
+    psi += v
+    near = square < _NEAR**2
     if near.any():
         small = v[near]
         series = np.zeros_like(small)
         for coefficient in reversed(_PSI):
             series = series * small + coefficient
-        psi[near] = series
+        psi[near], square[near] = series, 1.0
+    psi /= square
     return z * z * psi
 
 

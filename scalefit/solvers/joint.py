@@ -187,7 +187,7 @@ def _solve_block(
     if hint is not None:
         elsewhere = np.flatnonzero((np.abs(u - hint[1]) > _ELSEWHERE * width).any(axis=1))
         curve, u = elsewhere, u[elsewhere]
-    coefficients = near.take(curve).coefficients(u)
+    _, _, coefficients = near.take(curve).objective(u)
     if hint is not None:
         curve = np.concatenate([np.arange(n_curves), curve])
         coefficients = np.concatenate([hint[0], coefficients])
