@@ -319,8 +319,9 @@ def estimate(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate
     """Fit ``law`` to every curve of ``sample``, globally.
 
     The curve may only improve with scale (see :attr:`Law.rises`); where the free fit runs the
-    wrong way it is repeated under that constraint. ``like`` are curves that are like these, such as
-    those they were drawn anew from; where the search is not exhaustive, it starts from them.
+    wrong way it is repeated under that constraint. ``like`` are curves that are like these, each
+    of them like as many in turn: those they were drawn anew from. Where the search is not
+    exhaustive, it starts from them.
     """
     return settle(_fit(law, sample, like), _fit)
 
@@ -423,7 +424,10 @@ def _optimum(
     """Return the optimum and its coefficients: by a scan, or from the basins of least squares."""
     problem = pose(law, sample, rising)
     if law.n_drivers > 1 and isinstance(problem, LikelihoodProblem):
-        hint = None if like is None else (like.coefficients, like.solution.u)
+        hint = None
+        if like is not None:
+            each = len(sample) // len(like)
+            hint = like.coefficients.repeat(each, axis=0), like.solution.u.repeat(each, axis=0)
         return solve_together(problem, hint)
     return solve(problem)
 

@@ -173,8 +173,7 @@ class Bootstrap:
                 parts.append((draws, recounted(fitted, counts)))
                 continue
             drawn = resample(fitted, self.kind, draws, seed)
-            like = fitted.take(np.repeat(np.arange(len(fitted)), draws))
-            parts.append((draws, estimate(fitted.law, drawn, like)))
+            parts.append((draws, estimate(fitted.law, drawn, fitted)))
 
         def joined(values: Callable[[Estimate | Refits], NDArray[Any]]) -> NDArray[Any]:
             return np.concatenate(

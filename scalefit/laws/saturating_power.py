@@ -53,13 +53,14 @@ def box_cox_slope(z: Array, a: Array) -> Array:
     psi = v * decay
     psi += decay
     psi += v
-    near = square < _NEAR**2
-    if near.any():
-        small = v[near]
+    near = np.flatnonzero(square < _NEAR**2)
+    if near.size:
+        small = v.ravel()[near]
         series = np.zeros_like(small)
         for coefficient in reversed(_PSI):
             series = series * small + coefficient
-        psi[near], square[near] = series, 1.0
+        psi.put(near, series)
+        square.put(near, 1.0)
     psi /= square
     return z * z * psi
 

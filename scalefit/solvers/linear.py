@@ -191,5 +191,6 @@ def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bo
             rss_edge = rss
         scores.append(along[j] / product[j, j])
         norms.append(product[j, j])
-        rss = rss - scores[-1] * along[j]
+        along[j] *= scores[-1]  # work arrays this large are dear
+        rss = np.subtract(rss, along[j], out=along[j])
     return Projection(rss, rss, rss_edge, scores, norms, [], mix)

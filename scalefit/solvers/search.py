@@ -214,6 +214,9 @@ def _select(
     curve: Ints, u: Floats, rss: Floats, width: Floats, n_curves: int
 ) -> tuple[Ints, Ints, Floats]:
     """Return per curve the row of the best minimum, the number of distinct ones, the runner-up."""
+    if len(curve) == n_curves:  # one each
+        one = np.arange(n_curves)
+        return one, np.ones(n_curves, dtype=np.intp), np.full(n_curves, np.inf)
     order = np.lexsort((rss, curve))
     first = np.searchsorted(curve[order], np.arange(n_curves))
     best = order[first]
