@@ -22,6 +22,13 @@ Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 
+def _some(values: NDArray[Any], rows: Any) -> NDArray[Any]:
+    """Return some rows of an array, by a slice, a mask, or their numbers, which is fast."""
+    if isinstance(rows, slice) or np.asarray(rows).dtype == bool:
+        return np.asarray(values[rows])
+    return np.asarray(values.take(rows, axis=0))
+
+
 @dataclass(frozen=True, slots=True)
 class Errors:
     """What an error model knows of G curves beyond the weights; arrays ``(G,)``.
@@ -65,7 +72,7 @@ class Errors:
 
     def take(self, rows: Any) -> Errors:
         """Return the errors of some of the curves."""
-        return Errors(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Errors(*(_some(getattr(self, field.name), rows) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +272,11 @@ class Sample:
     def take(self, rows: Any) -> Sample:
         """Return the sample of some of the curves."""
         arrays = {
-            each.name: value[rows]
+            each.name: _some(value, rows)
             for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
         }
-        frame = self.frame.map(lambda value: value[rows])
+        frame = self.frame.map(lambda value: _some(value, rows))
         kernel = self.kernel if self.kernel is None else self.kernel.take(rows)
         return replace(self, **arrays, kernel=kernel, frame=frame, errors=self.errors.take(rows))
 

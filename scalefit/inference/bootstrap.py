@@ -237,8 +237,9 @@ class _Refits:
 
 def _smallest(values: Floats, rank: NDArray[np.intp]) -> Floats:
     """Return the value of a rank ``(G,)`` from below, values that do not exist coming first."""
-    ordered = np.sort(np.where(np.isnan(values), -np.inf, values), axis=1)
-    return np.take_along_axis(ordered, rank[:, None] - 1, axis=1)[:, 0]
+    place = rank - 1
+    ordered = np.partition(np.where(np.isnan(values), -np.inf, values), np.unique(place), axis=1)
+    return np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
 
 
 def _distinct(fitted: Estimate) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -48,11 +48,15 @@ def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
 
 def box_cox_slope(z: Array, a: Array) -> Array:
     """Return the derivative of ``h_a(z)`` with respect to ``a``, by its series near ``a z = 0``."""
-    v = np.asarray(a * z)
-    decay, square = np.expm1(-v), v * v
+    # In place: work arrays cost as much as what is done in them.
+    product = a * z
+    v = np.atleast_1d(product)
+    decay = np.negative(v)
+    np.expm1(decay, out=decay)
     psi = v * decay
     psi += decay
     psi += v
+    square = np.multiply(v, v, out=decay)
     near = np.flatnonzero(square < _NEAR**2)
     if near.size:
         small = v.ravel()[near]
@@ -62,7 +66,9 @@ def box_cox_slope(z: Array, a: Array) -> Array:
         psi.put(near, series)
         square.put(near, 1.0)
     psi /= square
-    return z * z * psi
+    psi *= z
+    psi *= z
+    return psi.reshape(np.shape(product))
 
 
 def largest_exponent(frame: Frame) -> Array:

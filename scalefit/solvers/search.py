@@ -8,7 +8,7 @@ what was seen on the way. One curve is a batch of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
@@ -121,12 +121,6 @@ class Solution:
     def take(self, rows: Any) -> Solution:
         """Return the solution of some of the curves."""
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Solution]) -> Solution:
-        """Return the solutions of several batches one after the other."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
     def put(self, rows: Ints, other: Solution) -> Solution:
         """Return a copy in which the curves ``rows`` are those of ``other``."""
