@@ -22,8 +22,9 @@ Ints = NDArray[np.intp]
 _FOLLOWED = 96
 #: How far apart positions of :func:`apart` are at least, in sides of the box.
 _APART = 0.12
-#: Neighbours on either side that a scan of one shape is interpolated from, and Newton steps.
-_REACH, _TURNS = 4, 2
+#: Neighbours on either side that a scan of one shape is interpolated from, Newton steps, and how
+#: far from the vertex of a parabola they may lead, in cells.
+_REACH, _TURNS, _ASTRAY = 4, 2, 0.2
 #: Points of :func:`spread` where there is no grid.
 _SPREAD = 16
 
@@ -60,33 +61,30 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
     return curve, position
 
 
+@np.errstate(all="ignore")  # misfits may be infinite
 def _between(values: Floats, curve: Ints, cell: Ints) -> Floats:
     """Return where the polynomial through a minimum of one shape and its neighbours is lowest.
 
-    In cells from the minimum; 0 where that is not between the next ones.
+    In cells from the minimum; 0 at the ends of the scan. Where that is not near the lowest point of
+    a parabola, as by a kink, the parabola is believed.
     """
     last = values.shape[1] - 1
+    inner = np.clip(cell, 1, last - 1)
+    before, at, after = (values[curve, inner + k] for k in (-1, 0, 1))
+    vertex = 0.5 * (before - after) / (before - 2.0 * at + after)
+    vertex = np.where((inner == cell) & (np.abs(vertex) <= 0.5), vertex, 0.0)
     reach = min(_REACH, last // 2)
     centre = np.clip(cell, reach, last - reach)
     near = values[curve[:, None], centre[:, None] + np.arange(-reach, reach + 1)].T
+    near = near - near[reach]
     slope, bend = _stencil(reach)
+    slopes, bends = slope @ near, bend @ near
     off = (cell - centre).astype(float)
-    with np.errstate(all="ignore"):  # misfits may be infinite
-        near = near - near[reach]
-        slopes, bends = slope @ near, bend @ near
-        at = off + _vertex(values, curve, cell)
-        for _ in range(_TURNS):
-            at = at - _horner(slopes, at) / _horner(bends, at)
-        shift = np.clip(at - off, -cell, last - cell)
-    return np.where(np.abs(shift) <= 1.0, shift, 0.0)
-
-
-def _vertex(values: Floats, curve: Ints, cell: Ints) -> Floats:
-    """Return where the parabola through a minimum and the next ones is lowest; 0 at the ends."""
-    inner = np.clip(cell, 1, values.shape[1] - 2)
-    before, at, after = (values[curve, inner + k] for k in (-1, 0, 1))
-    shift = 0.5 * (before - after) / (before - 2.0 * at + after)
-    return np.where((inner == cell) & (np.abs(shift) <= 0.5), shift, 0.0)
+    place = off + vertex
+    for _ in range(_TURNS):
+        place = place - _horner(slopes, place) / _horner(bends, place)
+    good = (inner == cell) & (np.abs(place - off - vertex) <= _ASTRAY)
+    return np.where(good, place - off, vertex)
 
 
 def _horner(coefficients: Floats, at: Floats) -> Floats:
