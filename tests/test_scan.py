@@ -24,14 +24,14 @@ def test_a_smooth_minimum_is_met_to_six_digits():
 
 def test_a_minimum_on_the_wall_is_not_left_for_the_flat_beyond_it():
     steep = np.r_[0.5, np.ones(32)]
-    assert 0.0 in starts(lambda u: steep)
-    assert 32.0 in starts(lambda u: steep[::-1])
+    assert 0.0 in starts(lambda _: steep)
+    assert 32.0 in starts(lambda _: steep[::-1])
 
 
 def test_a_minimum_among_flats_is_kept_within_half_a_cell():
     well = np.ones(33)
     well[14:17] = 0.9, 0.2, 0.7
-    found = starts(lambda u: well)
+    found = starts(lambda _: well)
     assert np.abs(found - 15.0).min() <= 0.5
 
 
