@@ -216,13 +216,20 @@ def _left(start: _Descent, done: Bools, bottom: Bottom) -> tuple[_Descent, Ints]
 
 
 def _ended(start: _Descent, among: Bools) -> tuple[_Descent, Bools]:
-    """Return the starts; and which, ``among`` some, made a last step too small for a look."""
-    step, found = start.ahead.step, start.found
+    """Return the starts; and which, ``among`` some, made a last step too small for a look.
+
+    It leads to where the gradient vanishes: not away from a maximum, nor up to a wall close by.
+    """
+    ahead, found = start.ahead, start.found
+    step, promise = ahead.step, ahead.promise
     last = among & (_largest(step) <= _UNSEEN * (1.0 + _largest(start.u)))
-    last &= start.ahead.promise <= _SOME * found.value
-    last &= np.add.reduce((step / start.unit) ** 2) < start.radius * start.radius
+    last &= (promise >= 0) & (promise <= _SOME * found.value)
+    last &= ~_limited(step, start.unit, start.radius)
+    left = found.slope + _times(found.bend, step)
+    before, after = (_largest(np.where(ahead.held, 0.0, slope)) for slope in (found.slope, left))
+    last &= after <= 0.5 * before
     u = np.where(last, np.clip(start.u + step, start.low, start.high), start.u)
-    value = found.value - np.where(last, start.ahead.promise, 0.0)
+    value = found.value - np.where(last, promise, 0.0)
     return replace(start, u=u, found=replace(found, value=value)), last
 
 
@@ -241,10 +248,9 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     better = np.where(level, flatter, new.value < found.value)
     astray = ~(better | start.astray) & (moved > 1e-6)
     back = ~(better | astray)
-    length = np.sqrt(np.add.reduce((step / unit) ** 2))
-    limited = length > 0.8 * radius
+    limited = _limited(step, unit, radius)
     good = better & limited & (level | (start.now.value - new.value > _GOOD * promise))
-    radius = np.where(astray, np.minimum(length, radius), radius)
+    radius = np.where(astray, np.minimum(_length(step, unit), radius), radius)
     radius = radius * np.where(back, 0.25, np.where(good, 2.0, 1.0))
     u, found = np.where(better, trial, start.u), either(better, new, found)
     at, now = np.where(back, u, trial), either(back, found, new)
@@ -271,6 +277,17 @@ def _ahead(
     step, held = _step(now, radius, at, low, high, unit)
     promise = -np.add.reduce((now.slope + 0.5 * _times(now.bend, step)) * step)
     return _Ahead(step, held, promise)
+
+
+def _length(step: Floats, unit: Floats) -> Floats:
+    """Return the lengths of steps in units, ``(B,)``."""
+    length: Floats = np.sqrt(np.add.reduce((step / unit) ** 2))
+    return length
+
+
+def _limited(step: Floats, unit: Floats, radius: Floats) -> Bools:
+    """Return which steps a trust radius has cut short, ``(B,)``."""
+    return np.asarray(_length(step, unit) > 0.8 * radius)
 
 
 def _largest(values: Floats) -> Floats:
