@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 import scalefit as sf
+from scalefit.plan_plot import plan_size
 
 IMAGES = Path(__file__).with_name("images")
 OBJECTIVES = {"SCimilarity": "contrastive", "SSL": "masked", "Geneformer": "masked"}
@@ -109,7 +110,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "surface": lambda: surface().plot(ax=paper()),
     "slices": lambda: sf.plots.plot_slices(surface(), ax=paper()),
     "isoflop": lambda: sf.isoflop(surface()).plot(ax=paper()),
-    "plan": lambda: plan().plot(paper(8.4, 1.6 + 0.45 * len(plan().proposals))),
+    "plan": lambda: plan().plot(paper(*plan_size(plan()))),
 }
 
 

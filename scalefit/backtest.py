@@ -15,7 +15,7 @@ from ._format import counted, interval_text, number, table_text
 from .backtest_plot import plot_backtest
 from .cuts import MIN_SIZES, choose_cuts, share_hidden
 from .errors import FitError, ScalefitError, nearest
-from .fit import Fit, FitSet, fit
+from .fit import Fit, FitSet, fit, set_of
 from .holdout import forecast_hidden
 from .inference import within
 from .pool import Pool, pooled
@@ -138,7 +138,7 @@ def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
             )
     else:
         data = fit(data, **options)
-    return FitSet(data.table, data.candidates, data.settings) if isinstance(data, Fit) else data
+    return set_of(data)
 
 
 def _skipped(fits: FitSet, sample: Sample, cuts: Bools, holdout: float) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from scipy.special import stdtr
 from .errors import FitError, nearest
 from .estimands import Estimand, Gain, ObservedGain
 from .inference import Inference, t_against
-from .saturation import ONE_SIDED, VERDICTS, Assessment
+from .saturation import DECIDED, ONE_SIDED, Assessment
 from .selection import Candidates
 
 __all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance", "p_values"]
@@ -32,7 +32,6 @@ __all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance", "p_values"]
 Floats = NDArray[np.float64]
 Adjust = Literal["holm", "bh"] | None
 ADJUSTMENTS = {"holm": "holm", "bh": "fdr_bh"}
-_KINDS = VERDICTS[:3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +94,11 @@ def claims(found: Assessment, p: Floats, adjust: Adjust = "holm") -> Claims:
     if adjust is not None and tested.size:
         from statsmodels.stats.multitest import multipletests
 
-        for kind in range(len(_KINDS)):
+        for kind in range(len(DECIDED)):
             corrected = multipletests(p[kind, tested], method=ADJUSTMENTS[adjust])[1]
             adjusted[kind, tested] = corrected
     # A decided curve stands for its own claim, an undecided one for the nearest.
-    own = np.select([found.verdict == kind for kind in _KINDS], [0, 1, 2], -1)
+    own = np.select([found.verdict == kind for kind in DECIDED], [0, 1, 2], -1)
     nearest_claim = np.where(own >= 0, own, np.nan_to_num(p, nan=1.0).argmin(axis=0))
     here = nearest_claim, np.arange(p.shape[1])
     kept = (own >= 0) & (adjusted[here] <= 1.0 - ONE_SIDED)
@@ -113,7 +112,7 @@ def p_values(found: Assessment, candidates: Candidates, inference: Inference) ->
     nan where a verdict is refused. ``inference`` is what made the bounds of the verdicts on the
     curves of ``candidates``.
     """
-    p = np.ones((len(_KINDS), len(candidates)))
+    p = np.ones((len(DECIDED), len(candidates)))
     seen = found.gate.p <= 1.0 - ONE_SIDED
     rows = np.flatnonzero(seen & ~found.refused)
     t, df = distance(candidates.take(rows), Gain(found.factor), found.margin[rows], inference)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from ._columns import Names
-from ._format import size_text
+from ._format import capital, size_text
 from ._seeds import seed_of
 from .alignment import Convert, same_metric
 from .comparison import Comparison
@@ -163,7 +163,7 @@ def compare(
     findings += _lonely(kinds, [answer.curves is not None for answer in answered])
     shared, words = correlation([answer.group for answer in told], names)
     if shared is not None:
-        findings.append(Finding("shared_runs", "note", words[0].upper() + words[1:] + "."))
+        findings.append(Finding("shared_runs", "note", f"{capital(words)}."))
     return Comparison(
         what=question.label,
         higher=question.higher,
@@ -280,7 +280,7 @@ def _question(
             'unit: what="share" or what="exponent"'
         )
     findings = [Finding(
-        "metrics_mixed", "note", mixed[0].upper() + mixed[1:] + ".", "",
+        "metrics_mixed", "note", f"{capital(mixed)}.", "",
         f"{what!r} has no unit of score, but still depends on how a metric is built.",
     )] if mixed else []  # fmt: skip
     if at == "own" and what in ("gain", "doubling"):

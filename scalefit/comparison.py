@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._format import interval_text, number, size_text, table_text
+from ._format import capital, interval_text, number, size_text, table_text
 from .alignment import same_metric, size_unit
 from .compare_plot import plot_comparison, plot_curves, plot_ranks
 from .confidence import Confidence, multiplier
@@ -251,7 +251,7 @@ class Comparison:
         n, seen = len(self.curves), self._equality
         verdict = "differ" if seen.p <= 1.0 - self.level else "cannot be told apart"
         lines = [
-            f"{self.what[0].upper()}{self.what[1:]}: the {n} groups {verdict} "
+            f"{capital(self.what)}: the {n} groups {verdict} "
             f"(p {number(seen.p)}; one value for all would be {number(seen.value)})."
         ]
         if n > 2:

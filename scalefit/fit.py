@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Fit", "FitSet", "Settings", "fit"]
+__all__ = ["Fit", "FitSet", "Settings", "curves_of", "fit", "set_of", "table_of"]
 
 
 def fit(
@@ -449,3 +449,20 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
 
     def _repr_html_(self) -> str:
         return words.set_html(self)
+
+
+def set_of(fits: Fit | FitSet) -> FitSet:
+    """Return a set as it is, and a fit as the set of its one curve."""
+    if isinstance(fits, FitSet):
+        return fits
+    return FitSet(fits.table, fits.candidates, fits.settings)
+
+
+def curves_of(fits: Fit | FitSet) -> list[Fit]:
+    """Return the curves of a set, or the one of a fit."""
+    return list(fits.values()) if isinstance(fits, FitSet) else [fits]
+
+
+def table_of(fits: Fit | FitSet) -> Table:
+    """Return the rows of all curves of a set, or those of a fit."""
+    return fits.all_rows if isinstance(fits, FitSet) else fits.table

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import scalefit as sf
 from scalefit import _terminal
+from scalefit._filters import kept_rows
 from scalefit.cli import cli
 from scalefit.report import browser, files, writing
 
@@ -161,6 +162,22 @@ def test_filter_keeps_rows_and_says_how_many(run, value):
     result = run("saturation", "several.csv", "--by", "model", "--filter", f"width={value}")
     assert f"kept 15 of 45 rows with width={value}" in result.stderr
     assert "1 curve: " in result.stdout
+
+
+def test_a_filter_repeated_for_a_column_keeps_either_value(run):
+    result = run("saturation", "several.csv", "--by", "model", "--filter", "width=128",
+                 "--filter", "model=a", "--filter", "model=b")  # fmt: skip
+    assert "kept 15 of 45 rows with width=128" in result.stderr
+    assert "with model=a or b" in result.stderr
+
+
+def test_filters_keep_missing_values_and_say_so_in_code():
+    rows = pd.DataFrame({"model": ["a", None, "b", "c"], "width": [1, 2, 2, np.nan]})
+    asked = [("model", "a"), ("model", ""), ("width", "2"), ("width", "1e0")]
+    kept, lines = kept_rows(rows, asked)
+    names = {"table": rows}
+    exec("\n".join(lines), names)
+    assert kept.index.tolist() == names["table"].index.tolist() == [0, 1]
 
 
 def test_filters_are_part_of_the_code_of_a_report(run, folder):
@@ -346,6 +363,11 @@ def test_data_that_cannot_answer_end_with_one(run, command):
         (["saturation", "scores.csv", "--factor", "1"], "--factor"),
         (["fit", "dataset:denadel"], "no dataset named 'denadel'"),
         (["report", "scores.csv"], "--output"),
+        (["plan", "scores.csv", "--plot", "nowhere/plan.png"], "no such folder"),
+        (["plan", "scores.csv", "--plot", "plan.doc"], "kind of picture"),
+        (["plan", "scores.csv", "--sizes", ","], "sizes such as"),
+        (["datasets", "denadel_2026", "--out", "."], "is a folder"),
+        (["compare", "scores.csv", "./scores.csv"], "two tables are called 'scores'"),
         (["datasets", "--out", "x.csv"], "NAME"),
         (["fti", "scores.csv"], "fti"),
     ],

@@ -56,7 +56,7 @@ ROOMS = {
     "package": (10, ""),
     "command line": (
         11,
-        "cli _options _config _terminal _printed _compare_command "
+        "cli _options _config _filters _terminal _printed _compare_command "
         "_optimum_command _plan_command __main__",
     ),
 }
