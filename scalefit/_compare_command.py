@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ._filters import kept_rows
-from ._options import DATASET, FIT_OPTIONS, FORCE, names, takes
+from ._options import DATASET, FIT_OPTIONS, FORCE, names, reading, takes
 from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import print_lines, print_table
 
@@ -34,7 +34,8 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
 
     if plot is not None:
         refuse_picture(plot, force)
-    found = compare(_tables(asked.pop("tables"), asked.pop("filters")), **_as_python(asked))
+    given = _tables(asked.pop("tables"), asked.pop("filters"), reading(asked))
+    found = compare(given, **_as_python(asked))
     if plot is not None:
         from ._drawing import paper
         from .compare_plot import forest_size
@@ -99,7 +100,7 @@ def _size(given: str | None) -> float | str | None:
     return size
 
 
-def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
+def _tables(given: tuple[str, ...], filters: list[tuple[str, str]], options: dict[str, str]) -> Any:
     """Return what the words stand for: bundled tables, files, folders."""
     from . import datasets, read_table
     from .groups import tables_in
@@ -116,9 +117,9 @@ def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
             add(word.removeprefix(DATASET), datasets.load(word.removeprefix(DATASET)))
         elif Path(word).is_dir():
             for name, path in tables_in(Path(word)).items():
-                add(name, read_table(path))
+                add(name, read_table(path, **options))
         else:
-            add(Path(word).stem if word != "-" else "standard input", read_table(word))
+            add(Path(word).stem if word != "-" else "standard input", read_table(word, **options))
     if len(found) == 1:
         return kept_rows(next(iter(found.values())), filters)[0]
     return {name: kept_rows(rows, filters, name)[0] for name, rows in found.items()}

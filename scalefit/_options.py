@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ._config import read_config
 
 __all__ = [
     "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
-    "fits_a_table", "names", "numbers", "takes",
+    "as_typed", "fits_a_table", "names", "numbers", "reading", "takes",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -46,6 +47,43 @@ def numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
     if not found:
         raise click.BadParameter(f"{text!r}: give {what}")
     return found
+
+
+def reading(asked: dict[str, Any]) -> dict[str, str]:
+    """Take the options of :func:`scalefit.read_table` out of those of a command."""
+    given = {name: asked.pop(name) for name in _READING}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+#: An option as Python has it, with a value or none: by='task', bounds=(0, 100), drivers=.
+_IN_PYTHON = re.compile(
+    r"""\b([a-z_]+)=("[^"]*"|'[^']*'|\([^()]*\)|\[[^\[\]]*\]|True|(?=[\s;,.:)]|$))"""
+)
+
+
+def as_typed(message: str, command: click.Command) -> str:
+    """Return what an error says of options in Python as they are typed for a command.
+
+    Examples
+    --------
+    >>> reads = fits_a_table(click.command("fit")(lambda: None))
+    >>> as_typed("pass on_bad='drop', bounds=(0, 100), drivers= or by=['model', 'task']", reads)
+    'pass --on-bad drop, --bounds 0,100, --drivers or --by model,task'
+    """
+    typed = {}
+    for parameter in command.params:
+        usual = f"--{str(parameter.name).replace('_', '-')}"
+        if isinstance(parameter, click.Option) and usual in parameter.opts:
+            typed[parameter.name] = usual
+
+    def translated(match: re.Match[str]) -> str:
+        if match[1] not in typed:
+            return match[0]
+        parts = match[2].strip("()[]").split(", ")
+        value = ",".join(part.strip("'\"").replace("None", "") for part in parts)
+        return f"{typed[match[1]]} {value}".rstrip() if match[2] != "True" else typed[match[1]]
+
+    return _IN_PYTHON.sub(translated, message)
 
 
 def _parts(text: str) -> list[str]:
@@ -109,6 +147,7 @@ MARGIN = click.option(
     help="Smallest gain of interest, in units of the score.  [default: 0.01 of a unit-range "
     "metric, else 1 % of the score]",
 )  # fmt: skip
+_READING = ("decimal", "thousands", "encoding")
 #: Those of :func:`scalefit.fit`, with what comes before and after it.
 FIT_OPTIONS = (
     click.option(
@@ -127,6 +166,10 @@ FIT_OPTIONS = (
         "--by", multiple=True, callback=names, metavar="COLUMNS",
         help="One curve for each combination of values; repeat, or separate by commas.",
     ),
+    click.option("--decimal", metavar="SIGN", help="Decimal sign of a text file, such as a comma."),
+    click.option("--thousands", metavar="SIGN", help="Sign between thousands in a text file."),
+    click.option("--encoding", metavar="NAME",
+                 help="Encoding of a text file, such as latin-1.  [default: UTF-8]"),
     click.option(
         "--filter", "filters", multiple=True, callback=_filters, metavar="COLUMN=VALUE",
         help="Keep only the rows with this value, or with one of several of a column.",

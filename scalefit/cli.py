@@ -17,7 +17,17 @@ from ._compare_command import EXAMPLES, compare_command, compares_tables
 from ._filters import kept_rows
 from ._optimum_command import EXAMPLES as BUDGETS
 from ._optimum_command import budget_options, print_optimum
-from ._options import DATASET, FACTOR, FORCE, JSON, MARGIN, Command, fits_a_table
+from ._options import (
+    DATASET,
+    FACTOR,
+    FORCE,
+    JSON,
+    MARGIN,
+    Command,
+    as_typed,
+    fits_a_table,
+    reading,
+)
 from ._plan_command import EXAMPLES as PLAN_EXAMPLES
 from ._plan_command import plan_runs, plans_runs
 from ._printed import (
@@ -296,7 +306,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     from .fit import fit, table_of
 
     table, filters = asked.pop("table"), asked.pop("filters")
-    data, preparation = _read(table, filters)
+    data, preparation = _read(table, filters, reading(asked))
     asked["rng"] = asked.pop("seed")
     asked["force"] = asked.pop("show_refused")
     asked["by"] = asked["by"] or None
@@ -311,7 +321,10 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     return fits, preparation
 
 
-def _read(table: str, filters: list[tuple[str, str]]) -> tuple[Any, list[str]]:
+def _read(
+    table: str, filters: list[tuple[str, str]], options: dict[str, str]
+) -> tuple[Any, list[str]]:
+    """Return what to fit, and the lines of Python that make it."""
     from . import datasets, read_table
 
     if table.startswith(DATASET):
@@ -321,10 +334,11 @@ def _read(table: str, filters: list[tuple[str, str]]) -> tuple[Any, list[str]]:
     elif table == "-":
         data, preparation = table, ["table = ...  # what was given on standard input"]
     else:
-        data, preparation = table, [f"table = sf.read_table({Path(table).name!r})"]
-    if not filters:
+        told = "".join(f", {name}={value!r}" for name, value in options.items())
+        data, preparation = table, [f"table = sf.read_table({Path(table).name!r}{told})"]
+    if not filters and not options:
         return data, preparation
-    rows, lines = kept_rows(read_table(data), filters)
+    rows, lines = kept_rows(read_table(data, **options), filters)
     return rows, [*preparation, *lines]
 
 
@@ -348,10 +362,9 @@ def _errors(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if isinstance(error, FitError):
-            _stop(f"Error: {error}", NO_ANSWER)
         if isinstance(error, ScalefitError):
-            _stop(f"Error: {error}", BAD_USAGE)
+            said = as_typed(str(error), click.get_current_context().command)
+            _stop(f"Error: {said}", NO_ANSWER if isinstance(error, FitError) else BAD_USAGE)
         _stop(f"Error: this is a bug ({type(error).__name__}: {error}); --debug shows where", BUG)
 
 
@@ -361,7 +374,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except FitError as error:
-        _stop(f"Error: {error}", BAD_USAGE)
+        _stop(f"Error: {as_typed(str(error), click.get_current_context().command)}", BAD_USAGE)
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -272,6 +272,10 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         :attr:`law`.
         """
         level = one_level(self.settings.level if level is None else level)
+        if not hasattr(estimand, "take"):
+            raise FitError(
+                f"{estimand!r} is no question; ask sf.Gain(10), sf.Parameter('exponent'), ..."
+            )
         reason = self._case.refused(estimand)
         if reason:
             return Interval(np.nan, -np.inf, np.inf, level, f"interval refused: {reason}")

@@ -87,6 +87,11 @@ def reproduce(
     0  asymptote       0.81      0.81
     1   exponent       0.30      0.29
     """
+    if not isinstance(published, PublishedFit):
+        raise FitError(
+            f"published={published!r}; give a PublishedFit, such as "
+            "sf.datasets.published('hoffmann_2022')"
+        )
     frame = as_frame(data)
     asked = {key: value for key, value in options.items() if key in _READING}
     fitting = {key: value for key, value in options.items() if key not in _READING}

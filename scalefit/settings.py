@@ -82,7 +82,7 @@ def check_pool(pool: str, bayes: Bayes | None) -> None:
             + nearest(str(pool), _POOLS)
         )
     if pool != "none" and bayes is None:
-        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+        raise ScalefitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
 
 
 def one_level(level: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Curves
-from .errors import FitError, LawError, ScalefitError, nearest
+from .errors import FitError, LawError, ScalefitError
 from .estimands import Parameter
 from .estimate import estimate
 from .laws import Frame, Law, get_law
@@ -83,14 +83,9 @@ class Hypothesis:
         law = get_law(self.law) if isinstance(self.law, str) else self.law
         if law.n_drivers > 1:
             raise LawError(f"{law.name} is a law of two drivers, and a plan is made for one")
-        names = [parameter.name for parameter in law.parameters]
         for name in self.params:
-            if name not in names:
-                raise LawError(
-                    f"law {law.name!r} has no parameter {name!r}; it has {', '.join(names)}"
-                    + nearest(str(name), names)
-                )
-        missing = [name for name in names if name not in self.params]
+            law.parameter(name)  # refuses what is none of the law's
+        missing = [each.name for each in law.parameters if each.name not in self.params]
         if missing:
             raise LawError(f"law {law.name!r} needs {', '.join(missing)} as well")
         cells = tuple(np.unique(sizes_from(self.cells, [self.driver])).tolist())

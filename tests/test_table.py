@@ -683,3 +683,15 @@ def test_many_curves_take_about_a_second():
     table = make_table(frame, by="model")
     assert table.n_groups == n_curves
     assert time.process_time() - start < 3  # twice the budget, for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "says"),
+    [
+        ({"cells": [1e3, 1e4], "f1": [0.5, 0.6]}, {"by": "cells"}, "'cells', is given as by="),
+        ({"cells": [1e3, 1e4], "run_1": [0.5, 0.6], "run_2": [0.5, 0.6]}, {}, "a row of its own"),
+    ],
+)
+def test_what_plays_no_part_is_told_with_its_reason(columns, options, says):
+    with pytest.raises(TableError, match=says):
+        make_table(columns, **options)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from .._format import counted
 from ..errors import LawError, nearest
 from .additive import ADDITIVE
 from .additive_bounded import ADDITIVE_BOUNDED
@@ -93,10 +94,9 @@ def resolve(
     chosen = _named(law, tuple(usual))
     for item in chosen:
         if not item.guesses and item.n_drivers != n_drivers:
-            have = "1 driver" if n_drivers == 1 else f"{n_drivers} drivers"
             raise LawError(
-                f"law {item.name!r} has {item.n_drivers}, the table {have}; name the drivers with "
-                "drivers=, or another law"
+                f"law {item.name!r} is of {counted(item.n_drivers, 'driver')}, and the table has "
+                f"{n_drivers}; name the drivers with drivers=, or another law"
             )
     return chosen
 

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LawError
+from ..errors import LawError, nearest
 
 __all__ = [
     "ASINH",
@@ -351,8 +351,11 @@ class Law:
         for parameter in self.parameters:
             if parameter.name == name:
                 return parameter
-        have = ", ".join(p.name for p in self.parameters)
-        raise LawError(f"law {self.name!r} has no parameter {name!r}; it has {have}")
+        have = [p.name for p in self.parameters]
+        raise LawError(
+            f"law {self.name!r} has no parameter {name!r}; it has {', '.join(have)}"
+            + nearest(str(name), have)
+        )
 
     def value_terms(
         self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType = np

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import FitError, nearest
+from ..errors import FitError
 from ..storage import write_whole
 from .browser import PDF_END, need_browser
 from .html import MARK
@@ -38,10 +38,7 @@ def check_target(target: Path, force: bool = False) -> None:
     """
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
-        raise FitError(
-            f"{target.name}: the name decides the format; use .html, .md, .json or .pdf"
-            + nearest(suffix, FORMATS)
-        )
+        raise FitError(f"{target.name}: the name decides the format; use .html, .md, .json or .pdf")
     if not target.parent.is_dir():
         raise FitError(f"{target}: there is no such folder; make it first")
     if target.is_dir():
@@ -49,7 +46,7 @@ def check_target(target: Path, force: bool = False) -> None:
     if target.exists() and not force and not _is_ours(target):
         raise FitError(
             f"{target}: exists and is not a report of scalefit; name another file, or pass "
-            "force=True (--force in the shell) to replace it"
+            "force=True to replace it"
         )
     if suffix == ".pdf":
         need_browser()
