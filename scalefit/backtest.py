@@ -22,7 +22,7 @@ from .pool import Pool, pooled
 from .results import sizes_from
 from .sample import Sample, of_table
 from .scoring import share_of_curves
-from .work import Progress
+from .work import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def backtest(
     # The first round cuts each curve below its largest size that may be hidden alone.
     rank = np.where(cuts, np.cumsum(cuts[:, ::-1], axis=1)[:, ::-1], 0)
     rounds = int(rank.max())
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     parts = []
     for done in range(rounds):
         tell("backtest", done, rounds)

@@ -229,7 +229,7 @@ class Reproduction:
 
 def _laws(given: str | Law | Sequence[str | Law], published: PublishedFit) -> list[Law]:
     several = [given] if isinstance(given, (str, Law)) else list(given)
-    laws = [one if isinstance(one, Law) else get_law(one) for one in several]
+    laws = [get_law(one) for one in several]
     for one in laws:
         names = [parameter.name for parameter in one.parameters]
         if not set(names) & set(published.stated):

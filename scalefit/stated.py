@@ -80,7 +80,7 @@ class Hypothesis:
     centre: float | None = None
 
     def __post_init__(self) -> None:
-        law = get_law(self.law) if isinstance(self.law, str) else self.law
+        law = get_law(self.law)
         if law.n_drivers > 1:
             raise LawError(f"{law.name} is a law of two drivers, and a plan is made for one")
         for name in self.params:
@@ -136,7 +136,7 @@ class Hypothesis:
         >>> {name: round(value, 2) for name, value in expected.params.items()}
         {'asymptote': 0.9, 'coefficient': 4.8, 'exponent': 0.3}
         """
-        found = get_law(law) if isinstance(law, str) else law
+        found = get_law(law)
         sizes = np.sort(sizes_from(list(scores), [str(options.get("driver", cls.driver))])).tolist()
         if len(sizes) != found.n_params:
             raise FitError(

@@ -61,14 +61,18 @@ SURFACES: tuple[Law, ...] = (*AUTO_SURFACES, INTERACTION)
 REGISTERED: tuple[Law, ...] = (*LAWS, *SURFACES)
 
 
-def get_law(name: str) -> Law:
+def get_law(name: str | Law) -> Law:
     """Return the registered law called ``name``; LawError, with the nearest name, if none is.
+
+    A law is returned as it is.
 
     Examples
     --------
     >>> get_law("hill")
     <Law hill: lower + (upper - lower) / (1 + (half_size / x)^slope)>
     """
+    if isinstance(name, Law):
+        return name
     for law in REGISTERED:
         if law.name == name:
             return law
@@ -102,12 +106,10 @@ def resolve(
 
 
 def _named(law: str | Law | Iterable[str | Law], usual: tuple[Law, ...]) -> tuple[Law, ...]:
-    if isinstance(law, str):
+    if isinstance(law, (str, Law)):
         return usual if law == "auto" else (get_law(law),)
-    if isinstance(law, Law):
-        return (law,)
     try:
-        chosen = tuple(item if isinstance(item, Law) else get_law(item) for item in law)
+        chosen = tuple(get_law(item) for item in law)
     except TypeError:
         raise LawError(f"law={law!r}; give a law, its name, several of them, or 'auto'") from None
     if not chosen:
