@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit.errors import TableError, nearest
-from scalefit.metrics import lookup
+from .errors import TableError, nearest
+from .metrics import lookup
 
 __all__ = [
     "ALIASES",

@@ -12,10 +12,10 @@ import numpy as np
 from ._columns import Names
 from ._format import capital, size_text
 from ._seeds import seed_of
+from .adjustment import Adjust, check_adjust
 from .alignment import Convert, same_metric
 from .comparison import Comparison
 from .confidence import Confidence, from_errors, joined, trace
-from .contrasts import Adjust
 from .errors import FitError, nearest
 from .estimands import Estimand, Gain, GainBetween, MarginalGain, Parameter, Value
 from .estimate import Estimate
@@ -135,8 +135,7 @@ def compare(
             f"what={what!r} cannot be compared; use {', '.join(map(repr, WHAT))} or an estimand"
             + nearest(what, WHAT)
         )
-    if adjust not in ("holm", "bh", None):
-        raise FitError(f"adjust={adjust!r}; use 'holm', 'bh' or None")
+    check_adjust(adjust)
     seed = seed_of(rng)
     options = options | {"level": level, "inference": inference, "rng": seed}
     columns = [by] if isinstance(by, str) else list(by or ())

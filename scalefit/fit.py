@@ -12,9 +12,10 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
+from .adjustment import Adjust
 from .bayes import Bayes, as_bayes
 from .checked import Backed, Judged, assess_curves
-from .claims import Adjust, claims
+from .claims import claims
 from .errors import FitError, UnknownCurveError, nearest
 from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate

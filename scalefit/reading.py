@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from scalefit.errors import TableError
+from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, interval_text, number, size_text, table_text
+from .adjustment import ADJUSTED
 from .surface_words import (
     CONTRASTS_HEADING,
     contrasts_text,
@@ -44,7 +45,6 @@ _SAYS = {
 
 #: Rows that are listed by number.
 _NAMED = 10
-_ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
 def verdict_text(verdict: str, strength: str = "") -> str:
@@ -250,7 +250,7 @@ def count_text(table: pd.DataFrame) -> str:
     if adjust is None:
         return text
     return (
-        f"{text}\nadjusted for a family of {table.attrs['family']} ({_ADJUSTED[adjust]}): "
+        f"{text}\nadjusted for a family of {table.attrs['family']} ({ADJUSTED[adjust]}): "
         f"{_counts(table['adjusted_verdict'])}"
     )
 
