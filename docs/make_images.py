@@ -25,10 +25,8 @@ OBJECTIVES = {"SCimilarity": "contrastive", "SSL": "masked", "Geneformer": "mask
 def study() -> pd.DataFrame:
     """Return the published runs with random down-sampling, at the base size of each model."""
     runs = sf.datasets.load("denadel_2026").query("percent > 0 and downsampling == 'random'")
-    base = runs["size_label"].isna() | (runs["model"] + runs["size_label"].astype(str)).isin(
-        ["scVI1.0", "Geneformer256.0"]
-    )
-    return runs[base]
+    base = runs["model"].map({"scVI": 1.0, "Geneformer": 256.0})
+    return runs[runs["size_label"].isna() | (runs["size_label"] == base)]
 
 
 @cache
