@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import FitError
+from ..errors import FitError, nearest
 from ..storage import write_whole
 from .browser import PDF_END, need_browser
 from .html import MARK
@@ -38,7 +38,10 @@ def check_target(target: Path, force: bool = False) -> None:
     """
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
-        raise FitError(f"{target.name}: the name decides the format; use .html, .md, .json or .pdf")
+        raise FitError(
+            f"{target.name}: the name decides the format; use .html, .md, .json or .pdf"
+            + nearest(suffix, FORMATS)
+        )
     if not target.parent.is_dir():
         raise FitError(f"{target}: there is no such folder; make it first")
     if target.is_dir():
