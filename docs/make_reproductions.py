@@ -7,12 +7,12 @@ Without the points, which are not part of the package, the tables made from them
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filling import as_markdown, filled
 
 import scalefit as sf
 
@@ -27,12 +27,6 @@ _NOISES = {
     "lognormal": "least squares of logs",
     "gaussian": "least squares of losses",
 }
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    """Return a table whose cells are text as Markdown."""
-    rows = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def saturation_points() -> str:
@@ -154,18 +148,6 @@ def chinchilla(points: Path) -> str:
                 | {n: f"{ours[n]:.4f}" for n in ("E", "alpha", "beta")}
             )
     return as_markdown(pd.DataFrame(rows)[["what", "E", "A", "B", "alpha", "beta"]])
-
-
-def filled(text: str, tables: dict[str, str]) -> str:
-    """Return the page with its tables, each between its own two comments."""
-    for name, table in tables.items():
-        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        text, times = re.subn(
-            pattern, lambda found, new=table: f"{found[1]}\n{new}\n\n{found[2]}", text, flags=re.S
-        )
-        if times != 1:
-            raise SystemExit(f"{PAGE.name} has no place for the table {name!r}")
-    return text
 
 
 def tables(points: Path | None) -> dict[str, str]:

@@ -319,8 +319,9 @@ def estimate(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate
     """Fit ``law`` to every curve of ``sample``, globally.
 
     The curve may only improve with scale (see :attr:`Law.rises`); where the free fit runs the
-    wrong way it is repeated under that constraint. ``like`` are curves that are like these, such as
-    those they were drawn anew from; where the search is not exhaustive, it starts from them.
+    wrong way it is repeated under that constraint. ``like`` are curves that are like these, each
+    of them like as many in turn: those they were drawn anew from. Where the search is not
+    exhaustive, it starts from them.
     """
     return settle(_fit(law, sample, like), _fit)
 
@@ -340,25 +341,30 @@ def _follow(law: Law, sample: Sample) -> Estimate:
     sample = replace(sample, kernel=sample.kernel.stages()[0])
     rough = _search(law, sample.squares(), None)
     problem = cast("LikelihoodProblem", pose(law, sample))
-    p, u = law.n_columns, rough.solution.u
     scale = np.zeros((len(sample), 1))
-    start = np.concatenate([rough.coefficients, u, scale], axis=1)
-    state = polish(problem, rough.coefficients, u).state
+    start = np.concatenate([rough.coefficients, rough.solution.u, scale], axis=1)
+    state = polish(problem, rough.coefficients, rough.solution.u).state
     # A curve that is held flat, that runs the wrong way under the likelihood, or that was followed
     # to where there is none, stays as it is.
     ends = np.isfinite(state).all(axis=1) & ~rough.flat
     ends &= (state[:, list(law.rises)] >= 0).all(axis=1)
     ends &= np.isfinite(Joint(problem).model(np.where(ends[:, None], state, start)).rss)
     state = np.where(ends[:, None], state, start)
-    rss = np.maximum(Joint(problem).model(state).rss - sample.pure_ss, 0.0)
-    theta = np.stack(problem.theta(state[:, p:-1]), axis=-1) if law.shapes else u
-    found = replace(
-        rough, sample=sample, theta=np.where(np.isnan(rough.theta), np.nan, theta),
-        coefficients=state[:, :p], lack_of_fit_ss=rss,
-        solution=replace(rough.solution, u=state[:, p:-1], rss=rss),
-    )  # fmt: skip
+    found = _moved(rough, sample, state, Joint(problem).model(state).rss)
     assert sample.kernel is not None
     return replace(found, inflation=sample.kernel.inflation(*at_optimum(found)))
+
+
+def _moved(found: Estimate, sample: Sample, state: Floats, rss: Floats) -> Estimate:
+    """Return the estimate at another state of a likelihood, with its objective there."""
+    law, p = found.law, found.law.n_columns
+    u, rss = state[:, p:-1], np.maximum(rss - sample.pure_ss, 0.0)
+    theta = np.stack(shapes_at(law, u), axis=-1) if law.shapes else u
+    return replace(
+        found, sample=sample, solution=replace(found.solution, u=u, rss=rss),
+        theta=np.where(np.isnan(found.theta), np.nan, theta), coefficients=state[:, :p],
+        lack_of_fit_ss=rss,
+    )  # fmt: skip
 
 
 def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
@@ -418,10 +424,12 @@ def _optimum(
     """Return the optimum and its coefficients: by a scan, or from the basins of least squares."""
     problem = pose(law, sample, rising)
     if law.n_drivers > 1 and isinstance(problem, LikelihoodProblem):
-        hint = None if like is None else (like.coefficients, like.solution.u)
+        hint = None
+        if like is not None:
+            each = len(sample) // len(like)
+            hint = like.coefficients.repeat(each, axis=0), like.solution.u.repeat(each, axis=0)
         return solve_together(problem, hint)
-    solution = solve(problem)
-    return solution, problem.coefficients(solution.u)
+    return solve(problem)
 
 
 def _sharpened(found: Estimate, sample: Sample) -> Estimate:
@@ -431,15 +439,7 @@ def _sharpened(found: Estimate, sample: Sample) -> Estimate:
         stage = replace(sample, kernel=kernel)
         problem = cast("LikelihoodProblem", pose(found.law, stage))
         best = polish(problem, found.coefficients, found.solution.u)
-        p = found.law.n_columns
-        u = best.state[:, p:-1]
-        rss = np.maximum(best.model.rss - stage.pure_ss, 0.0)
-        found = replace(
-            found, sample=stage, solution=replace(found.solution, u=u, rss=rss),
-            theta=np.where(np.isnan(found.theta), np.nan, np.stack(problem.theta(u), axis=-1))
-            if found.law.shapes else u,
-            coefficients=best.state[:, :p], lack_of_fit_ss=rss,
-        )  # fmt: skip
+        found = _moved(found, stage, best.state, best.model.rss)
     return found
 
 

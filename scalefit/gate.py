@@ -83,20 +83,22 @@ def scaling_gate(sample: Sample, rng: np.random.Generator | int = 0) -> Gate:
     # Far out, where no simulated table reaches, Bonferroni's bound is sharper.
     p = np.minimum(scanned.shape[1] * stdtr(df, -statistic), 1.0)
     drawn: dict[bytes, tuple[Floats, Floats]] = {}
-    tables: dict[bytes, tuple[bytes, _Simulated]] = {}
+    slopes: dict[bytes, tuple[bytes, Floats]] = {}
     for g in np.flatnonzero(seen & (p > 1.0 / (DRAWS + 1.0))):
         sizes = np.flatnonzero(sample.count[g])
         count, weight, z = sample.count[g, sizes], sample.weight[g, sizes], sample.z[g, sizes]
         runs = count.tobytes()
         if runs not in drawn:
             drawn[runs] = _errors(count, seed)
-        if runs not in tables or tables[runs][0] != z.tobytes():
-            directions, squares = drawn[runs]
-            slope, _, _ = variance_slope(count, squares.T, z)
-            tables[runs] = z.tobytes(), _Simulated(directions, squares, slope)
+        directions, squares = drawn[runs]
+        slope = None
+        if sample.variance_slope_error[g]:
+            if runs not in slopes or slopes[runs][0] != z.tobytes():
+                slopes[runs] = z.tobytes(), variance_slope(count, squares.T, z)[0]
+            slope = slopes[runs][1]
         tail = _tail(
-            tables[runs][1], box_cox(z, scanned[g][:, None], np), count, weight, z,
-            bool(sample.variance_slope_error[g]), statistic[g], df[g],
+            _Simulated(directions, squares, slope), box_cox(z, scanned[g][:, None], np), count,
+            weight, z, statistic[g], df[g],
         )  # fmt: skip
         p[g] = min((1.0 + tail) / (DRAWS + 1.0), p[g])
     found = (statistic, p, trend, stdtr(df, -trend), stdtr(df, trend))
@@ -133,13 +135,13 @@ class _Simulated:
         Of the mean errors.
     squares : array (K, DRAWS)
         Sums of squares of the replicates.
-    slope : array (DRAWS,)
-        Of their log on log size, as it is estimated.
+    slope : array (DRAWS,) or None
+        Of their log on log size, as it is estimated; None where it is not.
     """
 
     directions: Floats
     squares: Floats
-    slope: Floats
+    slope: Floats | None
 
 
 def _tail(
@@ -148,7 +150,6 @@ def _tail(
     count: Floats,
     weight: Floats,
     z: Floats,
-    estimated: bool,
     statistic: float,
     df: float,
 ) -> float:
@@ -163,14 +164,17 @@ def _tail(
     one_run = count / weight  # relative variance of one run
     length, share = np.sqrt(one_run / count)[:, None], statistic**2 / df
     square, own = columns * columns, weight[:, None]
-    # A slope of the variance adds to the one that is estimated from equal variances.
-    added = variance_slope(count, one_run, z)[0] - variance_slope(count, np.ones(count.size), z)[0]
+    slope = drawn.slope
+    if slope is not None:
+        # A slope of the variance adds to the one that is estimated from equal variances.
+        equal, _, _ = variance_slope(count, np.ones(count.size), z)
+        slope = slope + variance_slope(count, one_run, z)[0] - equal
     tail = 0.0
     for first in range(0, DRAWS, _BLOCK):
         rows = slice(first, first + _BLOCK)
         error = drawn.directions[:, rows] * length
-        if estimated:
-            own = count[:, None] * np.exp(-(drawn.slope[rows] + added) * z[:, None])
+        if slope is not None:
+            own = count[:, None] * np.exp(-slope[rows] * z[:, None])
         weights = total(own)
         pulled = own * (error - total(own * error) / weights)
         level = columns @ own / weights

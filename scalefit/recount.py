@@ -15,6 +15,7 @@ from .solvers.likelihood import LikelihoodProblem
 from .solvers.search import Solution
 from .solvers.shapes import shapes_at
 from .solvers.tangent import Tangent
+from .stacked import stacked
 
 __all__ = ["Refits", "recountable", "recounted"]
 
@@ -72,8 +73,7 @@ def recounted(fitted: Estimate, counts: Floats) -> Refits:
             part = one.take(np.zeros(len(counts[rows]), dtype=np.intp)).recounted(counts[rows])
             hint = about.optima(part.times.reshape(len(part), -1))
             parts.append(_refit(part, hint, kernel.stages()[1:]))
-    solution = Solution.joined([part for part, _ in parts])
-    coefficients = np.concatenate([part for _, part in parts])
+    solution, coefficients = stacked(parts)
     theta = np.stack(shapes_at(fitted.law, solution.u), axis=-1)
     flat = np.all(coefficients[:, list(fitted.law.rises)] <= 0, axis=1, keepdims=True)
     return Refits(np.where(flat, np.nan, theta), coefficients, solution)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .kernel import Kernel, free_levels
 from .laws import Frame
 from .metrics import Metric
+from .stacked import some_rows
 from .table import Table
 
 __all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
@@ -65,7 +66,7 @@ class Errors:
 
     def take(self, rows: Any) -> Errors:
         """Return the errors of some of the curves."""
-        return Errors(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Errors(*(some_rows(getattr(self, field.name), rows) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +266,11 @@ class Sample:
     def take(self, rows: Any) -> Sample:
         """Return the sample of some of the curves."""
         arrays = {
-            each.name: value[rows]
+            each.name: some_rows(value, rows)
             for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
         }
-        frame = self.frame.map(lambda value: value[rows])
+        frame = self.frame.map(lambda value: some_rows(value, rows))
         kernel = self.kernel if self.kernel is None else self.kernel.take(rows)
         return replace(self, **arrays, kernel=kernel, frame=frame, errors=self.errors.take(rows))
 
@@ -329,16 +330,10 @@ def of_runs(
 ) -> Sample:
     """Return :func:`by_size` with what the metric of each curve implies of its scores."""
     limits = np.array([(metric.lower, metric.upper) for metric in metrics], dtype=float)
-    sample = by_size(
-        x,
-        y,
-        group,
-        np.array([float(metric.sign) for metric in metrics]),
-        np.array([metric.best for metric in metrics], dtype=float),
-        other,
-        **known,
-        bounded=np.isfinite(limits).all(axis=1),
-    )
+    sign = np.array([float(metric.sign) for metric in metrics])
+    best = np.array([metric.best for metric in metrics], dtype=float)
+    bounded = np.isfinite(limits).all(axis=1)
+    sample = by_size(x, y, group, sign, best, other, **known, bounded=bounded)
     return replace(sample, score_range=limits)
 
 

@@ -5,7 +5,7 @@ It is built, with warnings as errors, by .ci/run: that finds links and anchors t
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import re
 from functools import cached_property
@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -31,13 +33,13 @@ ALLOWED_OF_METHODS = ALLOWED | {"PR01", "RT01"}
 
 
 def script(name: str) -> ModuleType:
-    """Import a script of the documentation."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Import a script of the documentation, which may import others beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)
+        return importlib.import_module(name)
+
+
+filled = script("filling").filled
 
 
 def names_on_the_api_page() -> list[str]:
@@ -86,19 +88,55 @@ def test_every_example_is_in_the_gallery():
 def test_reproductions_are_as_generated():
     make = script("make_reproductions")
     page = make.PAGE.read_text(encoding="utf-8")
-    assert make.filled(page, make.tables(None)) == page
+    assert filled(page, make.tables(None)) == page
 
 
 @needs_points
 def test_reproductions_of_points_that_are_not_bundled_are_as_generated():
     make = script("make_reproductions")
     page = make.PAGE.read_text(encoding="utf-8")
-    assert make.filled(page, {"chinchilla": make.chinchilla(POINTS)}) == page
+    assert filled(page, {"chinchilla": make.chinchilla(POINTS)}) == page
 
 
 def test_a_table_without_a_place_is_refused():
     with pytest.raises(SystemExit, match="no place for the table 'other'"):
-        script("make_reproductions").filled("<!-- begin one -->\n<!-- end one -->", {"other": ""})
+        filled("<!-- begin one -->\n<!-- end one -->", {"other": ""})
+
+
+def test_what_was_measured_is_on_the_pages_as_generated():
+    pages = script("make_validation").pages()
+    assert pages == {path: path.read_text(encoding="utf-8") for path in pages}
+
+
+def test_every_measured_row_is_claimed_and_of_a_test_that_exists():
+    make = script("make_validation")
+    rows = make.rows_of(make.PAGE.read_text(encoding="utf-8"))
+    assert len(rows) == len(set(rows))
+    told = make.measurements()
+    assert set(told["row"]) <= set(rows)
+    for name in told["test"].unique():
+        file, _, test = name.partition("[")[0].partition("::")
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
+
+
+def test_a_bar_that_is_missed_and_a_row_without_measurements_say_so():
+    make = script("make_validation")
+    told = pd.DataFrame({
+        "row": "C1", "cell": ["one", "two", "three"], "quantity": "coverage", "low": 0.94,
+        "high": np.inf, "value": [0.95, 0.93, 0.90], "error": 0.01, "slack": 0.03,
+        "replicates": 400, "date": "2026-11-26",
+    })  # fmt: skip
+
+    def result(some):
+        some = some.assign(standing=make.standing(some))
+        return make.summary(some, ["C1", "C2"]).splitlines()[2:4]
+
+    assert result(told[:1])[0].endswith("| met |")
+    assert result(told[:2])[0].endswith("| *within error* in 1 |")
+    assert result(told)[0].endswith("| **not met** in 1 |")
+    assert result(told[:2].assign(slack=0.0))[0].endswith("| **not met** in 1 |")
+    assert result(told[:2].assign(error=np.nan))[0].endswith("| **not met** in 1 |")
+    assert result(told)[1].startswith("| C2 |  |  | not measured |")
 
 
 def documented() -> list[str]:

@@ -72,23 +72,25 @@ def fitted(name, start):
 
 @pytest.mark.parametrize("start", ["start1", "start2"])
 @pytest.mark.parametrize("name", MODELS)
-def test_certified_digits(name, start):
+def test_certified_digits(name, start, measured):
     fit, problem = fitted(name, start)
     certified = [item["certified"] for item in problem["parameters"]]
-    found = digits(fit.params["estimate"], certified)
+    found = digits(fit.params["estimate"], certified).min()
     rss = fit.estimate.total_ss[0]
     residual_sd = np.sqrt(rss / fit.estimate.residual_df[0])
-    assert found.min() >= 9, f"{name} {start}: {found}"
-    assert digits(rss, problem["rss"]) >= 9
-    assert digits(residual_sd, problem["residual_sd"]) >= 9
-    errors = digits(fit.params["std_error"], [item["sd"] for item in problem["parameters"]])
-    assert errors.min() >= 6, f"{name} {start}: {errors}"
+    errors = digits(fit.params["std_error"], [item["sd"] for item in problem["parameters"]]).min()
+    for what, least, bar in (
+        ("parameters", found, 9), ("residual sum of squares", digits(rss, problem["rss"]), 9),
+        ("residual SD", digits(residual_sd, problem["residual_sd"]), 9),
+        ("standard errors", errors, 6),
+    ):  # fmt: skip
+        measured("N5", f"{name}, {start}", f"digits of {what}", least, low=bar)
 
 
-def test_median_digits():
+def test_median_digits(measured):
     found = []
     for name in MODELS:
         fit, problem = fitted(name, "start2")
         certified = [item["certified"] for item in problem["parameters"]]
         found.extend(digits(fit.estimate.theta[0], certified))
-    assert np.median(found) >= 10
+    measured("N5", "all, start2", "median of digits of parameters", np.median(found), low=10)

@@ -83,7 +83,7 @@ def test_tables_of_the_same_sizes_are_screened_in_one_product(problem):
 
 def test_the_gradient_is_that_of_the_best_face(problem):
     u = shapes(problem, 1, np.random.default_rng(5))[:, 0]
-    rss, gradient = problem.objective(u)
+    rss, gradient, _ = problem.objective(u)
     for j in range(2):
         step = np.zeros(2)
         step[j] = 1e-6

@@ -26,6 +26,7 @@ from .bootstrap import Bootstrap
 from .interval import Intervals
 from .posterior import Posterior
 from .profile import profile
+from .zoom import gaps
 
 __all__ = ["t_against"]
 
@@ -139,9 +140,7 @@ def _points(optimum: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]
     low, width = low[:, 0], (high - low)[:, 0]
     points = np.concatenate([low + _EVEN * width, optimum + _CLOSER * width], axis=1)
     points = np.sort(np.clip(points, low, low + width), axis=1)
-    gaps, edge = np.diff(points, axis=1), np.zeros((len(points), 1))
-    spacing = np.maximum(np.hstack([edge, gaps]), np.hstack([gaps, edge]))
-    return points[:, :, None], spacing[:, :, None]
+    return points[:, :, None], gaps(points)[:, :, None]
 
 
 def _cost(

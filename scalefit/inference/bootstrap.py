@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 #: Numbers in one work array, and draws of one curve that are refitted at once.
-_BLOCK, _AT_ONCE = 4_000_000, 4_000
+_BLOCK, _AT_ONCE = 50_000, 4_000
 #: Ratio of two widths beyond which they disagree.
 _APART = 1.25
 #: Kinds that are known and not offered, with the reason.
@@ -173,8 +173,7 @@ class Bootstrap:
                 parts.append((draws, recounted(fitted, counts)))
                 continue
             drawn = resample(fitted, self.kind, draws, seed)
-            like = fitted.take(np.repeat(np.arange(len(fitted)), draws))
-            parts.append((draws, estimate(fitted.law, drawn, like)))
+            parts.append((draws, estimate(fitted.law, drawn, fitted)))
 
         def joined(values: Callable[[Estimate | Refits], NDArray[Any]]) -> NDArray[Any]:
             return np.concatenate(
@@ -238,8 +237,9 @@ class _Refits:
 
 def _smallest(values: Floats, rank: NDArray[np.intp]) -> Floats:
     """Return the value of a rank ``(G,)`` from below, values that do not exist coming first."""
-    ordered = np.sort(np.where(np.isnan(values), -np.inf, values), axis=1)
-    return np.take_along_axis(ordered, rank[:, None] - 1, axis=1)[:, 0]
+    place = rank - 1
+    ordered = np.partition(np.where(np.isnan(values), -np.inf, values), np.unique(place), axis=1)
+    return np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
 
 
 def _distinct(fitted: Estimate) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

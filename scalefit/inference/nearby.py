@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..solvers.separable import Problem
 
-__all__ = ["borders", "valley"]
+__all__ = ["along_valley", "borders"]
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def borders(problem: Problem, seen: Floats, over: Floats, cut: Floats) -> Floats
     return ends[0]
 
 
-def valley(problem: Problem, first: Floats, second: Floats) -> Floats:
+def along_valley(problem: Problem, first: Floats, second: Floats) -> Floats:
     """Return the best second shapes for given first ones, as shapes ``(G, M, 2)``.
 
     Parameters

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..solvers.ends import ends_of, least_misfit
 from ..solvers.scan import grid
 from ..solvers.separable import Problem, Target
-from .nearby import borders, valley
+from .nearby import along_valley, borders
 from .summit import Slope
 
 __all__ = ["outlook"]
@@ -144,7 +144,7 @@ def _close(
     tilt = -curvature[:, 0, 1] / np.maximum(np.abs(curvature[:, 1, 1]), 1e-300)
     tangent = u[:, 1:] + tilt[:, None] * (first - u[:, :1])
     floor = low[:, 1:] + far.floor[rows] * (box[:, 1:] / (held.law.shapes[1].points - 1))
-    shapes = valley(
+    shapes = along_valley(
         held, np.concatenate([ticks, first], axis=1), np.concatenate([floor, tangent], axis=1)
     )
     shapes = np.concatenate([shapes, u[:, None]], axis=1)

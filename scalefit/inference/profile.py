@@ -15,7 +15,7 @@ fewer than three sizes beyond it is open.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from .outlook import outlook
 from .summit import Slope, climb
 from .support import refuse, unsupported
 from .swarm import farthest
-from .zoom import Scan, axes_of, zoomed
+from .zoom import GLOBAL, LOCAL, Scan, axes_of, zoomed
 
 __all__ = ["profile"]
 
@@ -98,14 +98,18 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
 
 
 def _climbs(estimate: Estimate) -> bool:
-    """Return whether the numbers behind the ends are smooth and few: least squares, few shapes."""
-    return estimate.sample.kernel is None and len(estimate.law.shapes) in (1, 2)
+    """Return whether the numbers behind the ends are smooth and few.
+
+    Least squares, few shapes, and at most one coefficient with a sign.
+    """
+    law = estimate.law
+    return estimate.sample.kernel is None and len(law.shapes) in (1, 2) and len(law.rises) < 2
 
 
 def _curves_at_once(estimate: Estimate) -> int:
     if _climbs(estimate):
         return _CURVES
-    points = 2500 if len(estimate.law.shapes) >= 2 else 98
+    points = 2500 if len(estimate.law.shapes) >= 2 else GLOBAL + LOCAL
     return max(1, _BLOCK // (points * int(estimate.sample.x.shape[1])))
 
 
@@ -121,8 +125,8 @@ def _hull(
         low, high = problem.bounds()
         axes = axes_of(solution.curvature, allowance, high - low)
         found = farthest(scan.look, solution.u, axes, low, high)
-    elif isinstance(problem, Problem) and q:
-        found = _climbed(problem, scan, estimate, value, allowance)
+    elif _climbs(estimate):
+        found = _climbed(cast("Problem", problem), scan, estimate, value, allowance)
     else:
         costly = sample.kernel is not None
         near = (parabola(estimate) if costly else problem) if q == 2 else None

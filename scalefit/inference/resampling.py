@@ -6,6 +6,7 @@ that a curve has the same tables whichever curves are resampled beside it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,34 +122,41 @@ def with_runs(sample: Sample, runs: Floats, copies: Copies | None = None) -> Sam
     error along; further copies of a run belong to another seed of their own.
     """
     known = np.isfinite(runs)
-    count = known.sum(axis=2).astype(float)
+    count = _across(np.add, known.astype(float))
     some = np.maximum(count, 1.0)
-    mean = np.where(known, runs, 0.0).sum(axis=2) / some
-    mean += np.where(known, runs - mean[:, :, None], 0.0).sum(axis=2) / some
+    mean = _across(np.add, np.where(known, runs, 0.0)) / some
+    mean += _across(np.add, np.where(known, runs - mean[:, :, None], 0.0)) / some
     # Values that are equal in every digit have no spread, whatever rounding makes of their mean.
-    top = np.where(known, runs, -np.inf).max(axis=2)
-    same = top == np.where(known, runs, np.inf).min(axis=2)
+    top = _across(np.maximum, np.where(known, runs, -np.inf))
+    same = top == _across(np.minimum, np.where(known, runs, np.inf))
     mean = np.where(count > 0, np.where(same, top, mean), sample.mean)
-    spread = (np.where(known, runs - mean[:, :, None], 0.0) ** 2).sum(axis=2)
+    spread = _across(np.add, np.where(known, runs - mean[:, :, None], 0.0) ** 2)
     unit, run_error = _carried(sample, known, copies)
     new = replace(
         sample, mean=mean, count=count, spread=spread, runs=runs, unit=unit, run_error=run_error,
         weight=count * _one_run(sample),
     )  # fmt: skip
-    again = vary(replace(new, weight=count), "auto")
     estimated = sample.variance_slope_error > 0
-    new = replace(
-        new,
-        weight=np.where(estimated[:, None], again.weight, new.weight),
-        variance_slope=np.where(estimated, again.variance_slope, sample.variance_slope),
-        variance_slope_error=np.where(
-            estimated, again.variance_slope_error, sample.variance_slope_error
-        ),
-        variance_df=np.where(estimated, again.variance_df, sample.variance_df),
-    )
+    if estimated.any():
+        again = vary(replace(new, weight=count), "auto")
+        new = replace(
+            new,
+            weight=np.where(estimated[:, None], again.weight, new.weight),
+            variance_slope=np.where(estimated, again.variance_slope, sample.variance_slope),
+            variance_slope_error=np.where(
+                estimated, again.variance_slope_error, sample.variance_slope_error
+            ),
+            variance_df=np.where(estimated, again.variance_df, sample.variance_df),
+        )
     if new.kernel is None:
         return new
     return replace(new, pure=free_levels(new.kernel, runs, new.relative))
+
+
+def _across(ufunc: np.ufunc, runs: Floats) -> Floats:
+    """Return what a ufunc makes of the runs ``(G, K, S)`` of each size: few of very many sizes."""
+    found: Floats = functools.reduce(ufunc, np.moveaxis(runs, 2, 0))
+    return found
 
 
 def _carried(sample: Sample, known: Bools, copies: Copies | None) -> tuple[Ints, Floats]:

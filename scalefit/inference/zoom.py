@@ -8,17 +8,17 @@ parabola that is like it at the optimum.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..estimands import Estimand
 from ..laws import Frame
+from ..solvers.scan import grid
 from ..solvers.search import Search
 from .valley import valley
 
-__all__ = ["Scan", "axes_of", "zoomed"]
+__all__ = ["Scan", "axes_of", "gaps", "zoomed"]
 
 Floats = NDArray[np.float64]
 
@@ -123,7 +123,9 @@ def _zoom(
     low, high = scan.problem.bounds()
     centres, radius, rows = window.centres, window.radius, np.arange(len(low))
     lower, upper = window.lower, window.upper
-    ticks = _grid(np.linspace(-1.0, 1.0, count), low.shape[1])
+    if not zooms:
+        return centres, lower, upper
+    ticks = 2.0 * grid((count,) * low.shape[1]) - 1.0
     for _ in range(zooms):
         step = radius[:, :, None, :] * ticks
         if low.shape[1] == 2:
@@ -150,10 +152,15 @@ def _points(u: Floats, axes: Floats, low: Floats, high: Floats) -> tuple[Floats,
     everywhere = low + np.linspace(0.0, 1.0, GLOBAL) * (high - low)
     nearby = np.clip(u + axes[:, :, 0] * np.linspace(-2.0, 2.0, LOCAL), low, high)
     points = np.sort(np.concatenate([everywhere, nearby, u], axis=1), axis=1)
-    gaps = np.diff(points, axis=1)
-    edge = np.zeros((len(u), 1))
-    spacing = np.maximum(np.hstack([edge, gaps]), np.hstack([gaps, edge]))
-    return points[:, :, None], spacing[:, :, None], np.zeros(points.shape)
+    return points[:, :, None], gaps(points)[:, :, None], np.zeros(points.shape)
+
+
+def gaps(points: Floats) -> Floats:
+    """Return how far each of some rising points ``(G, M)`` is from the farther neighbour."""
+    edge = np.zeros((len(points), 1))
+    between = np.diff(points, axis=1)
+    wider: Floats = np.maximum(np.hstack([edge, between]), np.hstack([between, edge]))
+    return wider
 
 
 def axes_of(curvature: Floats, allowance: Floats, width: Floats) -> Floats:
@@ -165,10 +172,3 @@ def axes_of(curvature: Floats, allowance: Floats, width: Floats) -> Floats:
     length = np.minimum(length, width.max(axis=1, keepdims=True))
     axes: Floats = vectors * length[:, None, :]
     return axes
-
-
-def _grid(ticks: Floats, q: int) -> Any:
-    """Return all combinations of ``q`` ticks, shape ``(len(ticks) ** q, q)``."""
-    if q == 0:
-        return np.zeros((1, 0))
-    return np.stack(np.meshgrid(*[ticks] * q, indexing="ij"), axis=-1).reshape(-1, q)

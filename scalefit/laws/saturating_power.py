@@ -48,18 +48,27 @@ def box_cox(z: Array, a: Array, xp: ModuleType) -> Array:
 
 def box_cox_slope(z: Array, a: Array) -> Array:
     """Return the derivative of ``h_a(z)`` with respect to ``a``, by its series near ``a z = 0``."""
-    v = np.asarray(a * z)
-    decay = np.expm1(-v)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        psi = np.asarray((v + decay + v * decay) / (v * v))
-    near = np.abs(v) < _NEAR
-    if near.any():
-        small = v[near]
+    # In place: work arrays cost as much as what is done in them.
+    product = a * z
+    v = np.atleast_1d(product)
+    decay = np.negative(v)
+    np.expm1(decay, out=decay)
+    psi = v * decay
+    psi += decay
+    psi += v
+    square = np.multiply(v, v, out=decay)
+    near = np.flatnonzero(square < _NEAR**2)
+    if near.size:
+        small = v.ravel()[near]
         series = np.zeros_like(small)
         for coefficient in reversed(_PSI):
             series = series * small + coefficient
-        psi[near] = series
-    return z * z * psi
+        psi.put(near, series)
+        square.put(near, 1.0)
+    psi /= square
+    psi *= z
+    psi *= z
+    return psi.reshape(np.shape(product))
 
 
 def largest_exponent(frame: Frame) -> Array:

@@ -25,11 +25,14 @@ _STEPS = 200
 #: Steps before the starts that are left are brought together anew.
 _TOGETHER = 6
 #: Terms of sums that are worked on at once.
-_BLOCK = 16_000
+_BLOCK = 24_000
 #: A step this small that promises so little of the objective is the last one, and so is one that
 #: promises nothing: convergence is quadratic, and what is left is rounding. By a kink, second
 #: differences make steps small that promise much.
 _LAST_STEP, _LITTLE, _NOTHING = 1e-7, 1e-11, 1e-13
+#: A step this small that promises so little is made without a look at where it ends: what is left
+#: of the way is about its square.
+_UNSEEN, _SOME = 1e-6, 1e-9
 #: Trust radius of the first step, in grid spacings, and the least one.
 _RADIUS, _LEAST_RADIUS = 2.0, 1e-9
 #: Share of the promised gain that a step must make for the radius to grow.
@@ -111,16 +114,20 @@ def minima(
     for rows in _blocks(owner, step):
         at, low, high, size = (take(values, rows) for values in (u, lower, upper, unit))
         found = problem.take(rows).model(at, _inward(at, high))
-        pool.append(_Descent(
-            rows, owner[rows], low, high, size, at, found, at, found,
-            np.full(len(rows), _RADIUS), np.zeros(len(rows), dtype=bool),
-            np.zeros(len(rows), dtype=np.intp),
-        ))  # fmt: skip
-    while pool:
+        radius = np.full(len(rows), _RADIUS)
+        ahead = _ahead(found, radius, at, low, high, size)
+        start = _Descent(
+            rows, owner[rows], low, high, size, at, found, at, found, radius, ahead,
+            np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=np.intp),
+        )  # fmt: skip
+        pool.append(_left(*_ended(start, ~start.astray), bottom)[0])
+    while True:
         # Starts that take long go on together, so that no pass is made for a few of them.
-        left = joined([_some_steps(problem, start, best, bottom) for start in pool])
-        pool = [take(left, rows) for rows in _blocks(left.owner, step) if rows.size]
-    return bottom
+        moving = joined(pool)
+        pool = [take(moving, rows) for rows in _blocks(moving.owner, step)]
+        if not moving.owner.size:
+            return bottom
+        pool = [_some_steps(problem, start, best, bottom) for start in pool]
 
 
 def _blocks(owner: Ints, size: int) -> list[Ints]:
@@ -130,6 +137,15 @@ def _blocks(owner: Ints, size: int) -> list[Ints]:
     """
     cuts = np.unique(np.searchsorted(owner, owner[size::size]))
     return np.split(np.arange(len(owner)), cuts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """The next steps and the coordinates held on walls ``(q, B)``, what is promised ``(B,)``."""
+
+    step: Floats
+    held: Bools
+    promise: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +164,8 @@ class _Descent:
         Where the next step starts.
     radius : array (B,)
         Trust radius, in units.
+    ahead : _Ahead
+        The next step.
     astray : array (B,) of bool
         Where the last step went uphill.
     turns : array (B,) of int
@@ -164,6 +182,7 @@ class _Descent:
     at: Floats
     now: Quadratic
     radius: Floats
+    ahead: _Ahead
     astray: Bools
     turns: Ints
 
@@ -175,36 +194,63 @@ def _some_steps(problem: Curved, start: _Descent, best: Floats, bottom: Bottom) 
     """
     part = problem.take(start.number)
     for _ in range(_TOGETHER):
-        start, done = _one_step(part, start, best)
-        if done.any():
-            over, left = take(start, np.flatnonzero(done)), np.flatnonzero(~done)
-            bottom.u[:, over.number] = over.u
-            put(bottom.model, over.number, over.found)
-            start = take(start, left)
-            if not left.size:
-                break
+        many = len(start.number)
+        start, left = _left(*_one_step(part, start, best), bottom)
+        if not left.size:
+            break
+        if len(left) < many:
             part = part.take(left)
     return start
 
 
+def _left(start: _Descent, done: Bools, bottom: Bottom) -> tuple[_Descent, Ints]:
+    """Return the starts that go on, and which they are; the others are put into ``bottom``."""
+    left = np.flatnonzero(~done)
+    if len(left) == len(done):
+        return start, left
+    over = np.flatnonzero(done)
+    number = start.number[over]
+    bottom.u[:, number] = take(start.u, over)
+    put(bottom.model, number, take(start.found, over))
+    return take(start, left), left
+
+
+def _ended(start: _Descent, among: Bools) -> tuple[_Descent, Bools]:
+    """Return the starts; and which, ``among`` some, made a last step too small for a look.
+
+    It leads to where the gradient vanishes: not away from a maximum, nor up to a wall close by.
+    """
+    ahead, found = start.ahead, start.found
+    step, promise = ahead.step, ahead.promise
+    last = among & (_largest(step) <= _UNSEEN * (1.0 + _largest(start.u)))
+    last &= (promise >= 0) & (promise <= _SOME * found.value)
+    last &= ~_limited(step, start.unit, start.radius)
+    left = found.slope + _times(found.bend, step)
+    before, after = (_largest(np.where(ahead.held, 0.0, slope)) for slope in (found.slope, left))
+    last &= after <= 0.5 * before
+    u = np.where(last, np.clip(start.u + step, start.low, start.high), start.u)
+    value = found.value - np.where(last, promise, 0.0)
+    return replace(start, u=u, found=replace(found, value=value)), last
+
+
 def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent, Bools]:
     """Return the starts one step further, and which have come to an end."""
-    at, now, found, radius = start.at, start.now, start.found, start.radius
+    found, radius, ahead = start.found, start.radius, start.ahead
     low, high, unit, turns = start.low, start.high, start.unit, start.turns + 1
-    step, held = _step(now, radius, at, low, high, unit)
+    step, promise = ahead.step, ahead.promise
     moved = _largest(step)
-    promise = -np.add.reduce((now.slope + 0.5 * _times(now.bend, step)) * step)
-    trial = np.minimum(np.maximum(at + step, low), high)
+    trial = np.minimum(np.maximum(start.at + step, low), high)
     new = problem.model(trial, _inward(trial, high))
     level = np.abs(new.value - found.value) <= _LEVEL * found.value
-    flatter = _largest(np.where(held, 0.0, new.slope)) < _largest(np.where(held, 0.0, found.slope))
+    flatter = _largest(np.where(ahead.held, 0.0, new.slope)) < _largest(
+        np.where(ahead.held, 0.0, found.slope)
+    )
     better = np.where(level, flatter, new.value < found.value)
     astray = ~(better | start.astray) & (moved > 1e-6)
     back = ~(better | astray)
-    length = np.sqrt(np.add.reduce((step / unit) ** 2))
-    limited = length > 0.8 * radius
-    good = better & limited & (level | (now.value - new.value > _GOOD * promise))
-    radius = np.where(astray, np.minimum(length, radius), radius)
+    limited = _limited(step, unit, radius)
+    good = better & limited & (level | (start.now.value - new.value > _GOOD * promise))
+    radius = np.where(astray, np.minimum(_length(step, unit), radius), radius)
     radius = radius * np.where(back, 0.25, np.where(good, 2.0, 1.0))
     u, found = np.where(better, trial, start.u), either(better, new, found)
     at, now = np.where(back, u, trial), either(back, found, new)
@@ -214,10 +260,34 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     still = (still | (promise <= _NOTHING * found.value)) & ~(astray | start.astray & back)
     hopeless = found.value - _PROMISES * promise > _ABOVE * best[start.owner]
     hopeless &= ~(astray | limited) & (turns > _PATIENCE)
+    ahead = _ahead(now, radius, at, low, high, unit)
     done = still | hopeless | (radius < _LEAST_RADIUS) | (turns >= _STEPS)
-    return replace(
-        start, u=u, found=found, at=at, now=now, radius=radius, astray=astray, turns=turns
-    ), done
+    start = replace(
+        start, u=u, found=found, at=at, now=now, radius=radius, ahead=ahead, astray=astray,
+        turns=turns,
+    )  # fmt: skip
+    start, last = _ended(start, better)
+    return start, done | last
+
+
+def _ahead(
+    now: Quadratic, radius: Floats, at: Floats, low: Floats, high: Floats, unit: Floats
+) -> _Ahead:
+    """Return the steps to make from ``at``."""
+    step, held = _step(now, radius, at, low, high, unit)
+    promise = -np.add.reduce((now.slope + 0.5 * _times(now.bend, step)) * step)
+    return _Ahead(step, held, promise)
+
+
+def _length(step: Floats, unit: Floats) -> Floats:
+    """Return the lengths of steps in units, ``(B,)``."""
+    length: Floats = np.sqrt(np.add.reduce((step / unit) ** 2))
+    return length
+
+
+def _limited(step: Floats, unit: Floats, radius: Floats) -> Bools:
+    """Return which steps a trust radius has cut short, ``(B,)``."""
+    return np.asarray(_length(step, unit) > 0.8 * radius)
 
 
 def _largest(values: Floats) -> Floats:
@@ -312,13 +382,13 @@ def eigen(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 def differenced(
-    objective: Callable[[Floats], tuple[Floats, Floats]], u: Floats, step: Floats
+    objective: Callable[[Floats], tuple[Floats, Floats, Floats]], u: Floats, step: Floats
 ) -> Quadratic:
     """Return the model of an objective of which only value and gradient are known.
 
     It takes ``(B, q)``, and returns ``(B,)`` and ``(B, q)``.
     """
-    value, slope = objective(u.T)
+    value, slope, _ = objective(u.T)
     bend = np.empty((len(u), *u.shape))
     for j in range(len(u)):
         moved = u.copy()

@@ -39,13 +39,16 @@ def designs(arrays: Sequence[NDArray[Any]], widest: int) -> Ints:
     n = len(arrays[0])
     flat = np.concatenate([values.reshape(n, -1) for values in arrays], axis=1)
     bits = np.ascontiguousarray(flat, dtype=float).view(np.uint64)
-    # Equal rows have equal codes; rows of equal code that differ only make more groups.
-    code = (bits * (2 * np.arange(bits.shape[1], dtype=np.uint64) + np.uint64(_ODD))).sum(axis=1)
-    order = np.argsort(code, kind="stable")
-    ranked = bits[order]
-    starts = np.append(0, 1 + np.flatnonzero((ranked[1:] != ranked[:-1]).any(axis=1)))
+    order, starts = np.arange(n), np.zeros(1, dtype=np.intp)
+    if (bits != bits[:1]).any():
+        # Equal rows have equal codes; rows of equal code that differ only make more groups.
+        odd = 2 * np.arange(bits.shape[1], dtype=np.uint64) + np.uint64(_ODD)
+        order = np.argsort((bits * odd).sum(axis=1), kind="stable")
+        ranked = bits[order]
+        starts = np.append(0, 1 + np.flatnonzero((ranked[1:] != ranked[:-1]).any(axis=1)))
     counts = np.diff(starts, append=n)
-    width = min(max(1, n // len(starts)), widest)
+    usual = max(1, n // len(starts))
+    width = -(-usual // -(-usual // widest))  # in even parts where one is too wide
     pieces = -(-counts // width)
     piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     first = np.repeat(starts, pieces) + width * piece

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..stacked import stacked
 from .likelihood import LikelihoodProblem
 from .newton import FINE, PROMISED, ROUGH, Model, Optimum, Rows, edge, minimise
 from .scan import apart, spread
@@ -162,7 +163,7 @@ def solve_together(problem: LikelihoodProblem, hint: Hint | None = None) -> tupl
         others = np.broadcast_to(others, (len(problem), *others.shape))
         position = np.concatenate([position, others], axis=1)
     places = low[:, None] + position * (high - low)[:, None]
-    step = max(1, _BLOCK // (problem.z.shape[1] * many))
+    step = max(1, _BLOCK // (problem.z.shape[1] * places.shape[1]))
     parts = []
     for first in range(0, len(problem), step):
         rows = slice(first, first + step)
@@ -170,8 +171,8 @@ def solve_together(problem: LikelihoodProblem, hint: Hint | None = None) -> tupl
         if hint is not None:
             own = hint[0][rows], hint[1][rows]
         parts.append(_solve_block(part, near.take(rows), places[rows], width[rows], own))
-    solution = Solution.joined([part for part, _ in parts])
-    return solution, np.concatenate([coefficients for _, coefficients in parts])
+    solution, coefficients = stacked(parts)
+    return solution, coefficients
 
 
 def _solve_block(
@@ -187,7 +188,7 @@ def _solve_block(
     if hint is not None:
         elsewhere = np.flatnonzero((np.abs(u - hint[1]) > _ELSEWHERE * width).any(axis=1))
         curve, u = elsewhere, u[elsewhere]
-    coefficients = near.take(curve).coefficients(u)
+    _, _, coefficients = near.take(curve).objective(u)
     if hint is not None:
         curve = np.concatenate([np.arange(n_curves), curve])
         coefficients = np.concatenate([hint[0], coefficients])

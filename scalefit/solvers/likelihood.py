@@ -215,16 +215,12 @@ class LikelihoodProblem:
         low, high = (bound[:, None] for bound in some.bounds())
         return some.screen(low + positions * (high - low))[:, None]
 
-    def coefficients(self, u: Floats) -> Floats:
-        """Return the coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
-        return self._fit(self.rows(u[:, None, :]), FINE).state[:, :-1]
-
     def rss(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)`` with all digits."""
         return self._misfit(u, FINE)
 
-    def objective(self, u: Floats) -> tuple[Floats, Floats]:
-        """Return the objective and its gradient at ``u`` of shape ``(G, q)``."""
+    def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
         rows = self.rows(u[:, None, :])
         found = self._fit(rows, FINE)
         total = found.model.rss
@@ -241,7 +237,8 @@ class LikelihoodProblem:
                     along = along + found.state[:, j] * np.add.reduce(pull * slope, axis=-1)
             gradient[:, k] = along * self.law.shapes[k].coordinate.slope(u[..., k])
         gradient = gradient * (2.0 * total / self.n)[:, None]
-        return np.maximum(total - self.pure, 0.0), np.where(np.isfinite(gradient), gradient, 0.0)
+        gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+        return np.maximum(total - self.pure, 0.0), gradient, found.state[:, :-1]
 
     @property
     def n_terms(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .sums import total
+from .sums import dot, total
 
 __all__ = ["Projection", "project", "screen"]
 
@@ -96,26 +96,27 @@ def project(
         Hold the last coefficient at zero or above. Because its column is orthogonal to the others,
         the constrained fit is the free one with a negative last score replaced by zero.
     """
-    residual = target
-    weighted_residual = weight * target
+    residual, pull = target, weight * target
     scores: list[Floats] = []
     norms: list[Floats] = []
     basis: list[Any] = []
     mix: dict[tuple[int, int], Any] = {}
-    rss = rss_edge = target_size = total(weighted_residual * residual)
+    rss = rss_edge = target_size = dot(pull, residual)
     for j, direction in enumerate(columns):
-        weighted = weight * direction
-        size = norm = total(weighted * direction)
+        flat = np.ndim(direction) == 0
+        if flat and j:
+            direction, flat = np.full_like(residual, direction), False
+        size = direction * direction * total(weight) if flat else dot(weight, direction, direction)
         for turn in range(passes if j else 0):
-            for i in range(j):
-                share = total(weighted * basis[i]) / norms[i]
-                direction = direction - share * basis[i]
+            for i, other in enumerate(basis):
+                scalar = np.ndim(other) == 0
+                common = dot(weight, direction) if scalar else dot(weight, direction, other)
+                share = (other * common if scalar else common) / norms[i]
+                direction = direction - share * other
                 mix[i, j] = mix[i, j] + share if turn else share
-                weighted = weight * direction
-        if j:
-            norm = total(weighted * direction)
+        norm = dot(weight, direction, direction) if j else size
         norms.append(np.where(norm <= 1e-28 * size, np.inf, norm))
-        score = total(weighted_residual * direction) / norms[j]
+        score = (direction * total(pull) if flat else dot(pull, direction)) / norms[j]
         if j == len(columns) - 1:
             rss_edge = rss
             # What moves the fit by less than the rounding of the scores is nothing.
@@ -124,8 +125,8 @@ def project(
                 score = np.maximum(score, 0.0)
         scores.append(score)
         residual = residual - score * direction
-        weighted_residual = weight * residual
-        rss = total(weighted_residual * residual)
+        pull = weight * residual
+        rss = dot(pull, residual)
         basis.append(direction)
     return Projection(residual, rss, rss_edge, scores, norms, basis, mix)
 
@@ -141,7 +142,7 @@ def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bo
     columns : sequence of arrays (D, K, M)
         M times the columns at the sizes of D designs; a first one that is constant may be a scalar.
     target, weight : arrays (D, W, K)
-        W targets a design.
+        W targets a design. Weights that are equal for all of them may be ``(D, 1, K)``.
     rising : bool
         See :func:`project`.
 
@@ -176,11 +177,11 @@ def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bo
         for j, value in enumerate(level):
             mix[0, 1 + j] = value * (columns[0] / norms[0])
     for j in range(len(free)):
-        idle = product[j, j] <= least[j]
         last = j == len(free) - 1
+        idle = product[j, j] <= least[j]
         if rising and last:
-            idle |= along[j] <= 0
-        np.copyto(product[j, j], np.inf, where=idle)
+            idle = idle | (along[j] <= 0)
+        product[j, j] = np.where(idle, np.inf, product[j, j])
         for k in range(j + 1, len(free)):  # what the column explains of the later ones
             mix[first + j, first + k] = share = product[j, k] / product[j, j]
             along[k] -= share * along[j]
@@ -190,5 +191,6 @@ def screen(columns: Sequence[Any], target: Floats, weight: Floats, *, rising: bo
             rss_edge = rss
         scores.append(along[j] / product[j, j])
         norms.append(product[j, j])
-        rss = rss - scores[-1] * along[j]
+        along[j] *= scores[-1]  # work arrays this large are dear
+        rss = np.subtract(rss, along[j], out=along[j])
     return Projection(rss, rss, rss_edge, scores, norms, [], mix)

@@ -20,7 +20,7 @@ from .basins import Quadratic, differenced
 from .linear import Projection, project
 from .newton import subsets
 from .separable import Problem
-from .sums import total
+from .sums import dot
 
 __all__ = ["OrthantProblem", "least_squares"]
 
@@ -188,12 +188,8 @@ class OrthantProblem:
         """Return the residual sums of squares at ``u`` of shape ``(G, M, q)``."""
         return self._best(u)[0]
 
-    def coefficients(self, u: Floats) -> Floats:
-        """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
-        return self._best(u[:, None, :])[1][:, 0]
-
-    def objective(self, u: Floats) -> tuple[Floats, Floats]:
-        """Return the residual sum of squares and its gradient at ``u`` of shape ``(G, q)``."""
+    def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return sums of squares, their gradient and coefficients at ``u`` of shape ``(G, q)``."""
         rss, coefficients = (part[:, 0] for part in self._best(u[:, None, :]))
         law, theta, free = self.law, self.theta(u), self.free
         residual = free.y
@@ -205,9 +201,9 @@ class OrthantProblem:
             along = np.zeros(len(u))
             for j, slope in enumerate(slopes):
                 if np.ndim(slope):  # a scalar is a column that does not depend on this shape
-                    along = along + coefficients[:, j] * total(pull * slope)
+                    along = along + coefficients[:, j] * dot(pull, slope)
             gradient[:, k] = along * law.shapes[k].coordinate.slope(u[:, k])
-        return rss, gradient
+        return rss, gradient, coefficients
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives."""

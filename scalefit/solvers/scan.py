@@ -22,6 +22,9 @@ Ints = NDArray[np.intp]
 _FOLLOWED = 96
 #: How far apart positions of :func:`apart` are at least, in sides of the box.
 _APART = 0.12
+#: Neighbours on either side that a scan of one shape is interpolated from, Newton steps, and how
+#: far from the vertex of a parabola they may lead, in cells.
+_REACH, _TURNS, _ASTRAY = 4, 2, 0.2
 #: Points of :func:`spread` where there is no grid.
 _SPREAD = 16
 
@@ -54,21 +57,52 @@ def scan(misfit: Callable[[Floats], Floats], counts: tuple[int, ...]) -> tuple[I
     curve, cell = np.divmod(np.flatnonzero(lowest), len(points))
     position = points[cell]
     if len(counts) == 1 and counts[0] > 2:
-        position = position + _vertex(values, curve, cell)[:, None] / (counts[0] - 1)
+        position = position + _between(values, curve, cell)[:, None] / (counts[0] - 1)
     return curve, position
 
 
-def _vertex(values: Floats, curve: Ints, cell: Ints) -> Floats:
-    """Return where the parabola through a minimum of one shape and its neighbours is lowest.
+@np.errstate(all="ignore")  # misfits may be infinite
+def _between(values: Floats, curve: Ints, cell: Ints) -> Floats:
+    """Return where the polynomial through a minimum of one shape and its neighbours is lowest.
 
-    In cells from the minimum; 0 at the ends of the scan.
+    In cells from the minimum; 0 at the ends of the scan. Where that is not near the lowest point of
+    a parabola, as by a kink, the parabola is believed.
     """
-    inner = np.clip(cell, 1, values.shape[1] - 2)
-    with np.errstate(all="ignore"):  # misfits may be infinite
-        before, at, after = (values[curve, inner + k] for k in (-1, 0, 1))
-        shift = 0.5 * (before - after) / (before - 2.0 * at + after)
-    good = (inner == cell) & (np.abs(shift) <= 0.5)
-    return np.where(good, shift, 0.0)
+    last = values.shape[1] - 1
+    inner = np.clip(cell, 1, last - 1)
+    before, at, after = (values[curve, inner + k] for k in (-1, 0, 1))
+    vertex = 0.5 * (before - after) / (before - 2.0 * at + after)
+    vertex = np.where((inner == cell) & (np.abs(vertex) <= 0.5), vertex, 0.0)
+    reach = min(_REACH, last // 2)
+    centre = np.clip(cell, reach, last - reach)
+    near = values[curve[:, None], centre[:, None] + np.arange(-reach, reach + 1)].T
+    near = near - near[reach]
+    slope, bend = _stencil(reach)
+    slopes, bends = slope @ near, bend @ near
+    off = (cell - centre).astype(float)
+    place = off + vertex
+    for _ in range(_TURNS):
+        place = place - _horner(slopes, place) / _horner(bends, place)
+    good = (inner == cell) & (np.abs(place - off - vertex) <= _ASTRAY)
+    return np.where(good, place - off, vertex)
+
+
+def _horner(coefficients: Floats, at: Floats) -> Floats:
+    """Return polynomials, their coefficients ``(n, N)`` falling in degree, at ``(N,)``."""
+    found: Floats = coefficients[0]
+    for each in coefficients[1:]:
+        found = found * at + each
+    return found
+
+
+@lru_cache(maxsize=8)
+def _stencil(reach: int) -> tuple[Floats, Floats]:
+    """Return what makes values at ``-reach .. reach`` the two derivatives of their polynomial."""
+    ticks = np.arange(-reach, reach + 1.0)
+    powers = np.arange(2.0 * reach, -1.0, -1.0)
+    polynomial = np.linalg.inv(ticks[:, None] ** powers)
+    slope = (powers[:, None] * polynomial)[:-1]
+    return slope, (powers[1:, None] * slope)[:-1]
 
 
 def apart(misfit: Callable[[Floats], Floats], counts: tuple[int, ...], many: int) -> Floats:

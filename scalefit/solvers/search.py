@@ -8,7 +8,7 @@ what was seen on the way. One curve is a batch of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
@@ -27,7 +27,7 @@ Ints = NDArray[np.intp]
 
 #: Values of a scan that are looked at together: few enough to stay in a core's cache, and for the
 #: heap not to be given back to the system between two work arrays, which costs more than the work.
-_BLOCK = 40_000
+_BLOCK = 60_000
 
 
 class Search(Protocol):
@@ -79,8 +79,8 @@ class Search(Protocol):
         ``step``, of the same shape, is for those that have to be differences.
         """
 
-    def coefficients(self, u: Floats) -> Floats:
-        """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
+    def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool
@@ -122,12 +122,6 @@ class Solution:
         """Return the solution of some of the curves."""
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    @classmethod
-    def joined(cls, parts: Sequence[Solution]) -> Solution:
-        """Return the solutions of several batches one after the other."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
-
     def put(self, rows: Ints, other: Solution) -> Solution:
         """Return a copy in which the curves ``rows`` are those of ``other``."""
         parts = []
@@ -138,18 +132,18 @@ class Solution:
         return Solution(*parts)
 
 
-def solve(problem: Search) -> Solution:
-    """Return the global optimum of every curve of ``problem``."""
+def solve(problem: Search) -> tuple[Solution, Floats]:
+    """Return the global optimum of every curve of ``problem``, and its coefficients ``(G, p)``."""
     n_curves = len(problem)
     q = len(problem.law.shapes)
     if q == 0:
         none = np.zeros((n_curves, 0))
-        rss = problem.rss(np.zeros((n_curves, 1, 0)))[:, 0]
+        rss, _, coefficients = problem.objective(none)
         ones = np.ones(n_curves, dtype=np.intp)
         return Solution(
             none, rss, np.zeros((n_curves, 0, 0)), np.zeros(n_curves), ones,
             np.full(n_curves, np.inf), np.zeros((n_curves, 0), dtype=np.intp),
-        )  # fmt: skip
+        ), coefficients  # fmt: skip
     scaled, scale = problem.in_spreads()
     lower, upper = scaled.bounds()
     curve, position = _scan(scaled)
@@ -158,18 +152,14 @@ def solve(problem: Search) -> Solution:
     start = low + position * (high - low)
     found = minima(scaled.take(curve), start.T, low.T, high.T, width.T, curve)
     best, n_basins, runner_up = _select(curve, found.u.T, found.model.value, width, n_curves)
-    u, model = found.u.T[best], take(found.model, best)
+    u, bend = found.u.T[best], np.moveaxis(take(found.model.bend, best), 2, 0)
+    rss, slope, coefficients = scaled.objective(u)
     at_bound = np.where(u <= lower, -1, 0) + np.where(u >= upper, 1, 0)
-    gradient = np.where(at_bound * model.slope.T < 0, 0.0, model.slope.T)
+    gradient = np.abs(np.where(at_bound * slope < 0, 0.0, slope)).max(axis=-1)
     return Solution(
-        u,
-        model.value * scale**2,
-        np.moveaxis(model.bend, 2, 0) * scale[:, None, None] ** 2,
-        np.abs(gradient).max(axis=-1) / scaled.spread(),
-        n_basins,
-        runner_up,
-        at_bound,
-    )
+        u, rss * scale**2, bend * scale[:, None, None] ** 2, gradient / scaled.spread(),
+        n_basins, runner_up, at_bound,
+    ), coefficients * scale[:, None]  # fmt: skip
 
 
 def _scan(problem: Search) -> tuple[Ints, Floats]:
@@ -218,6 +208,9 @@ def _select(
     curve: Ints, u: Floats, rss: Floats, width: Floats, n_curves: int
 ) -> tuple[Ints, Ints, Floats]:
     """Return per curve the row of the best minimum, the number of distinct ones, the runner-up."""
+    if len(curve) == n_curves:  # one each
+        one = np.arange(n_curves)
+        return one, np.ones(n_curves, dtype=np.intp), np.full(n_curves, np.inf)
     order = np.lexsort((rss, curve))
     first = np.searchsorted(curve[order], np.arange(n_curves))
     best = order[first]

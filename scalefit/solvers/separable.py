@@ -16,7 +16,7 @@ from .ends import ends_of, facts_of, least_misfit
 from .linear import Projection, project, screen
 from .records import take
 from .shapes import box, shapes_at
-from .sums import total
+from .sums import dot, total
 
 __all__ = ["Problem", "Target"]
 
@@ -133,12 +133,14 @@ class Problem:
         """Return what a survey is made from: shapes, columns, targets and weights of groups.
 
         The shapes ``(D, M, q)`` and columns ``(D, K, M)`` are those of one curve a group, targets
-        and weights ``(D, W, K)`` those of all.
+        ``(D, W, K)`` those of all, and so are the weights, or ``(D, 1, K)`` where they are equal.
         """
         one = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in one.bounds())
         u = low + positions * (high - low)
         target, weight = (np.moveaxis(values[:, alike], 0, 2) for values in (self.y, self.weight))
+        if (weight == weight[:, :1]).all():
+            weight = weight[:, :1]
         return u, one.by_curve(u), target, weight
 
     def by_curve(self, u: Floats) -> list[Any]:
@@ -154,16 +156,27 @@ class Problem:
         found: Floats = np.broadcast_to(self.project(u).rss, u.shape[:2])
         return found
 
-    def coefficients(self, u: Floats) -> Floats:
-        """Return the best coefficients ``(G, p)`` at ``u`` of shape ``(G, q)``."""
-        found: Floats = self.project(u[:, None, :]).coefficients[:, 0, :]
-        return found
+    def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return sums of squares, their gradient and coefficients at ``u`` of shape ``(G, q)``."""
+        fit = self._fit(u.T)
+        gradient, pull, solved = np.zeros(u.shape), -2.0 * self.weight * fit.residual, fit.solved
+        for k, slopes in enumerate(self.law.gradient(self.z, self.theta(u), self.frame)):
+            for j, slope in enumerate(slopes):
+                if np.ndim(slope):  # a scalar is a column that does not depend on this shape
+                    gradient[:, k] += solved[j] * dot(slope, pull)
+            gradient[:, k] *= self.law.shapes[k].coordinate.slope(u[:, k])
+        return fit.rss, gradient, fit.coefficients
+
+    def _fit(self, u: Floats) -> Projection:
+        """Return the linear fits at ``u`` of shape ``(q, G)``."""
+        columns = self.law.columns(self.z, self.theta(u.T), self.frame, np)
+        return project(columns, self.y, self.weight, rising=self.rising)
 
     def in_spreads(self) -> tuple[Problem, Floats]:
         """Return the problem in units of the scores' spread, so that tolerances have a meaning."""
         weights = self.spread()
-        centre = total(self.weight * self.y) / weights
-        spread = np.sqrt(total(self.weight * (self.y - centre) ** 2) / weights)
+        gap = self.y - dot(self.weight, self.y) / weights
+        spread = np.sqrt(dot(self.weight, gap, gap) / weights)
         scale = np.where(spread > 0, spread, 1.0)
         return replace(self, y=self.y / scale), scale
 
@@ -219,10 +232,7 @@ class Problem:
         """
         law, q = self.law, len(u)
         shapes = [shape.coordinate for shape in law.shapes]
-        theta = tuple(shape.to_theta(v) for shape, v in zip(shapes, u, strict=True))
-        fit = project(
-            law.columns(self.z, theta, self.frame, np), self.y, self.weight, rising=self.rising
-        )
+        fit = self._fit(u)
         solved, pull = fit.solved, self.weight * fit.residual
         # The derivatives first at u, then with each shape in turn moved a little.
         moved = np.empty((q, 1 + q, len(self)))
@@ -238,7 +248,7 @@ class Problem:
             for j, slope in enumerate(slopes):
                 if np.ndim(slope) == 0:  # a column that does not depend on this shape
                     continue
-                part = scale * total(slope * pull[:, None])
+                part = scale * dot(slope, pull[:, None])
                 tug[k] += solved[j] * part
                 along[k] += (solved[j] * scale[0]) * slope[:, 0]
                 raw[j, k] = part[0]

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["total"]
+__all__ = ["dot", "total"]
 
 Floats = NDArray[np.float64]
 
@@ -28,3 +28,23 @@ def total(values: Floats, axis: int = 0) -> Floats:
     else:
         found = np.add.accumulate(values, axis).take(-1, axis)
     return found
+
+
+def dot(*arrays: Floats) -> Floats:
+    """Return what :func:`total` gives for the product of two or three arrays, which is not kept.
+
+    Examples
+    --------
+    >>> dot(np.array([[1.0, 10.0], [2.0, 20.0]]), np.array([[3.0], [4.0]]))
+    array([ 11., 110.])
+    """
+    if max(arrays[0].size, arrays[1].size) > _MANY:
+        found: Floats = np.einsum(_PRODUCT[len(arrays)], *arrays)
+        return found
+    product = arrays[0] * arrays[1]
+    return total(product if len(arrays) == 2 else product * arrays[2])
+
+
+#: Sums over the first axis of all arrays, for numpy; it pays where there are so many terms.
+_PRODUCT = {2: "k...,k...->...", 3: "k...,k...,k...->..."}
+_MANY = 2000

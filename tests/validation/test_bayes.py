@@ -1,7 +1,6 @@
-"""Posteriors: calibration under the prior, coverage over fixed truths, samplers against quadrature.
+"""Rows B1 to B4 and B6: calibration under the prior, coverage over fixed truths, evidence, chains.
 
-The full run is made with ``-m slow``; every test prints what it measured with its Monte-Carlo
-error.
+The full run is made with ``-m slow``.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ from scalefit.noise import Autoregressive, Beta, Gaussian, KnownError, LogNormal
 from scalefit.sample import by_size
 from scalefit.scatter import scatter_of
 
-from .simulation import SMALL, Design, Truth, rate, sample_of
+from ..measured import rate
+from .simulation import SMALL, Design, Truth, sample_of
 
 LAW = get_law("saturating_power")
 
@@ -168,18 +168,17 @@ def ranks_of(sample, truth, given, draws=250, seed=1):
 @pytest.mark.parametrize(
     "replicates", [150, pytest.param(1000, marks=pytest.mark.slow)], ids=["fast", "full"]
 )
-def test_ranks_of_the_truth_are_uniform_under_the_prior(replicates, kind):
+def test_ranks_of_the_truth_are_uniform_under_the_prior(replicates, kind, measured):
     """Simulation-based calibration (Talts et al. 2018, arXiv:1804.06788)."""
     sample, truth = tables_from_prior(replicates, 11, kind)
     ranks, trusted = ranks_of(sample, truth, None)
     p = {name: kstest(np.clip(r, 0, 1), "uniform").pvalue for name, r in ranks.items()}
     share, error = rate(~trusted)
-    print(
-        f"{kind}: least p {min(p.values()):.3f} of {len(p)}; to chains {share:.3f} +- {error:.3f}"
-    )
-    print({k: round(float(v), 3) for k, v in p.items()})
-    assert min(p.values()) > 0.05 / len(p)
-    assert share <= TO_CHAINS.get(kind, 0.005) + 3 * error  # these would go to chains
+    for name, value in p.items():
+        cell, bar = f"{kind}, {name}", 0.05 / len(p)
+        measured("B1", cell, "p of uniform ranks", value, replicates=replicates, low=bar)
+    high = TO_CHAINS.get(kind, 0.005)
+    measured("B1", kind, "left to chains", share, error, replicates, high=high, slack=3 * error)
 
 
 #: Share of tables that quadrature may leave to chains.
@@ -203,7 +202,7 @@ COVERAGE = {0.0: 0.0, 0.06: 0.06, 0.1: 0.1, 0.2: 0.2, 0.5: 0.5, 1.0: 1.0, 2.0: 2
         *(pytest.param(a, 2000, marks=pytest.mark.slow) for a in COVERAGE),
     ],
 )
-def test_intervals_cover_fixed_truths(exponent, replicates):
+def test_intervals_cover_fixed_truths(exponent, replicates, measured):
     gap = 0.05 if exponent == 0 else 0.3
     truth = Truth(exponent, gap=gap)
     design = SMALL
@@ -223,9 +222,8 @@ def test_intervals_cover_fixed_truths(exponent, replicates):
     }
     for name, (question, value) in asked.items():
         found = Posterior(draws=1000)(fitted, question, 0.95)
-        p, error = rate((found.lower <= value) & (value <= found.upper))
-        print(f"exponent {exponent:g}, {name}: {p:.3f} +- {error:.3f}")
-        assert 0.93 - 4 * error <= p <= 0.98 + 4 * error
+        hits = (found.lower <= value) & (value <= found.upper)
+        measured.rate("B2", f"a {exponent:g}", name, hits, 0.93, 0.98, errors=4)
 
 
 def brute_evidence(sample, priors, nodes):
@@ -259,25 +257,23 @@ def brute_evidence(sample, priors, nodes):
     return float(log.max() + np.log(total))
 
 
-def test_evidence_agrees_with_the_joint_density_of_all_runs():
+def test_evidence_agrees_with_the_joint_density_of_all_runs(measured):
     """An independent sum over (exponent, scale, slope) of the density of the 18 runs as one."""
     sample = bounded(sample_of(Truth(0.4).mean(SMALL.sizes, SMALL), SMALL, 0.02, 1, 5))
     priors = priors_for(LAW, sample)
     fast = float(quadrature(estimate(LAW, sample), priors)[1].evidence[0])
     slow = brute_evidence(sample, priors, (61, 31, 21))
-    print(fast, slow)
-    assert fast == pytest.approx(slow, abs=2e-3)
+    measured("B4", "all runs as one", "joint density, apart", abs(fast - slow), high=2e-3)
 
 
 @pytest.mark.parametrize("law", ["log_linear", "power", "saturating_power", "exponential"])
-def test_evidence_does_not_depend_on_the_nodes(law):
+def test_evidence_does_not_depend_on_the_nodes(law, measured):
     sample = bounded(sample_of(Truth(0.3).mean(SMALL.sizes, SMALL), SMALL, 0.02, 2, 6))
     fitted = estimate(get_law(law), sample)
     priors = priors_for(fitted.law, sample)
     usual, fine, finest = (quadrature(fitted, priors, r)[1].evidence for r in (1, 3, 3.5))
-    print(law, np.abs(finest - fine).max(), np.abs(usual - finest).max())
-    assert np.abs(finest - fine).max() < 1e-8
-    assert np.abs(usual - finest).max() < 1e-3
+    for what, gap, bar in (("fine nodes", finest - fine, 1e-8), ("nodes", usual - finest, 1e-3)):
+        measured("B4", law, f"{what}, apart", np.abs(gap).max(), replicates=2, high=bar)
 
 
 def population(seed, curves, mean=0.4, spread=0.25, sigma=0.02):
@@ -301,7 +297,7 @@ def population(seed, curves, mean=0.4, spread=0.25, sigma=0.02):
     ("curves", "replicates"),
     [(4, 12), *(pytest.param(k, 200, marks=pytest.mark.slow) for k in (4, 8, 16))],
 )
-def test_the_mean_of_a_population_is_covered(curves, replicates):
+def test_the_mean_of_a_population_is_covered(curves, replicates, measured):
     hits, own, alone, widths = [], [], [], []
     for r in range(replicates):
         sample, exponents = population(1000 * curves + r, curves)
@@ -319,15 +315,12 @@ def test_the_mean_of_a_population_is_covered(curves, replicates):
         widths.append(np.mean(pooled[1] - pooled[0]) / np.mean(single[1] - single[0]))
     p, error = rate(np.array(hits))
     se = np.std(own) / np.sqrt(replicates)
-    print(
-        f"{curves} curves: population mean {p:.3f} +- {error:.3f}, each exponent "
-        f"{np.mean(own):.3f} +- {se:.3f} (alone {np.mean(alone):.3f}), width over alone "
-        f"{np.mean(widths):.2f}"
-    )
-    error = max(error, np.sqrt(0.05 * 0.95 / replicates))
-    assert 0.935 - 4 * error <= p
-    assert np.mean(own) >= 0.935 - 4 * max(se, 0.01)
-    assert np.mean(widths) < 1.0
+    cell, slack = f"{curves} curves", 4 * max(error, np.sqrt(0.05 * 0.95 / replicates))
+    measured("B6", cell, "mean", p, error, replicates, low=0.935, slack=slack)
+    slack = 4 * max(se, 0.01)
+    measured("B6", cell, "each exponent", np.mean(own), se, replicates, low=0.935, slack=slack)
+    measured("B6", cell, "each exponent, alone", np.mean(alone), replicates=replicates)
+    measured("B6", cell, "width over alone", np.mean(widths), replicates=replicates, high=1.0)
 
 
 def random_tables(count, seed):
@@ -422,7 +415,7 @@ def agreement(law, sample, exact, chains):
 
 
 @pytest.mark.parametrize("kind", list(SCATTERS))
-def test_evidence_agrees_with_a_bridge(kind):
+def test_evidence_agrees_with_a_bridge(kind, measured):
     """From the draws of quadrature, whose evidence does not know of them or is their weights."""
     sample, _ = tables_from_prior(4, 19, kind)
     fitted = estimate(LAW, sample)
@@ -433,16 +426,16 @@ def test_evidence_agrees_with_a_bridge(kind):
         one = fitted.take(slice(g, g + 1))
         own = found.take(slice(g, g + 1)).compact()
         gaps.append(found.one("evidence")[g] - bridge(one, method.priors_of(one), own))
-    print(kind, np.round(gaps, 3))
     assert len(gaps) > 1
-    assert np.abs(gaps).max() < 0.05
+    apart = np.abs(gaps).max()
+    measured("B4", kind, "bridge from quadrature, apart", apart, replicates=len(gaps), high=0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"), [("shapes", 50), *((kind, 10) for kind in SCATTERS if kind != "gaussian")]
 )
-def test_chains_agree_with_quadrature(kind, count):
+def test_chains_agree_with_quadrature(kind, count, measured):
     """Means, shares and evidence (by a bridge) of chains and quadrature.
 
     On tables of many shapes with normal errors, and on tables from the prior of other errors.
@@ -466,15 +459,11 @@ def test_chains_agree_with_quadrature(kind, count):
         distance += means
         spreads += shares
         gaps.append(exact.evidence[0] - bridge(fitted, quick.priors_of(fitted), chains))
-    d, s = np.array(distance), np.array(spreads)
-    rms_mean, rms_share = (float(np.sqrt((v**2).mean())) for v in (d, s))
-    print(
-        f"{kind}, {count} tables: chains trusted {np.mean(good):.3f}, both {len(gaps)}; z of means:"
-        f" rms {rms_mean:.2f}, largest {np.abs(d).max():.2f}; z of 90 % shares: rms"
-        f" {rms_share:.2f}, largest {np.abs(s).max():.2f}; evidence: mean {np.mean(gaps):.3f},"
-        f" largest {np.abs(gaps).max():.3f}"
-    )
-    assert np.abs(d).max() < 4.5
-    assert np.abs(s).max() < 4.5
-    assert np.abs(gaps).max() < 0.05
-    assert np.mean(good) >= (0.98 if count > 10 else 0.9)
+    for what, z in (("means", distance), ("90 % shares", spreads)):
+        measured("B3", kind, f"z of {what}, rms", np.sqrt(np.mean(np.square(z))), replicates=count)
+        largest = np.abs(z).max()
+        measured("B3", kind, f"z of {what}, largest", largest, 1.0, count, high=4.5)
+    bar = 0.98 if count > 10 else 0.9
+    measured("B3", kind, "chains trusted", np.mean(good), replicates=count, low=bar)
+    apart = np.abs(gaps).max()
+    measured("B4", kind, "bridge from chains, apart", apart, replicates=len(gaps), high=0.05)

@@ -1,4 +1,4 @@
-"""Coverage of 95 % bootstrap intervals, and of the two that the package does not offer.
+"""Row C12: coverage of 95 % bootstrap intervals, and of the two that the package does not offer.
 
 The design is that of the profile's table: six sizes over two decades with three seeds. The bars
 are wide of 0.95 on purpose: percentile intervals fall short of it in tables this small, which is
@@ -18,7 +18,8 @@ from scalefit.laws import get_law
 from scalefit.noise import Gaussian
 from scalefit.sample import by_size
 
-from .simulation import SMALL, Design, Truth, rate, sample_of
+from ..measured import rate
+from .simulation import SMALL, Design, Truth, errors_allowed, sample_of
 
 LAW = get_law("saturating_power")
 CELLS = [(a, s) for a in (0.2, 0.5, 1.0) for s in (0.005, 0.02)]
@@ -45,12 +46,12 @@ def targets(truth, design):
 
 
 def covers(interval, value):
-    return rate((interval.lower <= value) & (value <= interval.upper))
+    return (interval.lower <= value) & (value <= interval.upper)
 
 
 @pytest.mark.parametrize("runs", RUNS)
 @pytest.mark.parametrize("kind", BARS)
-def test_coverage(kind, runs):
+def test_coverage(kind, runs, measured):
     replicates, draws, cells = runs
     low, high = BARS[kind]
     for k, (exponent, sigma) in enumerate(cells):
@@ -60,14 +61,12 @@ def test_coverage(kind, runs):
         questions = [(estimand, 0.95) for estimand, _ in asked.values()]
         found = ask_together(estimate(LAW, sample), questions, Bootstrap(kind, draws, rng=k))
         for (name, (_, value)), interval in zip(asked.items(), found, strict=True):
-            p, error = covers(interval, value)
-            print(f"{kind:10s} a {exponent} sigma {sigma} {name:9s} {p:.3f} +- {error:.3f}")
-            slack = 0.0 if replicates >= 1000 else 3.0
-            assert low - slack * error <= p <= high + slack * error, (name, p, error)
+            cell, slack = f"{kind}, a {exponent}, sigma {sigma}", errors_allowed(replicates, 1000)
+            measured.rate("C12", cell, name, covers(interval, value), low, high, errors=slack)
 
 
 @pytest.mark.parametrize("runs", RUNS)
-def test_drawing_seeds_within_size_falls_short(runs):
+def test_drawing_seeds_within_size_falls_short(runs, measured):
     """Three seeds a size scatter by two thirds of their variance: so do means drawn from them."""
     replicates, draws, cells = runs
     for k, (exponent, sigma) in enumerate(cells):
@@ -87,13 +86,14 @@ def test_drawing_seeds_within_size_falls_short(runs):
             rank = int(0.025 * (draws + 1))
             ends = values[:, rank - 1], values[:, draws - rank]
             rates[name] = rate((ends[0] <= value) & (value <= ends[1]))
-            print(f"within a {exponent} sigma {sigma} {name:9s} {rates[name][0]:.3f}")
+            cell = f"seeds within size, a {exponent}, sigma {sigma}"
+            measured("C12", cell, name, *rates[name], replicates)
         error = max(error for _, error in rates.values())
         assert np.mean([p for p, _ in rates.values()]) < 0.88 + (0 if replicates >= 1000 else error)
 
 
 @pytest.mark.parametrize("runs", [(200, 199), pytest.param((1000, 999), marks=pytest.mark.slow)])
-def test_clusters_carry_what_runs_share(runs):
+def test_clusters_carry_what_runs_share(runs, measured):
     """A seed that shifts the scores of all sizes alike widens levels, and not gains."""
     replicates, draws = runs
     design, truth, sigma, shared = Design(6, 15, 2.0), Truth(0.5), 0.01, 0.02
@@ -115,11 +115,10 @@ def test_clusters_carry_what_runs_share(runs):
     answers = [truth.mean(centre, design), truth.gain(10, design)]
     ours = ask_together(fitted, questions, Bootstrap("cluster", draws))
     runs_apart = ask_together(fitted, questions, profile)
-    rates = [covers(*pair) for pair in zip([*ours, *runs_apart], answers * 2, strict=True)]
-    for name, (p, error) in zip(["level", "gain"] * 2, rates, strict=True):
-        print(f"clusters {name:6s} {p:.3f} +- {error:.3f}")
-    slack = 3.0 if replicates < 1000 else 0.0
-    for p, error in rates[:2]:
-        assert 0.89 - slack * error <= p <= 0.965 + slack * error
-    assert rates[2][0] < 0.86  # a level, as if all runs were independent
-    assert rates[3][0] > 0.985  # a gain, from which what is shared cancels
+    slack = errors_allowed(replicates, 1000)
+    for name, interval, value in zip(["level", "gain"], ours, answers, strict=True):
+        hits = covers(interval, value)
+        measured.rate("C12", "cluster, seeds shift", name, hits, 0.89, 0.965, errors=slack)
+    level, gain = (covers(*pair).mean() for pair in zip(runs_apart, answers, strict=True))
+    assert level < 0.86  # as if all runs were independent
+    assert gain > 0.985  # what is shared cancels from it

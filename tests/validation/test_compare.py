@@ -1,4 +1,4 @@
-"""Rows T5 and B5: shared against separate answers, pairs, means over groups, rank intervals."""
+"""Rows T5 to T5c and B5: shared against separate answers, pairs, means over groups, ranks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from scalefit.noise import Gaussian
 from scalefit.one_stage import one_stage
 from scalefit.ranks import ranks
 
-from .simulation import LARGE, SMALL, Truth, rate, sample_of
+from ..measured import rate
+from .simulation import LARGE, SMALL, Truth, sample_of
 
 LAW = get_law("saturating_power")
 CONSTANT = Gaussian("constant")
 
 
-def check(hits, low, high, complete, label):
-    """Compare a rate with its bar, allowing for Monte-Carlo errors of a rate at the bar."""
-    p, error = rate(np.asarray(hits))
-    print(f"{label:60s} {p:.4f} +- {error:.4f}  [{low}, {high}]")
-    slack = 2.0 if complete else 3.0
-    below, above = (slack * np.sqrt(bar * (1.0 - bar) / len(hits)) for bar in (low, high))
-    assert low - below <= p <= high + above, label
+def check(measured, row, cell, quantity, hits, low, high, complete):
+    """Tell a rate, with the Monte-Carlo error of a rate at the bar that is nearer."""
+    p = np.mean(hits)
+    bar = min((low, high), key=lambda end: abs(end - p))
+    error = np.sqrt(bar * (1.0 - bar) / len(hits))
+    slack = (2.0 if complete else 3.0) * error
+    measured(row, cell, quantity, p, error, len(hits), low, high, slack)
 
 
 def traced(exponents, sigmas, design, tables, seed, noise, estimand):
@@ -73,21 +74,23 @@ FAST = (0, 2)
     [(case, False) for case in FAST]
     + [pytest.param(case, True, marks=pytest.mark.slow) for case in range(len(SAME))],
 )
-def test_t5_size(case, complete):
+def test_t5_size(case, complete, measured):
     exponents, sigmas, design, noise, bar, tables = SAME[case]
     tables = tables if complete else max(10, 80 // len(exponents))
     found = traced(exponents, sigmas, design, tables, 70 + case, noise, Parameter("exponent"))
     p = np.array([equality(of_table(found, i)).p for i in range(tables)])
-    label = f"T5 size {len(exponents)} groups {design.name} sigma {sigmas[:2]} {noise.variance}"
-    check(p <= 0.05, *bar, complete, label)
+    spread = " and ".join(f"{sigma}" for sigma in sorted(set(sigmas)))
+    cell = f"{len(exponents)} groups, {design.name}, sigma {spread}, {noise.variance} variance"
+    check(measured, "T5", cell, "false positives", p <= 0.05, *bar, complete)
 
 
 @pytest.mark.parametrize("tables", [60, pytest.param(4000, marks=pytest.mark.slow)])
-def test_t5_power(tables):
+def test_t5_power(tables, measured):
     exponents = (0.3, 0.6)
     found = traced(exponents, (0.02, 0.02), SMALL, tables, 90, CONSTANT, Parameter("exponent"))
     p = np.array([equality(of_table(found, i)).p for i in range(tables)])
-    check(p <= 0.05, 0.55, 1.0, tables >= 4000, "T5 power 0.3 against 0.6, 6x3")
+    cell = "0.3 against 0.6, 6x3, sigma 0.02"
+    check(measured, "T5", cell, "power", p <= 0.05, 0.55, np.inf, tables >= 4000)
 
 
 def test_a_difference_is_seen_where_noise_is_small():
@@ -98,7 +101,7 @@ def test_a_difference_is_seen_where_noise_is_small():
 
 @pytest.mark.parametrize("tables", [40, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("estimand", [Gain(10), Parameter("asymptote")], ids=lambda e: e.label[:9])
-def test_differences_of_pairs_are_covered(estimand, tables):
+def test_differences_of_pairs_are_covered(estimand, tables, measured):
     """Two truths that differ: the interval of the difference holds the true one."""
     exponents = (0.4, 0.8)
     found = traced(exponents, (0.01, 0.02), SMALL, tables, 110, CONSTANT, estimand)
@@ -109,8 +112,8 @@ def test_differences_of_pairs_are_covered(estimand, tables):
         gap = pairs(of_table(found, i), 0.95)
         hits.append(gap.lower[0] <= one - other <= gap.upper[0])
         assert (gap.p[0] < 0.05) == (not gap.lower[0] <= 0 <= gap.upper[0])
-    label = f"95 % interval of a difference, {estimand.label[:20]}"
-    check(hits, 0.94, 0.975, tables >= 2000, label)
+    quantity = "gain" if gain else "asymptote"
+    check(measured, "T5b", "fitted curves", quantity, hits, 0.94, 0.975, tables >= 2000)
 
 
 def drawn(rng, k, tau, error):
@@ -121,7 +124,7 @@ def drawn(rng, k, tau, error):
 @pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, 8, 16])
 @pytest.mark.parametrize("error", [0.05, 0.15])
-def test_b5_random_effects_mean(k, error, draws):
+def test_b5_random_effects_mean(k, error, draws, measured):
     rng = np.random.default_rng(31 + k)
     hits, predicted = [], []
     for _ in range(draws):
@@ -131,9 +134,9 @@ def test_b5_random_effects_mean(k, error, draws):
         hits.append(mean["lower"] <= 0.4 <= mean["upper"])
         new = 0.4 + 0.25 * rng.standard_normal()
         predicted.append(found.prediction[0] <= new <= found.prediction[1])
-    label = f"B5 REML, Hartung-Knapp, k {k}, error {error}"
-    check(hits, 0.935, 0.965, draws >= 4000, label)
-    check(predicted, 0.90, 0.975, draws >= 4000, f"   prediction, k {k}")
+    cell, complete = f"{k} groups, error {error}", draws >= 4000
+    check(measured, "B5", cell, "mean", hits, 0.935, 0.965, complete)
+    check(measured, "B5", cell, "a new group", predicted, 0.90, 0.975, complete)
 
 
 def test_fixed_effect_would_fail_b5():
@@ -150,7 +153,7 @@ def test_fixed_effect_would_fail_b5():
 
 @pytest.mark.parametrize("draws", [6, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
-def test_b5_one_stage_mean(k, draws):
+def test_b5_one_stage_mean(k, draws, measured):
     """Fitted curves whose exponents differ by sd 0.25, many of them with open intervals."""
     rng = np.random.default_rng(57 + k)
     true = np.clip(0.7 + 0.25 * rng.standard_normal((draws, k)), 0.05, None)
@@ -163,12 +166,13 @@ def test_b5_one_stage_mean(k, draws):
         mean = one_stage(curves).table.iloc[0]
         open_ends.append(np.isinf(curves.interval(0.95)[1]).mean())
         hits.append(mean["lower"] <= 0.7 <= mean["upper"])
-    label = f"B5 one-stage, k {k}, {100 * np.mean(open_ends):.0f} % open"
-    check(hits, 0.93, 1.0, draws >= 150, label)
+    cell = f"{k} groups, sigma 0.06"
+    measured("B5b", cell, "intervals that are open", np.mean(open_ends), replicates=draws)
+    check(measured, "B5b", cell, "mean", hits, 0.93, np.inf, draws >= 150)
 
 
 @pytest.mark.parametrize("draws", [15, pytest.param(1000, marks=pytest.mark.slow)])
-def test_rank_intervals_hold_all_ranks_at_once(draws):
+def test_rank_intervals_hold_all_ranks_at_once(draws, measured):
     rng = np.random.default_rng(8)
     truth = np.array([0.0, 0.5, 1.0, 1.5, 4.0])
     rank = 5 - np.argsort(np.argsort(truth))
@@ -178,12 +182,12 @@ def test_rank_intervals_hold_all_ranks_at_once(draws):
         curves = from_errors(truth + se * rng.standard_normal(5), se, se, "simulated")
         found = ranks(curves, pairs(curves, 0.95), 0.95, True, 1)
         hits.append(np.all((found.lower <= rank) & (rank <= found.upper)))
-    check(hits, 0.95, 1.0, draws >= 1000, "rank intervals, five groups")
+    check(measured, "T5c", "five groups", "all ranks", hits, 0.95, np.inf, draws >= 1000)
 
 
 @pytest.mark.parametrize("draws", [100, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rho", [0.0, 0.8])
-def test_differences_of_correlated_groups_are_covered(rho, draws):
+def test_differences_of_correlated_groups_are_covered(rho, draws, measured):
     rng = np.random.default_rng(9)
     correlation = np.array([[1.0, rho], [rho, 1.0]])
     root = np.linalg.cholesky(correlation)
@@ -193,5 +197,5 @@ def test_differences_of_correlated_groups_are_covered(rho, draws):
         y = np.array([0.5, 0.3]) + se * (root @ rng.standard_normal(2))
         gap = pairs(from_errors(y, se, se, "simulated"), 0.95, correlation)
         hits.append(gap.lower[0] <= 0.2 <= gap.upper[0])
-    label = f"95 % interval of a difference, correlation {rho}"
-    check(hits, 0.94, 0.96, draws >= 4000, label)
+    cell = f"correlation {rho}"
+    check(measured, "T5b", cell, "correlated answers", hits, 0.94, 0.96, draws >= 4000)

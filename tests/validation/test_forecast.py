@@ -1,4 +1,4 @@
-"""Row E3 of the acceptance table, and pooled forecasts of known truths beyond the sizes.
+"""Rows E3 to E5: pooled forecasts of published curves, and of known truths beyond the sizes.
 
 The default run has few tables and the short curves of the benchmark; ``-m slow`` has many, and all
 published curves.
@@ -18,6 +18,7 @@ from scalefit.noise import usual_noise
 from scalefit.pool import competing, pooled
 from scalefit.sample import by_size
 
+from ..measured import rate
 from .simulation import Design, Truth
 from .test_backtest import line, shared, simulated
 
@@ -55,13 +56,13 @@ def foretold(table, by, level=0.9, **options):
     return pd.DataFrame(rows)
 
 
-def told(name, found):
-    """Print a line on some curves; return mean error, coverage, bias and its standard error."""
-    error, covered, bias = (found[column].mean() for column in ("error", "covered", "bias"))
-    spread = found["bias"].sem()
-    print(f"{name}: {len(found)} curves, error {error:.5f}, coverage {covered:.3f} "
-          f"± {found['covered'].sem():.3f}, bias {bias:+.4f} ± {spread:.4f}")  # fmt: skip
-    return error, covered, bias, spread
+def tell(measured, row, cell, found, *, covered=(-np.inf, np.inf), unbiased=True):
+    """Tell coverage and bias of some curves, each with its bars."""
+    curves, bias = len(found), found["bias"].mean()
+    share, error, spread = found["covered"].mean(), found["covered"].sem(), found["bias"].sem()
+    measured(row, cell, "coverage", share, error, curves, *covered)
+    bar = 3 * spread if unbiased else np.inf
+    measured(row, cell, "bias", bias, spread, curves, -bar, bar)
 
 
 @cache
@@ -80,51 +81,53 @@ def beyond(domain):
         pytest.param("LM", marks=[pytest.mark.slow, UNMET]),
     ],
 )
-def test_e3_errors_on_the_extrapolation_benchmark(domain):
+def test_e3_errors_on_the_extrapolation_benchmark(domain, measured):
     """Pooled forecasts are as good as the best published estimator of the domain."""
-    error, *_ = told(f"{domain} (bar {BARS[domain]})", beyond(domain))
-    assert error <= BARS[domain]
+    errors, bar = beyond(domain)["error"], BARS[domain]
+    measured("E3", domain, "error", errors.mean(), replicates=len(errors), high=bar)
+    tell(measured, "E3", domain, beyond(domain), unbiased=False)
 
 
 @pytest.mark.parametrize(
     "domains",
     [["BB", "NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)],
 )
-def test_e3_coverage_and_bias_on_the_extrapolation_benchmark(domains):
-    _, covered, bias, spread = told("all", pd.concat([beyond(domain) for domain in domains]))
-    assert abs(bias) < 3 * spread
+def test_e3_coverage_and_bias_on_the_extrapolation_benchmark(domains, measured):
+    found = pd.concat([beyond(domain) for domain in domains])
     if "IC" in domains:
-        assert 0.85 <= covered <= 0.95
+        tell(measured, "E3", "all", found, covered=(0.85, 0.95))
+    else:
+        tell(measured, "E3", " and ".join(domains), found)
 
 
 @pytest.mark.slow
-def test_errors_on_learning_curves_with_seeds():
+def test_errors_on_learning_curves_with_seeds(measured):
     """Accuracies up to eight times larger than what is left; some curves are not monotone."""
     found = foretold(
         shared("lcdb_learning_curves_dev.csv").dropna(subset=["score"]), ["openmlid", "model"],
         score="score", drivers="size_train", better="higher", bounds=(0, 1),
     )  # fmt: skip
-    _, covered, bias, spread = told("learning curves", found)
-    assert 0.85 <= covered <= 0.95
-    assert abs(bias) < 3 * spread
+    measured("E3b", "all", "error", found["error"].mean(), replicates=len(found))
+    tell(measured, "E3b", "all", found, covered=(0.85, 0.95))
 
 
 @pytest.mark.parametrize(
     "domains", [["NMT"], pytest.param(["BB", "IC", "LM", "NMT"], marks=pytest.mark.slow)]
 )
-def test_a_backtest_of_the_training_part_foretells_the_errors(domains):
+def test_a_backtest_of_the_training_part_foretells_the_errors(domains, measured):
     """What the rows called train say of their own largest sizes holds beyond them."""
     for name in domains:
         mine = benchmark([name])
         options = {"score": "loss", "drivers": "seen_examples", "better": "lower"}
-        error, covered, *_ = told(name, beyond(name))
+        error, covered = beyond(name)["error"].mean(), beyond(name)["covered"].mean()
         train = mine[mine["split"] == "train"]
         found = line(
             sf.backtest(train, holdout=0.25, by=BY, level=0.9, **options), "pooled", "up to 0.25"
         )
-        print(f"   backtest: error {found['log_error']:.5f}, coverage {found['coverage']:.3f}")
-        assert 0.4 < found["log_error"] / error < 2.5
-        assert abs(found["coverage"] - covered) < 0.15
+        curves, ratio = int(found["curves"]), found["log_error"] / error
+        measured("E4", name, "error over that beyond", ratio, np.nan, curves, 0.4, 2.5)
+        more = found["coverage"] - covered
+        measured("E4", name, "coverage less that beyond", more, np.nan, curves, -0.15, 0.15)
 
 
 # Known truths -----------------------------------------------------------------------------------
@@ -191,20 +194,21 @@ def hits(truth, tables, *, checkpoints, seed=0):
 
 @pytest.mark.parametrize("tables", TABLES)
 @pytest.mark.parametrize("checkpoints", [False, True])
-def test_runs_of_known_truths_are_covered(tables, checkpoints):
+def test_runs_of_known_truths_are_covered(tables, checkpoints, measured):
     """Up to ten times the largest size, whichever law is true; two truths are of no law here."""
-    rates = {}
-    for truth in TRUTHS:
-        rate = hits(truth, tables, checkpoints=checkpoints).mean(axis=0)
-        rates[truth] = rate
-        error = np.sqrt(rate * (1 - rate) / tables).max()
-        print(f"{truth}, checkpoints {checkpoints}: {rate.round(3)} ± {error:.3f}")
-    every = np.stack(list(rates.values()))
-    print(f"mean {every.mean():.3f}")
+    every, design = [], "checkpoints" if checkpoints else "scores"
     slack = 3 * np.sqrt(0.09 / tables) if tables < 400 else 0.0
-    assert every.min() > 0.75 - slack
+    for truth in TRUTHS:
+        found = hits(truth, tables, checkpoints=checkpoints)
+        every.append(found.mean())
+        for factor, held in zip(FACTORS, found.T, strict=True):
+            p, error = rate(held)
+            at = f"at {factor:g} times"
+            measured("E5", f"{truth}, {design}", at, p, error, tables, low=0.75, slack=slack)
     # Four factors of one table are hit or missed together: five truths are five tables.
-    assert 0.85 - slack / np.sqrt(5) < every.mean() < 0.96 + slack / np.sqrt(5)
+    error, mean = np.sqrt(0.09 / tables / 5), np.mean(every)
+    slack = slack / np.sqrt(5)
+    measured("E5", f"all, {design}", "mean", mean, error, tables, 0.85, 0.96, slack)
 
 
 def test_intervals_that_know_no_error_of_the_law_fail():

@@ -3,8 +3,8 @@
 The bar is a coverage of 0.94 under t errors with 3 degrees of freedom and with a tenth of the runs
 four standard deviations off to one side, and intervals of ``noise="student"`` at most 1.25 times as
 wide as those of the same robust fit by an oracle, which knows the degrees of freedom, or which runs
-went wrong and leaves them out. With contamination the widths are 1.26 to 1.30 times the oracle's:
-not met, and what is asserted there is what holds.
+went wrong and leaves them out. With contamination widths miss that bar; what is asserted there is
+that they miss it by no more than 0.1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scalefit.laws import get_law
 from scalefit.noise import Gaussian, Student
 from scalefit.sample import by_size
 
-from .simulation import SMALL, Truth, rate
+from .simulation import SMALL, Truth
 
 LAW, TRUTH, SIGMA = get_law("saturating_power"), Truth(0.5), 0.01
 
@@ -43,7 +43,7 @@ def sample_with(error, kept):
 
 @pytest.mark.parametrize("replicates", [200, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["t3", "contaminated"])
-def test_c4_heavy_tails(kind, replicates):
+def test_c4_heavy_tails(kind, replicates, measured):
     error, wrong = tables(kind, replicates, np.random.default_rng(44))
     whole = sample_with(error, np.ones_like(wrong))
     oracle = (
@@ -63,10 +63,11 @@ def test_c4_heavy_tails(kind, replicates):
         best = profile(oracle, question)
         for noise, fitted in fits.items():
             found = profile(fitted, question)
-            held, _ = rate((found.lower <= value) & (value <= found.upper))
-            error_of = np.sqrt(0.06 * 0.94 / replicates)
-            ratio = float(np.median(found.upper - found.lower) / np.median(best.upper - best.lower))
-            print(f"C4 {kind} {name} {noise}: {held:.3f} +- {error_of:.3f}, width {ratio:.2f}")
-            assert held > 0.94 - 3 * error_of
-            if noise == "student":
-                assert ratio < (1.25 if kind == "t3" else 1.35)
+            held = np.mean((found.lower <= value) & (value <= found.upper))
+            off = np.sqrt(0.06 * 0.94 / replicates)
+            cell = f"{kind}, noise={noise!r}"
+            measured("C4", cell, name, held, off, replicates, low=0.94, slack=3 * off)
+            ratio = np.median(found.upper - found.lower) / np.median(best.upper - best.lower)
+            bar = 1.25 if noise == "student" else np.inf
+            over, slack = f"width of {name} over oracle's", 0.0 if kind == "t3" else 0.1
+            measured("C4", cell, over, ratio, replicates=replicates, high=bar, slack=slack)

@@ -19,7 +19,8 @@ from scalefit.saturation import VERDICTS
 from scalefit.selection import ask, candidates
 from scalefit.study import study_of
 
-from .simulation import LARGE, SMALL, Design, Truth, rate, sample_of
+from ..measured import rate
+from .simulation import LARGE, SMALL, Design, Truth, sample_of
 
 
 def stated(exponent, sd, design: Design, **options):
@@ -60,7 +61,7 @@ CELLS = [
         pytest.param(CELLS, 400, id="all cells", marks=pytest.mark.slow),
     ],
 )
-def test_d1_predicted_verdicts_are_those_of_tables_that_are_then_made(cells, tables):
+def test_d1_predicted_verdicts_are_those_of_tables_that_are_then_made(cells, tables, measured):
     """Against :func:`scalefit.fit` on runs drawn by other code, with the same truth."""
     z = []
     for k, (design, exponent, sd) in enumerate(cells):
@@ -73,13 +74,12 @@ def test_d1_predicted_verdicts_are_those_of_tables_that_are_then_made(cells, tab
         for name, hits in happened.items():
             share, both = hits.mean(), 0.5 * (hits.mean() + row[name])
             error = np.sqrt(max(both * (1 - both), 0.25 / tables) * 2 / tables)
+            curve = "constant" if exponent is None else f"a {exponent}"
+            cell = f"{design.name}, {curve}, sigma {sd}"
             z.append((share - row[name]) / error)
-        said = ", ".join(f"{name} {row[name]:.3f}/{h.mean():.3f}" for name, h in happened.items())
-        print(f"D1 {design.name} a {exponent} sigma {sd}: planned/then {said}")
-    usual, largest = np.sqrt(np.mean(np.square(z))), np.max(np.abs(z))
-    print(f"D1 z: root mean square {usual:.2f}, largest {largest:.2f}")
-    assert largest <= 4.0
-    assert usual <= 1.5
+            measured("D1", cell, f"z of {name}", z[-1], 1.0, tables, -4.0, 4.0)
+    usual = np.sqrt(np.mean(np.square(z)))
+    measured("D1", "all", "root mean square z", usual, replicates=tables, high=1.5)
 
 
 #: Exponents and noise of pilot studies.
@@ -120,7 +120,7 @@ def pilots(n, tables, proposals):
     [(12, 20, NEXT[:1]), pytest.param(250, 40, NEXT, marks=pytest.mark.slow)],
     ids=["few", "many"],
 )
-def test_d2_plans_made_from_pilots_are_calibrated(n, tables, proposals):
+def test_d2_plans_made_from_pilots_are_calibrated(n, tables, proposals, measured):
     rows = pilots(n, tables, proposals)
     events = {name: rows["then"] == name for name in VERDICTS} | {"firm": rows["then_firm"]}
     for name, happened in events.items():
@@ -128,18 +128,20 @@ def test_d2_plans_made_from_pilots_are_calibrated(n, tables, proposals):
         gap = float((happened - planned).mean())
         # Proposals of one pilot share their truth: the error is that of independent pilots.
         error = np.sqrt((planned * (1 - planned)).mean() / n * (1 + 1 / tables))
-        print(
-            f"D2 {name:14s} planned {planned.mean():.3f}, then {happened.mean():.3f} +- {error:.3f}"
-        )
+        measured("D2", name, "mean chance", planned.mean(), replicates=n)
+        measured("D2", name, "share", happened.mean(), replicates=n)
+        slack = (2.0 if n >= 200 else 3.0) * error
+        measured("D2", name, "share less chance", gap, error, n, -0.04, 0.04, slack)
         for low, high in ((0, 0.1), (0.1, 0.35), (0.35, 0.65), (0.65, 0.9), (0.9, 1.0001)):
             part = (planned >= low) & (planned < high)
             if part.any():
-                print(f"   planned {low:.2f} to {high:.2f}: {planned[part].mean():.3f}, then "
-                      f"{happened[part].mean():.3f} ({part.sum()})")  # fmt: skip
-        assert abs(gap) <= 0.04 + (2.0 if n >= 200 else 3.0) * error, name
+                cell, count = f"{name}, chance from {low} up", int(part.sum())
+                measured("D2", cell, "mean chance", planned[part].mean(), replicates=count)
+                measured("D2", cell, "share", happened[part].mean(), replicates=count)
     square = sum(((rows[name] - events[name]) ** 2).mean() for name in VERDICTS)
     base = sum(((events[name].mean() - events[name]) ** 2).mean() for name in VERDICTS)
-    print(f"D2 Brier score {square:.3f}, of the overall shares {base:.3f}")
+    measured("D2", "all", "Brier score", square, replicates=n)
+    measured("D2", "all", "Brier score of the overall shares", base, replicates=n)
     assert square < base
 
 
@@ -148,7 +150,7 @@ def test_d2_plans_made_from_pilots_are_calibrated(n, tables, proposals):
     ("exponent", "sd"),
     [(0.5, 0.01), *(pytest.param(*c, marks=pytest.mark.slow) for c in ((0.2, 0.01), (0.5, 0.005)))],
 )
-def test_d3_expected_narrowing_is_that_of_simulated_intervals(exponent, sd, tables):
+def test_d3_expected_narrowing_is_that_of_simulated_intervals(exponent, sd, tables, measured):
     """The linear approximation behind next sizes, against medians of profile intervals."""
     places = (-1, 0, 2, 2.3, 3) if tables >= 400 else (-1, 3)
     sizes = SMALL.sizes[0] * 10.0 ** np.array(places)
@@ -172,9 +174,11 @@ def test_d3_expected_narrowing_is_that_of_simulated_intervals(exponent, sd, tabl
         after = widths({float(size): 3})
         for k, (name, slack) in enumerate((("gain", 0.1), ("any_law", 0.3))):
             narrower = 1.0 - after[k] / before[k]
-            print(f"D3 a {exponent} sigma {sd} decade {places[i]}: {name} expected "
-                  f"{told[name][i]:.3f}, simulated {narrower:.3f}")  # fmt: skip
-            assert abs(told[name][i] - narrower) <= slack + (0.1 if tables < 400 else 0.0)
+            cell = f"a {exponent}, sigma {sd}, at decade {places[i]}"
+            wide = 0.1 if tables < 400 else 0.0
+            gap, what = told[name][i] - narrower, f"{name}: expected less simulated"
+            measured("D3", cell, f"{name}, simulated", narrower, replicates=tables)
+            measured("D3", cell, what, gap, np.nan, tables, -slack, slack, wide)
 
 
 #: Curves whose verdict is open with three seeds, and their noise.
@@ -186,7 +190,7 @@ OPEN = [(0.5, 0.02), (0.2, 0.04), (0.35, 0.03), (1.0, 0.04)]
     [(OPEN[:1], 60), pytest.param(OPEN, 1000, marks=pytest.mark.slow)],
     ids=["one", "all"],
 )
-def test_d4_the_closed_form_of_runs_decides_in_most_tables(cases, tables):
+def test_d4_the_closed_form_of_runs_decides_in_most_tables(cases, tables, measured):
     """The usual bounds of a table, and tables with as many times its runs."""
     top = SMALL.sizes[-1]
     for k, (exponent, sd) in enumerate(cases):
@@ -200,25 +204,26 @@ def test_d4_the_closed_form_of_runs_decides_in_most_tables(cases, tables):
         seeds = round(SMALL.seeds * times)
         told = sf.plan(stated(exponent, sd, SMALL), [SMALL.sizes], seeds, n_tables=tables)
         decided = 1.0 - told.table["inconclusive"][0]
-        print(f"D4 a {exponent} sigma {sd}: {times:.1f} times the runs decide in {decided:.3f}")
-        slack = 3.0 * np.sqrt(0.25 / tables)
-        assert 0.6 - slack <= decided <= 0.9 + slack
+        error, cell = np.sqrt(0.25 / tables), f"a {exponent}, sigma {sd}"
+        measured("D4", cell, "times as many runs", times, replicates=200)
+        measured("D4", cell, "decided", decided, error, tables, 0.6, 0.9, 3 * error)
 
 
 @pytest.mark.parametrize("tables", [60, pytest.param(2000, marks=pytest.mark.slow)])
-def test_d5_power_is_that_of_the_comparison(tables):
+def test_d5_power_is_that_of_the_comparison(tables, measured):
     """The test of row T5: exponents 0.3 and 0.6 in 6x3 tables with noise 0.02."""
     pair = [
         stated(exponent, 0.02, SMALL, noise=sf.noise.Gaussian("constant"))
         for exponent in (0.3, 0.6)
     ]
     row = sf.power(*pair, [SMALL.sizes], SMALL.seeds, n_tables=tables).table.iloc[0]
-    print(f"D5 power {row['power']:.4f} +- {row['power_error']:.4f}")
-    assert abs(row["power"] - 0.553) <= 3.0 * row["power_error"] + 0.008
+    power, error = row["power"], row["power_error"]
+    cell, slack = "0.3 against 0.6, 6x3, sigma 0.02", 3.0 * error + 0.008
+    measured("D5", cell, "power less that of T5", power - 0.553, error, tables, 0, 0, slack)
 
 
 @pytest.mark.parametrize("tables", [30, pytest.param(1000, marks=pytest.mark.slow)])
-def test_d6_seeds_that_are_needed_are_enough(tables):
+def test_d6_seeds_that_are_needed_are_enough(tables, measured):
     """Fresh tables with the seeds found give the right verdict as often as was asked for."""
     truth = stated(0.2, 0.02, SMALL)
     found = sf.seeds_needed(truth, SMALL.sizes, n_tables=tables)
@@ -228,13 +233,13 @@ def test_d6_seeds_that_are_needed_are_enough(tables):
     share, error = rate(
         (sf.fit(rows, by="table").saturation()["verdict"] == "still_scaling").to_numpy()
     )
-    print(
-        f"D6 {found.seeds} seeds ({found.at_least} to {found.at_most}): {share:.3f} +- {error:.3f}"
-    )
-    assert share >= 0.8 - 3.0 * np.sqrt(2) * error
+    cell, slack = "a 0.2, sigma 0.02", 3.0 * np.sqrt(2) * error
+    for what in ("seeds", "at_least", "at_most"):
+        measured("D6", cell, what, getattr(found, what), replicates=tables)
+    measured("D6", cell, "right verdicts", share, error, tables, low=0.8, slack=slack)
 
 
-def test_d7_normal_fits_to_losses_err_on_the_side_of_width():
+def test_d7_normal_fits_to_losses_err_on_the_side_of_width(measured):
     """Simulated losses have Student-t errors, and are fitted with normal ones, which are fast."""
     truth = sf.Hypothesis(
         "saturating_power", {"asymptote": 2.0, "coefficient": 1e2, "exponent": 0.5}, sd=0.01,
@@ -249,8 +254,9 @@ def test_d7_normal_fits_to_losses_err_on_the_side_of_width():
         found = profile(fitted, GainBetween(top, 10 * top), 0.95)
         width.append(np.median(found.upper - found.lower))
     ratio = width[0] / width[1]
-    print(f"D7 median width of the gain by normal fits over that by Student-t: {ratio:.3f}")
-    assert 0.97 <= ratio <= 1.25
+    measured(
+        "D7", "gain, a 0.5, sigma 0.01", "width over that of t fits", ratio, np.nan, 150, 0.97, 1.25
+    )
 
 
 #: Losses: exponent, noise, and the margin over the gain.
@@ -259,7 +265,7 @@ LOSSES = [(0.2, 0.01, 0.6), (0.2, 0.01, 1.6), (0.5, 0.01, 0.6), (0.35, 0.02, 1.6
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("exponent", "sd", "share"), LOSSES)
-def test_d7_plans_of_losses_err_on_the_side_of_caution(exponent, sd, share):
+def test_d7_plans_of_losses_err_on_the_side_of_caution(exponent, sd, share, measured):
     """Chances of a decision by normal fits against those by the errors that losses have."""
     curve = {"asymptote": 2.0, "coefficient": SMALL.sizes[0] ** exponent, "exponent": exponent}
     truth = sf.Hypothesis("saturating_power", curve, sd=sd, score="loss")
@@ -269,6 +275,8 @@ def test_d7_plans_of_losses_err_on_the_side_of_caution(exponent, sd, share):
         study = study_of(truth, None, 100, 2, SMALL.sizes, noise)
         told = outcomes(study, Proposal(tuple(SMALL.sizes), 3), margin, 10.0)
         decided.append(rate((told["verdict"] != "inconclusive").to_numpy()))
-    print(f"D7 a {exponent} sigma {sd}, margin {share} of the gain: decided {decided[0][0]:.2f} by "
-          f"normal fits, {decided[1][0]:.2f} by Student-t (+- {decided[1][1]:.2f})")  # fmt: skip
-    assert -0.2 <= decided[0][0] - decided[1][0] <= 0.05 + decided[1][1]
+    cell = f"a {exponent}, sigma {sd}, margin {share} of the gain"
+    (normal, _), (theirs, error) = decided
+    gap = normal - theirs
+    slack = error if gap > 0 else 0.0
+    measured("D7", cell, "decided less theirs", gap, error, 100, -0.2, 0.05, slack)

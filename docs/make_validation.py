@@ -1,0 +1,158 @@
+"""Fill the tables of docs/validation.md and docs/validation_cells.md from what the tests measured.
+
+Run in the checkout after the tests have written their measurements:
+python -m pytest -m slow tests/validation --measured docs/measured
+python docs/make_validation.py
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filling import as_markdown, filled
+
+MEASURED = Path(__file__).with_name("measured")
+PAGE = Path(__file__).with_name("validation.md")
+CELLS = Path(__file__).with_name("validation_cells.md")
+BAR = ["low", "high"]
+#: How a bar can stand, the worst last, and how that is set off.
+RESULTS = {"met": "{}", "within error": "*{}*", "not met": "**{}**"}
+COLUMNS = ["row", "what", "bar", "measured", "±", "cells", "replicates", "result"]
+
+
+def measurements() -> pd.DataFrame:
+    """Return every stored measurement with its row; a bar that is not there is infinite."""
+    files = [pd.read_csv(path).assign(row=path.stem) for path in sorted(MEASURED.glob("*.csv"))]
+    told = pd.concat(files, ignore_index=True).fillna({"low": -np.inf, "high": np.inf})
+    told["error"] = told["error"].where(told["error"] > 1e-6)  # rates of 0 and 1 have none
+    return told.assign(standing=standing(told))
+
+
+def standing(told: pd.DataFrame) -> np.ndarray:
+    """Return whether each bar is met, missed within error, or not met.
+
+    Within error is beyond the bar by what its test allows, and by three Monte-Carlo errors at most.
+    """
+    beyond = np.maximum(told["low"] - told["value"], told["value"] - told["high"])
+    allowed = np.minimum(told["slack"], 3.0 * told["error"].fillna(0.0))
+    return np.select([beyond <= 0, beyond <= allowed], ["met", "within error"], "not met")
+
+
+def rows_of(page: str) -> list[str]:
+    """Return the rows of the table of claims."""
+    claims = page.partition("\n## Rows\n")[2].partition("\n## ")[0]
+    return [row for row in re.findall(r"^\| (\w+) \|", claims, flags=re.M) if row != "row"]
+
+
+def summary(told: pd.DataFrame, rows: list[str]) -> str:
+    """Return a line a row and bar: what was measured in its cells, and whether it is met."""
+    lines = []
+    for row in rows:
+        barred = told[(told["row"] == row) & np.isfinite(told[BAR]).any(axis=1)]
+        lines += [line(row, part) for _, part in barred.groupby(BAR, sort=False)]
+        if barred.empty:
+            lines.append({"row": row, "measured": "not measured"})
+    days = sorted({told["date"].min(), told["date"].max()})
+    table = as_markdown(pd.DataFrame(lines, columns=COLUMNS).fillna(""))
+    return f"{table}\n\nMeasured {' to '.join(days)}."
+
+
+def line(row: str, part: pd.DataFrame) -> dict[str, str]:
+    """Return the line of the summary about the cells of one bar."""
+    worst = max(part["standing"], key=list(RESULTS).index)
+    times = (part["standing"] == worst).sum()
+    return {
+        "row": row,
+        "what": listed(part["quantity"].unique().tolist()),
+        "bar": bar(*part.iloc[0][BAR]),
+        "measured": spread(part["value"]),
+        "±": number(part["error"].max(), 2) if part["error"].notna().any() else "",
+        "cells": str(len(part)),
+        "replicates": counts(part["replicates"]),
+        "result": worst if worst == "met" else f"{RESULTS[worst].format(worst)} in {times}",
+    }
+
+
+def listed(quantities: list[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    if len(quantities) <= 5:
+        return ", ".join(quantities)
+    return f"{', '.join(quantities[:4])} and {len(quantities) - 4} more"
+
+
+def bar(low: float, high: float) -> str:
+    """Return the words for a bar."""
+    if low == high:
+        return f"{low:.4g}"
+    if np.isinf(low):
+        return f"at most {high:.4g}"
+    return f"at least {low:.4g}" if np.isinf(high) else f"{low:.4g} to {high:.4g}"
+
+
+def spread(values: pd.Series) -> str:
+    """Return the least and the greatest value, and their mean."""
+    least, most = number(values.min()), number(values.max())
+    return least if least == most else f"{least} to {most}, mean {number(values.mean())}"
+
+
+def counts(replicates: pd.Series) -> str:
+    """Return the least and the greatest number of replicates."""
+    return " to ".join(f"{n:,}" for n in sorted({replicates.min(), replicates.max()}))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number in so many digits."""
+    return f"{value:.{digits}g}"
+
+
+def cells(told: pd.DataFrame, rows: list[str]) -> str:
+    """Return what was measured in every cell, with a heading a row."""
+    parts = []
+    for row in rows:
+        its = told[told["row"] == row]
+        parts += [f"## {row}", *crossed(its)] if len(its) else []
+    return "\n\n".join(parts)
+
+
+def crossed(its: pd.DataFrame) -> list[str]:
+    """Return tables of a row, a line a cell, a column a quantity: one for all cells alike."""
+    alike: dict[tuple[str, ...], list[list[str]]] = {}
+    for cell, part in its.groupby("cell", sort=False):
+        entries = [entry(one) for one in part.itertuples()]
+        line = [cell, *entries, counts(part["replicates"])]
+        alike.setdefault(tuple(head(one) for one in part.itertuples()), []).append(line)
+    return [
+        as_markdown(pd.DataFrame(lines, columns=["cell", *heads, "replicates"]))
+        for heads, lines in alike.items()
+    ]
+
+
+def head(one: tuple) -> str:
+    """Return a quantity with its bar."""
+    barred = np.isfinite([one.low, one.high]).any()
+    return f"{one.quantity} ({bar(one.low, one.high)})" if barred else one.quantity
+
+
+def entry(one: tuple) -> str:
+    """Return a value with its error, set off where it is beyond its bar."""
+    error = f" ± {number(one.error, 2)}" if np.isfinite(one.error) else ""
+    text = f"{number(one.value)}{error}"
+    return RESULTS[one.standing].format(text)
+
+
+def pages() -> dict[Path, str]:
+    """Return both pages as they are to be."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (PAGE, CELLS)}
+    rows, told = rows_of(texts[PAGE]), measurements()
+    return {
+        PAGE: filled(texts[PAGE], {"summary": summary(told, rows)}),
+        CELLS: filled(texts[CELLS], {"cells": cells(told, rows)}),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
