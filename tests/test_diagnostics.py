@@ -111,7 +111,7 @@ def spoiled(kind):
     }[kind]
 
 
-#: Of one question, of laws of one's own, and of laws of two drivers: these are tested elsewhere.
+#: Tested elsewhere: these hang on the question, on a degenerate curve, or on a law of two drivers.
 ELSEWHERE = ("too_far", "ill_conditioned", "no_best")
 
 
