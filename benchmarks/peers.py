@@ -103,12 +103,27 @@ def one_curve() -> Iterator[tuple[str, float, float, float]]:
         yield row(f"lmfit {lmfit.__version__}, Model.fit", by_lmfit)
 
 
+def huber_of(gap: Any, xp: Any = np) -> Any:
+    """Return Huber's function of residuals without their signs."""
+    return xp.where(gap <= DELTA, 0.5 * gap**2, DELTA * (gap - 0.5 * DELTA))
+
+
 def huber(parameters: Any, runs: tuple[Floats, Floats, Floats], xp: Any = np) -> Any:
     """Return the Huber loss of log residuals."""
     (n, d, loss), (a, b, e, alpha, beta) = runs, parameters
     terms = xp.exp(a - alpha * np.log(n)), xp.exp(b - beta * np.log(d)), xp.exp(e)
     gap = xp.abs(xp.log(terms[0] + terms[1] + terms[2]) - np.log(loss))
-    return xp.sum(xp.where(gap <= DELTA, 0.5 * gap**2, DELTA * (gap - 0.5 * DELTA)))
+    return xp.sum(huber_of(gap, xp))
+
+
+def by_hoffmann(table: dict[str, Floats]) -> Any:
+    """Return our fit of the law of both drivers, by the same loss."""
+    return sf.fit(table, drivers=["params", "tokens"], law="additive", noise="hoffmann")
+
+
+def named(runs: tuple[Floats, Floats, Floats]) -> dict[str, Floats]:
+    """Return parameters, tokens and losses as columns of a table."""
+    return dict(zip(("params", "tokens", "loss"), runs, strict=True))
 
 
 def on_log_scale(fit: Any) -> Floats:
@@ -121,13 +136,9 @@ def on_log_scale(fit: Any) -> Floats:
 def one_surface() -> Iterator[tuple[str, float, float]]:
     """Yield who fits the surface, the seconds, and the excess of the objective."""
     runs = surface()
-    table = dict(zip(("params", "tokens", "loss"), runs, strict=True))
-
-    def ours() -> Any:
-        return sf.fit(table, drivers=["params", "tokens"], law="additive", noise="hoffmann")
-
-    best = huber(on_log_scale(ours()), runs)
-    yield "scalefit, public fit", cpu(ours, 3), 0.0
+    table = named(runs)
+    best = huber(on_log_scale(by_hoffmann(table)), runs)
+    yield "scalefit, public fit", cpu(lambda: by_hoffmann(table), 3), 0.0
     starts = [START + np.array([x, y, 0.0, 0.0, 0.0]) for x in (-3, 0, 3) for y in (-3, 0, 3)]
     found: list[float] = []
 
@@ -147,8 +158,8 @@ def by_chinchilla(runs: tuple[Floats, Floats, Floats], best: float) -> Iterator[
     grid = {"e": [0.3, 1.2], "a": [3, 9], "b": [4, 10], "alpha": [0.2, 0.6], "beta": [0.2, 0.6]}
 
     def loss(true: Floats, predicted: Floats) -> Floats:
-        gap = np.abs(np.log(true) - np.log(predicted))
-        return np.where(gap <= DELTA, 0.5 * gap**2, DELTA * (gap - 0.5 * DELTA))
+        found: Floats = huber_of(np.abs(np.log(true) - np.log(predicted)))
+        return found
 
     with tempfile.TemporaryDirectory() as folder:
         package = Chinchilla(folder, param_grid=grid, seed_ranges={"C": [1e18, 1e22],
@@ -164,8 +175,7 @@ def by_chinchilla(runs: tuple[Floats, Floats, Floats], best: float) -> Iterator[
 def bootstrap_of_surface() -> Iterator[tuple[str, float, float]]:
     """Yield who makes 1,000 refits of drawn runs, the seconds, and the worst median objective."""
     runs = surface()
-    table = dict(zip(("params", "tokens", "loss"), runs, strict=True))
-    fit = sf.fit(table, drivers=["params", "tokens"], law="additive", noise="hoffmann")
+    fit = by_hoffmann(named(runs))
     draws = 1000
     ask = sf.Bootstrap("case", draws=draws)
     yield "scalefit", cpu(lambda: fit.ask(sf.Parameter("alpha"), inference=ask), 3), float("nan")
@@ -175,23 +185,20 @@ def bootstrap_of_surface() -> Iterator[tuple[str, float, float]]:
     from autograd import value_and_grad
 
     rng = np.random.default_rng(2)
-    found: list[tuple[float, float]] = []
     few = 8
+    drawn = [np.stack(runs)[:, rng.integers(0, 240, 240)] for _ in range(few)]
+    values: list[float] = []
 
     def by_bfgs() -> None:
-        for _ in range(few):
-            drawn = rng.integers(0, 240, 240)
-            mine = tuple(part[drawn] for part in runs)
+        for mine in drawn:
             objective = value_and_grad(lambda p, mine=mine: huber(p, mine, anp))
-            peer = minimize(objective, START, method="BFGS", jac=True)
-            here = {**table, "params": mine[0], "tokens": mine[1], "loss": mine[2]}
-            found.append((peer.fun, here))
+            values.append(minimize(objective, START, method="BFGS", jac=True).fun)
 
     seconds = cpu(by_bfgs, 1)
-    excess = []
-    for value, here in found[:few]:
-        again = sf.fit(here, drivers=["params", "tokens"], law="additive", noise="hoffmann")
-        excess.append(value / huber(on_log_scale(again), tuple(here.values())) - 1.0)
+    excess = [
+        value / huber(on_log_scale(by_hoffmann(named(tuple(mine)))), tuple(mine)) - 1.0
+        for value, mine in zip(values, drawn, strict=True)
+    ]
     yield f"BFGS and autograd (from {few})", seconds * draws / few, float(np.max(excess))
 
 

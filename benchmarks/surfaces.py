@@ -144,13 +144,10 @@ def main() -> None:
         law, many.sample, refits.solution, refits.theta, refits.coefficients,
         many.lack_of_fit_ss, many.inflation,
     )  # fmt: skip
-    order = [np.argmin(np.abs(sample.x[0, :, None] - runs["params"])
-                       + np.abs(sample.other[0, :, :1] - runs["tokens"]), axis=1)]  # fmt: skip
-    lists = [
-        np.repeat(order[0], counts[k].reshape(counts.shape[1], -1).sum(axis=1).astype(int))
-        for k in range(REPLICATES)
-    ]
-    drawn = [(logs[0][rows], logs[1][rows], logs[2][rows]) for rows in lists]
+    place = np.argmin(np.abs(sample.x[0, :, None] - runs["params"])
+                      + np.abs(sample.other[0, :, :1] - runs["tokens"]), axis=1)  # fmt: skip
+    times = counts.reshape(REPLICATES, counts.shape[1], -1).sum(axis=2).astype(int)
+    drawn = [tuple(part[np.repeat(place, each)] for part in logs) for each in times]
     values: list[float] = []
     theirs = clock(lambda: values.extend(
         minimize(published(*each), PUBLISHED, jac=True, method="BFGS").fun for each in drawn

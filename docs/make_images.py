@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 import scalefit as sf
+from scalefit.plan_plot import plan_size
 
 IMAGES = Path(__file__).with_name("images")
 OBJECTIVES = {"SCimilarity": "contrastive", "SSL": "masked", "Geneformer": "masked"}
@@ -24,10 +25,8 @@ OBJECTIVES = {"SCimilarity": "contrastive", "SSL": "masked", "Geneformer": "mask
 def study() -> pd.DataFrame:
     """Return the published runs with random down-sampling, at the base size of each model."""
     runs = sf.datasets.load("denadel_2026").query("percent > 0 and downsampling == 'random'")
-    base = runs["size_label"].isna() | (runs["model"] + runs["size_label"].astype(str)).isin(
-        ["scVI1.0", "Geneformer256.0"]
-    )
-    return runs[base]
+    base = runs["model"].map({"scVI": 1.0, "Geneformer": 256.0})
+    return runs[runs["size_label"].isna() | (runs["size_label"] == base)]
 
 
 @cache
@@ -109,7 +108,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "surface": lambda: surface().plot(ax=paper()),
     "slices": lambda: sf.plots.plot_slices(surface(), ax=paper()),
     "isoflop": lambda: sf.isoflop(surface()).plot(ax=paper()),
-    "plan": lambda: plan().plot(paper(8.4, 1.6 + 0.45 * len(plan().proposals))),
+    "plan": lambda: plan().plot(paper(*plan_size(plan()))),
 }
 
 

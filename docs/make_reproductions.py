@@ -107,14 +107,14 @@ def stated_power() -> str:
     """Return the compute exponent that each paper's own constants give, and what it states."""
     rows = []
     for name in ("hoffmann_2022", "besiroglu_2024"):
-        table = sf.datasets.published(name).table["estimate"]
+        paper = sf.datasets.published(name)
+        table = paper.table["estimate"]
         stated = sf.datasets.load("published_estimates").query(
-            f"source == '{sf.datasets.published(name).source}' and quantity == 'a'"
-        )
-        stated = stated[stated["setting"] == "approach 3"]["estimate"]
+            f"source == '{paper.source}' and quantity == 'a' and setting == 'approach 3'"
+        )["estimate"]
         rows.append(
             {
-                "paper": sf.datasets.published(name).source,
+                "paper": paper.source,
                 "alpha": f"{table['alpha']:g}",
                 "beta": f"{table['beta']:g}",
                 "beta / (alpha + beta)": f"{table['beta'] / (table['alpha'] + table['beta']):.3f}",

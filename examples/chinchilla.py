@@ -70,5 +70,7 @@ def main(path: Path, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    given = [*sys.argv[1:], *["chinchilla_points.csv", "chinchilla.png"][len(sys.argv) - 1 :]]
-    main(Path(given[0]), Path(given[1]))
+    main(
+        Path(sys.argv[1] if len(sys.argv) > 1 else "chinchilla_points.csv"),
+        Path(sys.argv[2] if len(sys.argv) > 2 else "chinchilla.png"),
+    )

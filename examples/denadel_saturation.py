@@ -8,8 +8,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 import scalefit as sf
 
 CURVE = ["model", "size_label", "dataset", "downsampling"]
@@ -42,7 +40,7 @@ def main(picture: Path) -> None:
         "is shown, or cannot be excluded."
     )
 
-    fits.plot(figure=Figure()).savefig(picture)
+    fits.plot().savefig(picture)
     print(f"drawn: {picture}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,8 +36,7 @@ def main(path: str, picture: Path) -> None:
         f"\nA plateau is identified in {int(table['identified'].sum())} of {len(table)} groups; in "
         "the others any number given for it would be the optimiser's."
     )
-    axes: Any = fits.plot()
-    np.ravel(axes)[0].figure.savefig(picture, dpi=150, bbox_inches="tight")
+    fits.plot().savefig(picture, dpi=150, bbox_inches="tight")
 
 
 if __name__ == "__main__":

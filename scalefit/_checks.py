@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._columns import ROLES, role_of, varies
-from scalefit._draft import Cells, Draft, run_starts
-from scalefit._faults import Fault
-from scalefit.errors import TableError
-from scalefit.findings import Finding
-from scalefit.metrics import Metric
+from ._columns import ROLES, role_of, varies
+from ._copies import copies_in
+from ._draft import Cells, Draft, run_starts
+from ._faults import Fault
+from .errors import TableError
+from .findings import Finding
+from .metrics import Metric
 
 __all__ = [
+    "copy_findings",
     "curve_findings",
     "drop_findings",
     "missing_key_findings",
@@ -167,6 +169,24 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
         "Correct the rows of these curves.",
     )
     return [rows, curves]
+
+
+def copy_findings(draft: Draft) -> list[Finding]:
+    """Warn of rows that are equal to earlier ones in every column, where that cannot be chance."""
+    in_order = np.argsort(draft.rows)
+    again, _, sure = copies_in(draft.frame.iloc[in_order])
+    if not sure:
+        return []
+    rows = draft.rows[in_order][again]
+    return [
+        Finding(
+            "equal_rows",
+            "warn",
+            "Rows are equal to earlier ones in every column: copies make the noise look smaller.",
+            f"rows {_listed([str(row) for row in rows[:_SHOWN]], len(rows))}",
+            "If they are copies, leave them out; if they are runs, add a seed column.",
+        )
+    ]
 
 
 def too_few_sizes(draft: Draft, cells: Cells) -> TableError | None:

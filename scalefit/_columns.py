@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit.errors import TableError, nearest
-from scalefit.metrics import lookup
+from .errors import TableError, nearest
+from .metrics import lookup
 
 __all__ = [
     "ALIASES",
@@ -179,7 +179,7 @@ def find_columns(
         if role is not None and name not in taken:
             free[role].append(name)
 
-    used = stated["drivers"] or (_find_driver(free, names, source),)
+    used = stated["drivers"] or (_find_driver(free, names, stated, source),)
     sizes = [name for name in free["cells"] + free["data"] if name not in used]
     params = next((name for name in free["params"] if name not in used), None)
     not_metric = {*used, *stated["score"], *asked.values()}
@@ -347,7 +347,9 @@ def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, sour
     )
 
 
-def _find_driver(free: dict[str, list[str]], names: list[str], source: str) -> str:
+def _find_driver(
+    free: dict[str, list[str]], names: list[str], stated: dict[str, tuple[str, ...]], source: str
+) -> str:
     for role in ("cells", "data", "params"):
         if len(free[role]) == 1:
             return free[role][0]
@@ -356,6 +358,13 @@ def _find_driver(free: dict[str, list[str]], names: list[str], source: str) -> s
                 f"{source}: several columns look like the size: "
                 f"{', '.join(map(repr, free[role]))}; {_MEND_DRIVER}"
             )
+    for part, given in stated.items():
+        for name in given:
+            if role_of(name) in ("cells", "data", "params"):
+                raise TableError(
+                    f"{source}: the column of sizes, {name!r}, is given as {part}=, and no other "
+                    f"looks like one; leave {part}= out, or {_MEND_DRIVER}"
+                )
     raise TableError(
         f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
         f"columns are {', '.join(map(repr, names))}; {_MEND_DRIVER}"
@@ -383,8 +392,10 @@ def _find_score(
             f"{source}: several columns look like the score: {', '.join(map(repr, known))}; "
             "pass score= with the one to fit"
         )
+    numbers = [name for name in candidates if pd.api.types.is_numeric_dtype(frame[name])]
+    rows = "; every run has a row of its own, so put scores that stand side by side one below the "
     raise TableError(
         f"{source}: no column is called 'score' or like a known metric (accuracy, f1, loss, ...); "
         f"the columns are {', '.join(map(str, map(repr, frame.columns)))}; pass score= with the "
-        "one to fit"
+        f"one to fit{f'{rows}other' if len(numbers) > 1 else ''}"
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ._options import fit_options
+from ._filters import kept_rows
+from ._options import DATASET, FIT_OPTIONS, FORCE, names, reading, takes
+from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import print_lines, print_table
 
 __all__ = ["EXAMPLES", "compare_command", "compares_tables"]
 
-Command = Callable[..., Any]
 EXAMPLES = (
     "scalefit compare a.csv b.csv --what gain",
     "scalefit compare tables/ --by model --what share --json",
@@ -22,14 +22,6 @@ EXAMPLES = (
     "  --filter downsampling=random --filter model=SSL --filter model=SCimilarity",
     "scalefit compare a.csv b.csv --by model,objective --moderator objective --plot forest.png",
 )
-_DATASET = "dataset:"
-
-
-def compares_tables(command: Command) -> Command:
-    """Give a command the tables and the options of :func:`scalefit.compare`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any) -> None:
@@ -40,15 +32,15 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
     """
     from .compare import compare
 
-    if plot is not None and plot.exists() and not force:
-        raise click.UsageError(f"{plot} exists; name another file, or pass --force to replace it")
-    found = compare(_tables(asked.pop("tables"), asked.pop("filters")), **_as_python(asked))
+    if plot is not None:
+        refuse_picture(plot, force)
+    given = _tables(asked.pop("tables"), asked.pop("filters"), reading(asked))
+    found = compare(given, **_as_python(asked))
     if plot is not None:
         from ._drawing import paper
+        from .compare_plot import forest_size
 
-        n = len(found.groups) + (0 if found.meta is None else len(found.meta.table) + 1)
-        figure: Any = found.plot(paper(8.4, 1.4 + 0.3 * n)).figure
-        figure.savefig(plot, dpi=150, bbox_inches="tight")
+        draw_to(plot, found.plot(paper(*forest_size(found))))
     if as_json:
         _print_json(found)
         return
@@ -66,20 +58,17 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
 
 
 def _print_json(found: Any) -> None:
-    from .report.machine import as_json, rows_form
-
     meta = found.meta
-    click.echo(as_json({
+    print_json({
         "schema": "scalefit compare 1", "what": found.what, "level": found.level,
-        "groups": rows_form(found.table), "tests": rows_form(found.tests),
-        "pairs": rows_form(found.pairs), "ranks": rows_form(found.ranks),
+        "groups": found.table, "tests": found.tests, "pairs": found.pairs, "ranks": found.ranks,
         "mean": None if meta is None else {
             "method": meta.method, "k": meta.k, "tau2": meta.tau2, "i2": meta.i2, "q_p": meta.q_p,
-            "prediction": list(meta.prediction), "means": rows_form(meta.table.reset_index()),
-            "differences": rows_form(meta.differences),
+            "prediction": meta.prediction, "means": meta.table.reset_index(),
+            "differences": meta.differences,
         },
-        "diagnostics": rows_form(found.diagnostics),
-    }))  # fmt: skip
+        "diagnostics": found.diagnostics,
+    })  # fmt: skip
 
 
 def _as_python(asked: dict[str, Any]) -> dict[str, Any]:
@@ -111,60 +100,33 @@ def _size(given: str | None) -> float | str | None:
     return size
 
 
-def _tables(given: tuple[str, ...], filters: list[tuple[str, str]]) -> Any:
+def _tables(given: tuple[str, ...], filters: list[tuple[str, str]], options: dict[str, str]) -> Any:
     """Return what the words stand for: bundled tables, files, folders."""
     from . import datasets, read_table
-    from .errors import TableError
-    from .groups import FILES
+    from .groups import tables_in
 
     found: dict[str, Any] = {}
+
+    def add(name: str, rows: Any) -> None:
+        if name in found:
+            raise click.UsageError(f"two tables are called {name!r}; rename one of the files")
+        found[name] = rows
+
     for word in given:
-        if word.startswith(_DATASET):
-            name = word.removeprefix(_DATASET)
-            found[name] = datasets.load(name)
+        if word.startswith(DATASET):
+            add(word.removeprefix(DATASET), datasets.load(word.removeprefix(DATASET)))
         elif Path(word).is_dir():
-            for path in sorted(Path(word).iterdir()):
-                if path.suffix.casefold() in FILES:
-                    found[path.stem] = read_table(path)
+            for name, path in tables_in(Path(word)).items():
+                add(name, read_table(path, **options))
         else:
-            found[Path(word).stem if word != "-" else "standard input"] = read_table(word)
-    if not found:
-        raise TableError(
-            f"{', '.join(given)}: no table in this folder; known are {', '.join(FILES)}"
-        )
-    kept = {name: _kept(frame, name, filters) for name, frame in found.items()}
-    return kept if len(kept) > 1 else next(iter(kept.values()))
+            add(Path(word).stem if word != "-" else "standard input", read_table(word, **options))
+    if len(found) == 1:
+        return kept_rows(next(iter(found.values())), filters)[0]
+    return {name: kept_rows(rows, filters, name)[0] for name, rows in found.items()}
 
 
-def _kept(frame: Any, name: str, filters: list[tuple[str, str]]) -> Any:
-    """Keep the rows that have one of the values given for each column."""
-    from .errors import TableError, nearest
-
-    wanted: dict[str, list[str]] = {}
-    for column, value in filters:
-        wanted.setdefault(column, []).append(value)
-    for column, values in wanted.items():
-        if column not in frame.columns:
-            raise TableError(f"{name}: no column {column!r}" + nearest(column, map(str, frame)))
-        text = frame[column].map(
-            lambda v: "" if v != v else f"{v:g}" if isinstance(v, float) else str(v)
-        )
-        kept = text.isin(values)
-        if not kept.any():
-            raise TableError(
-                f"{name}: no row has {column}={' or '.join(values)}; there are "
-                f"{', '.join(text.unique()[:8])}"
-            )
-        attrs, frame = frame.attrs, frame[kept]
-        frame.attrs = dict(attrs)
-    return frame
-
-
-def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:
-    return [name.strip() for part in given for name in part.split(",") if name.strip()]
-
-
-_OPTIONS = (
+#: Gives a command the tables and the options of :func:`scalefit.compare`.
+compares_tables = takes(
     click.argument("tables", nargs=-1, required=True),
     click.option(
         "--what",
@@ -177,7 +139,7 @@ _OPTIONS = (
     click.option("--factor", type=click.FloatRange(min=1, min_open=True), default=10.0,
                  show_default=True, help="Gains from this many times the size."),
     click.option("--moderator", metavar="COLUMN", help="Column that tells kinds of groups apart."),
-    click.option("--cluster", multiple=True, callback=_names, metavar="COLUMNS",
+    click.option("--cluster", multiple=True, callback=names, metavar="COLUMNS",
                  help="Columns that name a model, whose groups share their runs."),
     click.option("--corpus", type=click.FloatRange(min=0, min_open=True),
                  help="What 100 percent stands for, where sizes are a column of percent."),
@@ -185,6 +147,6 @@ _OPTIONS = (
                  show_default=True, help="How p values of pairs are adjusted."),
     click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
                  help="Write a forest plot to this file."),
-    click.option("--force", is_flag=True, help="Replace a file that exists."),
-    *fit_options("table"),
+    FORCE,
+    *FIT_OPTIONS,
 )  # fmt: skip

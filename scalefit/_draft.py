@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._columns import ROLES, Columns, group_rows, key_label
-from scalefit._numbers import Faults, parse_numbers
-from scalefit.errors import TableError
+from ._columns import ROLES, Columns, group_rows, key_label
+from ._numbers import Faults, parse_numbers
+from .errors import TableError
 
 __all__ = ["Cells", "Draft", "find_cells", "make_draft", "row_numbers", "run_starts"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._draft import Draft, run_starts
-from scalefit._numbers import MISSING
-from scalefit.errors import TableError
-from scalefit.metrics import Metric
+from ._draft import Draft, run_starts
+from ._numbers import MISSING
+from .errors import TableError
+from .metrics import Metric
 
 __all__ = [
     "Fault",

@@ -7,7 +7,7 @@ import unicodedata
 
 import pandas as pd
 
-__all__ = ["counted", "interval_text", "number", "plain", "size_text", "table_text"]
+__all__ = ["capital", "counted", "interval_text", "number", "plain", "size_text", "table_text"]
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -48,6 +48,17 @@ def counted(n: int, thing: str) -> str:
     ('1 curve', '2 curves')
     """
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def capital(text: str) -> str:
+    """Return a text as a sentence begins.
+
+    Examples
+    --------
+    >>> capital("gain in F1")
+    'Gain in F1'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def interval_text(estimate: float, lower: float, upper: float) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ._options import numbers, takes
+from ._printed import print_json
 from ._terminal import print_lines, print_table
 
 __all__ = ["EXAMPLES", "budget_options", "print_optimum"]
@@ -19,14 +21,11 @@ EXAMPLES = (
 
 def _budgets(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[float]:
     """Return the budgets in repeated or comma-separated options."""
-    texts = [text.strip() for part in given for text in part.split(",") if text.strip()]
-    try:
-        return [float(text) for text in texts]
-    except ValueError:
-        raise click.BadParameter(f"{', '.join(texts)!r}: give numbers such as 1e21,1e22") from None
+    return numbers(",".join(given), float, "numbers such as 1e21,1e22")
 
 
-_OPTIONS = (
+#: Gives a command the budgets and what a run costs.
+budget_options = takes(
     click.option("--compute", multiple=True, required=True, callback=_budgets, metavar="BUDGETS",
                  help="Budgets in units of the cost; repeat, or separate by commas."),
     click.option("--cost", default="6ND", show_default=True, metavar="FORMULA",
@@ -36,43 +35,33 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def budget_options(command: Any) -> Any:
-    """Give a command the budgets and what a run costs."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 def print_optimum(
     fits: Any, compute: list[float], cost: str, parabolas: bool, as_json: bool
 ) -> None:
     """Print the best run of every curve for every budget."""
-    from .fit import FitSet
+    from .fit import curves_of
     from .isoflop import isoflop
     from .optimum import optimum
     from .surface_words import best_text
 
-    every = list(fits.values()) if isinstance(fits, FitSet) else [fits]
+    every = curves_of(fits)
     found = [(fit, optimum(fit, compute, cost)) for fit in every]
     beside = [isoflop(fit, cost) if parabolas else None for fit in every]
     if as_json:
-        from .report.machine import as_json as text
-        from .report.machine import rows_form
-
-        click.echo(text({
+        print_json({
             "schema": "scalefit optimum 1",
             "curves": [
                 {
                     "label": fit.label, "law": fit.law.name, "drivers": fit.table.drivers,
-                    "cost": best.attrs["cost"], "best": rows_form(best),
+                    "cost": best.attrs["cost"], "best": best,
                     **({} if other is None else {
-                        "powers": rows_form(other.powers.reset_index()),
-                        "budgets": rows_form(other.budgets),
+                        "powers": other.powers.reset_index(),
+                        "budgets": other.budgets,
                     }),
                 }
                 for (fit, best), other in zip(found, beside, strict=True)
             ],
-        }))  # fmt: skip
+        })  # fmt: skip
         return
     for (fit, best), other in zip(found, beside, strict=True):
         name = f"{fit.label}: " if fit.label else ""

@@ -1,7 +1,8 @@
-"""The options that every command on a table has: those of :func:`scalefit.fit`, and a filter."""
+"""The options that commands share: those of :func:`scalefit.fit`, a filter, questions and files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,82 @@ from click.shell_completion import CompletionItem
 
 from ._config import read_config
 
-__all__ = ["NOISES", "fit_options", "fits_a_table"]
+__all__ = [
+    "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
+    "as_typed", "fits_a_table", "names", "numbers", "reading", "takes",
+]  # fmt: skip
 
 Command = Callable[..., Any]
+#: What the name of a bundled table begins with.
+DATASET = "dataset:"
 
 
-def fits_a_table(command: Command) -> Command:
-    """Give a command the table and the options of :func:`scalefit.fit`."""
-    for option in reversed(_FIT_OPTIONS):
-        command = option(command)
-    return command
+def takes(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return what gives a command options, which its help lists in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def fit_options(*without: str) -> list[Any]:
-    """Return the options of :func:`scalefit.fit` as decorators, but for those named."""
-    left_out = [_FIT_OPTIONS[0]] if "table" in without else []
-    return [option for option in _FIT_OPTIONS if option not in left_out]
-
-
-def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:
+def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:
     """Return the names in repeated or comma-separated options."""
-    return [name.strip() for part in given for name in part.split(",") if name.strip()]
+    return [name for part in given for name in _parts(part)]
+
+
+def numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
+    """Return numbers that are separated by commas; ``what`` says what they ought to be."""
+    try:
+        found = [kind(part) for part in _parts(text)]
+    except ValueError:
+        found = []
+    if not found:
+        raise click.BadParameter(f"{text!r}: give {what}")
+    return found
+
+
+def reading(asked: dict[str, Any]) -> dict[str, str]:
+    """Take the options of :func:`scalefit.read_table` out of those of a command."""
+    given = {name: asked.pop(name) for name in _READING}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+#: An option as Python has it, with a value or none: by='task', bounds=(0, 100), drivers=.
+_IN_PYTHON = re.compile(
+    r"""\b([a-z_]+)=("[^"]*"|'[^']*'|\([^()]*\)|\[[^\[\]]*\]|True|(?=[\s;,.:)]|$))"""
+)
+
+
+def as_typed(message: str, command: click.Command) -> str:
+    """Return what an error says of options in Python as they are typed for a command.
+
+    Examples
+    --------
+    >>> reads = fits_a_table(click.command("fit")(lambda: None))
+    >>> as_typed("pass on_bad='drop', bounds=(0, 100), drivers= or by=['model', 'task']", reads)
+    'pass --on-bad drop, --bounds 0,100, --drivers or --by model,task'
+    """
+    typed = {}
+    for parameter in command.params:
+        usual = f"--{str(parameter.name).replace('_', '-')}"
+        if isinstance(parameter, click.Option) and usual in parameter.opts:
+            typed[parameter.name] = usual
+
+    def translated(match: re.Match[str]) -> str:
+        if match[1] not in typed:
+            return match[0]
+        parts = match[2].strip("()[]").split(", ")
+        value = ",".join(part.strip("'\"").replace("None", "") for part in parts)
+        return f"{typed[match[1]]} {value}".rstrip() if match[2] != "True" else typed[match[1]]
+
+    return _IN_PYTHON.sub(translated, message)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _bounds(
@@ -62,7 +118,7 @@ def _tables(_: click.Context, __: click.Parameter, typed: str) -> list[Completio
     """Complete the names of bundled tables, and leave files to the shell."""
     from . import datasets
 
-    names = [f"dataset:{name}" for name in datasets.list()["name"]]
+    names = [f"{DATASET}{name}" for name in datasets.list()["name"]]
     found = [CompletionItem(name) for name in names if name.startswith(typed)]
     return [*found, CompletionItem(typed, type="file")]
 
@@ -80,8 +136,20 @@ NOISES = (
     "gaussian", "student", "lognormal", "huber", "hoffmann", "lad", "known_error", "beta",
     "binomial", "autoregressive",
 )  # fmt: skip
-_FIT_OPTIONS = (
-    click.argument("table", shell_complete=_tables),
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+FORCE = click.option("--force", is_flag=True, help="Replace a file that exists.")
+FACTOR = click.option(
+    "--factor", type=click.FloatRange(min=1, min_open=True), default=10.0, show_default=True,
+    help="Ask about this many times the largest size.",
+)  # fmt: skip
+MARGIN = click.option(
+    "--margin", type=click.FloatRange(min=0, min_open=True),
+    help="Smallest gain of interest, in units of the score.  [default: 0.01 of a unit-range "
+    "metric, else 1 % of the score]",
+)  # fmt: skip
+_READING = ("decimal", "thousands", "encoding")
+#: Those of :func:`scalefit.fit`, with what comes before and after it.
+FIT_OPTIONS = (
     click.option(
         "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
         callback=read_config, is_eager=True, expose_value=False, metavar="FILE.toml",
@@ -89,21 +157,25 @@ _FIT_OPTIONS = (
     ),
     click.option("--score", metavar="COLUMN", help="The column to fit."),
     click.option(
-        "--cells", "--drivers", "drivers", multiple=True, callback=_names, metavar="COLUMNS",
+        "--cells", "--drivers", "drivers", multiple=True, callback=names, metavar="COLUMNS",
         help="The column of sizes; two, separated by a comma, for a law of both.",
     ),
     click.option("--params", metavar="COLUMN",
                  help="The column of model sizes; with --cells, for a law of both."),
     click.option(
-        "--by", multiple=True, callback=_names, metavar="COLUMNS",
+        "--by", multiple=True, callback=names, metavar="COLUMNS",
         help="One curve for each combination of values; repeat, or separate by commas.",
     ),
+    click.option("--decimal", metavar="SIGN", help="Decimal sign of a text file, such as a comma."),
+    click.option("--thousands", metavar="SIGN", help="Sign between thousands in a text file."),
+    click.option("--encoding", metavar="NAME",
+                 help="Encoding of a text file, such as latin-1.  [default: UTF-8]"),
     click.option(
         "--filter", "filters", multiple=True, callback=_filters, metavar="COLUMN=VALUE",
-        help="Keep only the rows with this value; repeat to narrow.",
+        help="Keep only the rows with this value, or with one of several of a column.",
     ),
     click.option(
-        "--law", multiple=True, callback=_names, metavar="LAWS", shell_complete=_laws,
+        "--law", multiple=True, callback=names, metavar="LAWS", shell_complete=_laws,
         help="Laws to compare (see: scalefit laws).  [default: all]",
     ),
     click.option("--better", type=click.Choice(["higher", "lower"]),
@@ -141,3 +213,5 @@ _FIT_OPTIONS = (
     click.option("--cache", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
                  help="Keep finished blocks of curves here, and go on from there."),
 )  # fmt: skip
+#: Gives a command the table and the options of :func:`scalefit.fit`.
+fits_a_table = takes(click.argument("table", shell_complete=_tables), *FIT_OPTIONS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._options import NOISES
+from ._options import FACTOR, FORCE, MARGIN, NOISES, numbers, takes
+from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import complain, print_lines, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "plan_runs", "plans_runs"]
 
-Command = Callable[..., Any]
 EXAMPLES = (
     "scalefit plan scores.csv",
     "scalefit plan scores.csv --sizes 1e6 --sizes 1e7 --sizes 1e6,1e7 --seeds 3,5 --margin 0.005",
@@ -25,13 +24,6 @@ EXAMPLES = (
 )
 #: Columns that may be left out in a narrow terminal, the first first.
 _SPARE = ("caution", "asymptote", "exponent", "no scaling seen", "cost", "right", "gain, any law")
-
-
-def plans_runs(command: Command) -> Command:
-    """Give a command the options of :func:`scalefit.plan`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def plan_runs(
@@ -45,8 +37,8 @@ def plan_runs(
 
     if plot is not None and len(curves) > 1:
         raise click.UsageError("--plot is for one curve; choose it by --filter")
-    if plot is not None and plot.exists() and not force:
-        raise click.UsageError(f"{plot} exists; name another file, or pass --force to replace it")
+    if plot is not None:
+        refuse_picture(plot, force)
     shared = {name: asked[name] for name in ("margin", "factor", "n_tables", "law", "noise", "rng")}
     forms, failed = [], []
     for one in curves:
@@ -64,9 +56,9 @@ def plan_runs(
             continue
         if plot is not None:
             from ._drawing import paper
+            from .plan_plot import plan_size
 
-            figure: Any = found.plot(paper(8.4, 1.6 + 0.45 * len(found.proposals))).figure
-            figure.savefig(plot, dpi=150, bbox_inches="tight")
+            draw_to(plot, found.plot(paper(*plan_size(found))))
         if as_json:
             forms.append(_form(one, found, needed))
         else:
@@ -76,9 +68,7 @@ def plan_runs(
     if failed and len(failed) == len(curves):
         raise FitError("no curve can be planned")
     if as_json:
-        from .report.machine import as_json as text
-
-        click.echo(text({"schema": "scalefit plan 1", "curves": forms, "not_planned": failed}))
+        print_json({"schema": "scalefit plan 1", "curves": forms, "not_planned": failed})
 
 
 def _print(one: Fit, found: Any, needed: Any) -> None:
@@ -96,47 +86,36 @@ def _print(one: Fit, found: Any, needed: Any) -> None:
 def _form(one: Fit, found: Any, needed: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from .report.machine import rows_form
-
     return {
         "key": dict(zip(one.table.by, one.table.keys[0], strict=True)), "label": found.label,
-        "level": found.study.level, "factor": found.factor, "proposals": rows_form(found.table),
-        "next_sizes": rows_form(found.next_sizes), "next_size": asdict(found.next_size),
+        "level": found.study.level, "factor": found.factor, "proposals": found.table,
+        "next_sizes": found.next_sizes, "next_size": asdict(found.next_size),
         "seeds_needed": None if needed is None else {
             "target": needed.target, "sizes": needed.sizes, "seeds": needed.seeds,
             "at_least": needed.at_least, "at_most": needed.at_most, "rule": needed.rule,
-            "tried": rows_form(needed.table),
+            "tried": needed.table,
         },
     }  # fmt: skip
 
 
 def _sizes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Any] | None:
     """Return one choice for each option: its sizes, separated by commas."""
-    return [_numbers(part, float, "sizes such as 1e6,1e7") for part in given] or None
+    return [numbers(part, float, "sizes such as 1e6,1e7") for part in given] or None
 
 
 def _seeds(_: click.Context, __: click.Parameter, given: str | None) -> list[int] | None:
-    return None if given is None else _numbers(given, int, "whole numbers such as 3,5")
+    return None if given is None else numbers(given, int, "whole numbers such as 3,5")
 
 
-def _numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{text!r}: give {what}") from None
-
-
-_OPTIONS = (
+#: Gives a command the options of :func:`scalefit.plan`.
+plans_runs = takes(
     click.option("--sizes", multiple=True, callback=_sizes, metavar="SIZES",
                  help="A size to run, or several together separated by commas; repeat to compare.  "
                  "[default: 10 and 3 times smaller, the same again, 3 and 10 times larger]"),
     click.option("--seeds", callback=_seeds, metavar="NUMBERS",
                  help="Runs at each size; several numbers are compared.  [default: as in TABLE]"),
-    click.option("--margin", type=click.FloatRange(min=0, min_open=True),
-                 help="Smallest gain of interest, in units of the score.  [default: 0.01 of a "
-                 "unit-range metric, else 1 % of the score]"),
-    click.option("--factor", type=click.FloatRange(min=1, min_open=True), default=10.0,
-                 show_default=True, help="Ask about this many times the largest size."),
+    MARGIN,
+    FACTOR,
     click.option("--tables", "n_tables", type=click.IntRange(min=1), default=200,
                  show_default=True, help="Simulated tables for each proposal."),
     click.option("--true-law", metavar="LAW",
@@ -150,5 +129,5 @@ _OPTIONS = (
                  "the first proposal."),
     click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
                  help="Draw the proposals to this file."),
-    click.option("--force", is_flag=True, help="Replace a file that exists."),
+    FORCE,
 )  # fmt: skip

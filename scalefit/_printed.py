@@ -1,7 +1,9 @@
-"""What the command line prints of fits, verdicts and gains."""
+"""What the command line prints of fits, verdicts and gains, and the files it draws to."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +12,18 @@ from ._format import interval_text, number, size_text
 from ._terminal import print_lines, print_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.axes import Axes
 
     from .fit import Fit, FitSet
 
-__all__ = ["print_fit", "print_gains", "print_set", "print_verdicts", "several", "verdict_rows"]
+__all__ = [
+    "draw_to", "print_fit", "print_gains", "print_json", "print_set", "print_verdicts",
+    "refuse_file", "refuse_picture", "several", "write_to",
+]  # fmt: skip
+
+#: Columns of the tables of a fit that a narrow terminal does without, the first first.
+_SPARE = ("std_error", "over its range", "margin", "residual_sd", "weight", "n_params")
+_PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp")
 
 
 def several(fits: Any) -> bool:
@@ -24,19 +33,22 @@ def several(fits: Any) -> bool:
     return isinstance(fits, FitSet)
 
 
+def print_json(content: Any) -> None:
+    """Print values and tables as JSON."""
+    from .report.machine import as_json
+
+    click.echo(as_json(content))
+
+
 def print_fit(fit: Fit) -> None:
-    """Print the answer of one fit, its parameters, the laws tried and the cautions."""
+    """Print the answer of one fit, its tables and the cautions."""
     from . import words
 
     print_lines(f"{words.answer(fit)}\n")
     print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
-    print_lines("")
-    print_table(words.parameters_text(fit.params), ["std_error"])
-    for heading, rows in words.tables_of_drivers(fit):
-        print_lines(f"\n{heading}")
-        print_table(rows, ["over its range", "margin"])
-    print_lines("\nlaws tried (AICc weights are for display only)")
-    print_table(words.laws_text(fit.laws), ["residual_sd", "weight", "n_params"])
+    for heading, rows in words.tables(fit):
+        print_lines(f"\n{heading}" if heading else "")
+        print_table(rows, _SPARE)
     cautions = words.cautions(fit)
     if cautions:
         print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
@@ -56,29 +68,23 @@ def print_set(fits: FitSet) -> None:
     print_lines(words.count_text(rows))
 
 
-def verdict_rows(fits: Any, factor: float, margin: float | None) -> pd.DataFrame:
-    """Return a verdict a curve, in the columns of :meth:`FitSet.saturation`."""
-    import pandas as pd
-
-    if several(fits):
-        rows: pd.DataFrame = fits.saturation(factor, margin)
-        return rows
-    found = fits.saturation(factor, margin)
-    row = {
-        "verdict": found.verdict, "strength": found.strength, "gain": found.gain.estimate,
-        "lower": found.gain.lower, "upper": found.gain.upper, "margin": found.margin,
-        "gate_p": found.tests["p"].iloc[0], "robust_lower": found.robust_gain.lower,
-        "robust_upper": found.robust_gain.upper, "published": found.points["size"].iloc[-1],
-        "reason": found.reason,
-    }  # fmt: skip
-    return pd.DataFrame([row])
-
-
-def print_verdicts(rows: pd.DataFrame, by: list[str], factor: float) -> None:
-    """Print a verdict a curve, and how many there are of each."""
+def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
+    """Print a verdict a curve, and how many there are of each; of one curve, all that is known."""
     from . import words
+    from .fit import set_of
 
-    shown = rows[[*by, "verdict", "strength"]].copy()
+    rows = set_of(fits).saturation(factor, margin) if as_json or several(fits) else None
+    if rows is None:
+        print_lines(fits.saturation(factor, margin).explain())
+        return
+    if as_json:
+        silent = int((rows["verdict"] == "inconclusive").sum())
+        print_json({
+            "schema": "scalefit saturation 1", "factor": factor, "inconclusive": silent,
+            "curves": rows,
+        })  # fmt: skip
+        return
+    shown = rows[[*fits.all_rows.by, "verdict", "strength"]].copy()
     triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
     shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in rows["margin"]]
@@ -89,18 +95,52 @@ def print_verdicts(rows: pd.DataFrame, by: list[str], factor: float) -> None:
 
 def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
     """Print what more of each driver would buy, of every curve."""
-    from .report.machine import as_json as text
-    from .report.machine import rows_form
+    from .fit import curves_of, set_of
     from .surface_words import gains_text, place_text
 
-    every = list(fits.values()) if several(fits) else [fits]
     if as_json:
-        rows = fits.gains(factor, margin)
-        rows = rows if several(fits) else rows.reset_index()
-        click.echo(text({"schema": "scalefit gains 1", "factor": factor,
-                         "curves": rows_form(rows)}))  # fmt: skip
+        rows = set_of(fits).gains(factor, margin)
+        print_json({"schema": "scalefit gains 1", "factor": factor, "curves": rows})
         return
-    for fit in every:
+    for fit in curves_of(fits):
         name = f"{fit.label}: " if fit.label else ""
         print_lines(f"{name}gain from {factor:g} times more, at {place_text(fit)}")
-        print_table(gains_text(fit.gains(factor, margin)), ["over its range", "margin"])
+        print_table(gains_text(fit.gains(factor, margin)), _SPARE)
+
+
+def refuse_file(path: Path, force: bool) -> None:
+    """Refuse a file that cannot be written, or that should not be without --force."""
+    if not path.parent.is_dir():
+        raise click.UsageError(f"{path}: there is no such folder; make it first")
+    if path.is_dir():
+        raise click.UsageError(f"{path} is a folder; name a file in it")
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} exists; name another file, or pass --force to replace it")
+
+
+def refuse_picture(path: Path, force: bool) -> None:
+    """Refuse the same, and a picture of a kind that is not drawn."""
+    if path.suffix.lower() not in _PICTURES:
+        raise click.UsageError(
+            f"{path}: the name decides the kind of picture; use {', '.join(_PICTURES)}"
+        )
+    refuse_file(path, force)
+
+
+def draw_to(path: Path, axes: Axes) -> None:
+    """Write the figure of axes to a file that :func:`refuse_picture` has let pass."""
+    content = io.BytesIO()
+    figure: Any = axes.get_figure(root=True)
+    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150, bbox_inches="tight")
+    write_to(path, content.getvalue())
+
+
+def write_to(path: Path, content: str | bytes) -> None:
+    """Write a file whole; one that cannot be written is bad usage."""
+    from .errors import FitError
+    from .storage import write_whole
+
+    try:
+        write_whole(path, content)
+    except FitError as error:
+        raise click.UsageError(str(error)) from None

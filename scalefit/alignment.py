@@ -6,19 +6,20 @@ What was done to a table is said in findings; nothing is changed in the tables a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scalefit._columns import Names, role_of
-from scalefit._format import size_text
-from scalefit._numbers import parse_numbers
-from scalefit.errors import TableError
-from scalefit.findings import Finding
-from scalefit.metrics import Metric
+from ._columns import Names, role_of
+from ._copies import copies_in
+from ._format import size_text
+from ._numbers import parse_numbers
+from .errors import TableError
+from .findings import Finding
+from .metrics import Metric
 
 __all__ = ["Aligned", "Convert", "align", "metric_key", "same_metric", "size_unit"]
 
@@ -34,8 +35,6 @@ _NEUTRAL = {"test", "val", "valid", "validation", "eval", "mean", "average", "ze
 _SAME = {"acc": "accuracy", "ppl": "perplexity", "xent": "crossentropy", "rsquared": "r2",
          "adjustedrandindex": "ari", "auc": "auroc", "rocauc": "auroc",
          "meansquarederror": "mse"}  # fmt: skip
-#: A block of rows repeated in order is a copy, as are equal scores of this many digits.
-_BLOCK, _DIGITS = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,19 +206,12 @@ def _put(frame: pd.DataFrame, column: str, values: Any) -> pd.DataFrame:
 
 def _without_copies(frame: pd.DataFrame, name: str, findings: list[Finding]) -> pd.DataFrame:
     """Leave out rows equal to an earlier row in every column, where that cannot be chance."""
-    again = frame.duplicated().to_numpy()
+    again, block, sure = copies_in(frame)
     if not again.any():
         return frame
-    fine = [
-        str(column) for column in frame.select_dtypes("number")
-        if role_of(str(column)) is None or role_of(str(column)) in ("score", "value")
-    ]  # fmt: skip
-    digits = max((_digits(frame[column][again]) for column in fine), default=0)
-    told_apart = [c for c in frame.columns if role_of(str(c)) in ("seed", "run")]
-    block = _longest_run(again) >= _BLOCK
     shown = ", ".join(str(i + 1) for i in np.flatnonzero(again)[:5])
     evidence = f"{int(again.sum())} rows, first {shown}"
-    if block or told_apart or digits >= _DIGITS:
+    if sure:
         kind = "a block of rows appears twice" if block else "rows appear twice"
         findings.append(
             Finding(
@@ -236,15 +228,3 @@ def _without_copies(frame: pd.DataFrame, name: str, findings: list[Finding]) -> 
         )
     )  # fmt: skip
     return frame
-
-
-def _digits(values: Any) -> int:
-    """Return the most significant digits with which any of the values is written."""
-    texts = (f"{abs(v):.12g}".split("e")[0].replace(".", "").strip("0") for v in values if v == v)
-    return max(map(len, texts), default=0)
-
-
-def _longest_run(flags: Any) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
-    lengths: Sequence[int] = (edges[1::2] - edges[::2]).tolist()
-    return max(lengths, default=0)

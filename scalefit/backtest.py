@@ -15,14 +15,14 @@ from ._format import counted, interval_text, number, table_text
 from .backtest_plot import plot_backtest
 from .cuts import MIN_SIZES, choose_cuts, share_hidden
 from .errors import FitError, ScalefitError, nearest
-from .fit import Fit, FitSet, fit
+from .fit import Fit, FitSet, fit, set_of
 from .holdout import forecast_hidden
 from .inference import within
 from .pool import Pool, pooled
 from .results import sizes_from
 from .sample import Sample, of_table
 from .scoring import share_of_curves
-from .work import Progress
+from .work import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def backtest(
     # The first round cuts each curve below its largest size that may be hidden alone.
     rank = np.where(cuts, np.cumsum(cuts[:, ::-1], axis=1)[:, ::-1], 0)
     rounds = int(rank.max())
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     parts = []
     for done in range(rounds):
         tell("backtest", done, rounds)
@@ -138,7 +138,7 @@ def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
             )
     else:
         data = fit(data, **options)
-    return FitSet(data.table, data.candidates, data.settings) if isinstance(data, Fit) else data
+    return set_of(data)
 
 
 def _skipped(fits: FitSet, sample: Sample, cuts: Bools, holdout: float) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def assess_table(
     reach: float = 1.0,
 ) -> Assessment:  # fmt: skip
     """Return what the verdicts on all curves of a table rest on."""
-    return _assessed(fitted, *_asked(table, fitted, settings, factor, margin), reach)
+    return _assessed(fitted, *_of_metrics(table, fitted, margin), factor, settings, reach)
 
 
 def assess_curves(
@@ -45,18 +45,16 @@ def assess_curves(
     work: Work,
 ) -> Judged:  # fmt: skip
     """Return the same, worked out in blocks, with the p values of the claims ``(G, 3)``."""
-    given, span, *asked = _asked(table, fitted, settings, factor, margin)
+    given, span = _of_metrics(table, fitted, margin)
     found: Judged = work.divided(
         "verdicts", _judged, len(fitted),
-        lambda rows: (fitted.take(rows), given[rows], span[rows], *asked),
+        lambda rows: (fitted.take(rows), given[rows], span[rows], factor, settings),
     )  # fmt: skip
     return found
 
 
-def _asked(
-    table: Table, fitted: Candidates, settings: Settings, factor: float, margin: float | None
-) -> tuple[Floats, Floats, float, Settings]:
-    """Return margin and span of the metric of each curve, and what is the same for all."""
+def _of_metrics(table: Table, fitted: Candidates, margin: float | None) -> tuple[Floats, Floats]:
+    """Return margin and span of the metric of each curve."""
     if len(table.drivers) > 1:
         raise TableError(
             f"a verdict, with its tests, needs one driver; this table has "
@@ -64,7 +62,7 @@ def _asked(
             "fit each at a fixed value of the others"
         )
     spans = np.array([metric.span for metric in table.metrics])
-    return margins(table.metrics, fitted, margin), spans, factor, settings
+    return margins(table.metrics, fitted, margin), spans
 
 
 def _judged(

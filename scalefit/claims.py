@@ -15,24 +15,21 @@ expected share of wrong ones among those called saturated is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from .errors import FitError, nearest
+from .adjustment import Adjust, adjusted, check_adjust
 from .estimands import Estimand, Gain, ObservedGain
 from .inference import Inference, t_against
-from .saturation import ONE_SIDED, VERDICTS, Assessment
+from .saturation import DECIDED, ONE_SIDED, Assessment
 from .selection import Candidates
 
-__all__ = ["ADJUSTMENTS", "Adjust", "Claims", "claims", "distance", "p_values"]
+__all__ = ["Claims", "claims", "distance", "p_values"]
 
 Floats = NDArray[np.float64]
-Adjust = Literal["holm", "bh"] | None
-ADJUSTMENTS = {"holm": "holm", "bh": "fdr_bh"}
-_KINDS = VERDICTS[:3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +79,21 @@ def claims(found: Assessment, p: Floats, adjust: Adjust = "holm") -> Claims:
     p : array (G, 3)
         Their :func:`p_values`.
     adjust : {"holm", "bh", None}
-        Holm 1979 (jstor.org/stable/4615733), Benjamini & Hochberg 1995
-        (doi:10.1111/j.2517-6161.1995.tb02031.x), or none.
+        See :func:`scalefit.adjustment.adjusted`.
     """
-    if adjust is not None and adjust not in ADJUSTMENTS:
-        raise FitError(
-            f"adjust={adjust!r}; use 'holm', 'bh' or None" + nearest(str(adjust), [*ADJUSTMENTS])
-        )
+    check_adjust(adjust)
     p = p.T
     tested = np.flatnonzero(~found.refused)
-    adjusted = p.copy()
-    if adjust is not None and tested.size:
-        from statsmodels.stats.multitest import multipletests
-
-        for kind in range(len(_KINDS)):
-            corrected = multipletests(p[kind, tested], method=ADJUSTMENTS[adjust])[1]
-            adjusted[kind, tested] = corrected
+    of_family = p.copy()
+    for kind in range(len(DECIDED)):
+        of_family[kind, tested] = adjusted(p[kind, tested], adjust)
     # A decided curve stands for its own claim, an undecided one for the nearest.
-    own = np.select([found.verdict == kind for kind in _KINDS], [0, 1, 2], -1)
+    own = np.select([found.verdict == kind for kind in DECIDED], [0, 1, 2], -1)
     nearest_claim = np.where(own >= 0, own, np.nan_to_num(p, nan=1.0).argmin(axis=0))
     here = nearest_claim, np.arange(p.shape[1])
-    kept = (own >= 0) & (adjusted[here] <= 1.0 - ONE_SIDED)
+    kept = (own >= 0) & (of_family[here] <= 1.0 - ONE_SIDED)
     verdict = np.where(kept, found.verdict, "inconclusive") if adjust else found.verdict
-    return Claims(p[here], adjusted[here], verdict, int(tested.size), adjust)
+    return Claims(p[here], of_family[here], verdict, int(tested.size), adjust)
 
 
 def p_values(found: Assessment, candidates: Candidates, inference: Inference) -> Floats:
@@ -113,7 +102,7 @@ def p_values(found: Assessment, candidates: Candidates, inference: Inference) ->
     nan where a verdict is refused. ``inference`` is what made the bounds of the verdicts on the
     curves of ``candidates``.
     """
-    p = np.ones((len(_KINDS), len(candidates)))
+    p = np.ones((len(DECIDED), len(candidates)))
     seen = found.gate.p <= 1.0 - ONE_SIDED
     rows = np.flatnonzero(seen & ~found.refused)
     t, df = distance(candidates.take(rows), Gain(found.factor), found.margin[rows], inference)

@@ -8,28 +8,44 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from . import __version__
 from ._compare_command import EXAMPLES, compare_command, compares_tables
+from ._filters import kept_rows
 from ._optimum_command import EXAMPLES as BUDGETS
 from ._optimum_command import budget_options, print_optimum
-from ._options import Command, fits_a_table
+from ._options import (
+    DATASET,
+    FACTOR,
+    FORCE,
+    JSON,
+    MARGIN,
+    Command,
+    as_typed,
+    fits_a_table,
+    reading,
+)
 from ._plan_command import EXAMPLES as PLAN_EXAMPLES
 from ._plan_command import plan_runs, plans_runs
-from ._printed import print_fit, print_gains, print_set, print_verdicts, several, verdict_rows
+from ._printed import (
+    print_fit,
+    print_gains,
+    print_json,
+    print_set,
+    print_verdicts,
+    refuse_file,
+    several,
+    write_to,
+)
 from ._terminal import complain, note, note_progress, print_lines, print_table, progress_bar
-from .errors import FitError, ScalefitError, TableError, nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .errors import FitError, ScalefitError
 
 __all__ = ["cli", "main"]
 
-DONE, NO_ANSWER, BAD_USAGE, BUG = 0, 1, 2, 3
-_DATASET = "dataset:"
+NO_ANSWER, BAD_USAGE, BUG = 1, 2, 3
 _CODES = ("Exit codes: 0 done, 1 the data cannot answer, 2 bad usage or unreadable input.",)
 
 
@@ -64,9 +80,6 @@ def cli() -> None:
     """
 
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-
 def _debuggable(command: Command) -> Command:
     """Give a command ``--debug``, and turn exceptions into messages and exit codes."""
 
@@ -85,19 +98,18 @@ def _debuggable(command: Command) -> Command:
     "cat scores.csv | scalefit fit -",
 ))  # fmt: skip
 @fits_a_table
-@_JSON
+@JSON
 @_debuggable
 def fit_command(as_json: bool, **asked: Any) -> None:
     """Fit laws to TABLE: verdict, gain from more data, parameters, cautions."""
     fits, preparation = _fitted(asked)
     if as_json:
-        from .report.machine import as_json as text
         from .report.machine import form
         from .report.model import build
 
         with progress_bar() as progress:
             untested = "not asked for; see scalefit backtest and scalefit report"
-            click.echo(text(form(build(fits, asked, preparation, untested, progress))))
+            print_json(form(build(fits, asked, preparation, untested, progress)))
     elif several(fits):
         print_set(fits)
     else:
@@ -112,42 +124,22 @@ def fit_command(as_json: bool, **asked: Any) -> None:
     "  --filter downsampling=random --filter model=SCimilarity",
 ))  # fmt: skip
 @fits_a_table
-@click.option(
-    "--factor",
-    type=click.FloatRange(min=1, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Ask about this many times the largest size.",
-)
-@click.option(
-    "--margin",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Smallest gain of interest, in units of the score.  [default: 0.01 of a "
-    "unit-range metric, else 1 % of the score]",
-)
-@_JSON
+@FACTOR
+@MARGIN
+@JSON
 @_debuggable
 def saturation_command(factor: float, margin: float | None, as_json: bool, **asked: Any) -> None:
     """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE.
 
     Of two drivers, what more of each would buy.
     """
+    from .fit import table_of
+
     fits, _ = _fitted(asked)
-    if len((fits.all_rows if several(fits) else fits.table).drivers) > 1:
+    if len(table_of(fits).drivers) > 1:
         print_gains(fits, factor, margin, as_json)
         return
-    if as_json:
-        from .report.machine import as_json as text
-        from .report.machine import rows_form
-
-        rows = verdict_rows(fits, factor, margin)
-        click.echo(text({"schema": "scalefit saturation 1", "factor": factor,
-                         "inconclusive": int((rows["verdict"] == "inconclusive").sum()),
-                         "curves": rows_form(rows)}))  # fmt: skip
-    elif several(fits):
-        print_verdicts(verdict_rows(fits, factor, margin), list(fits.all_rows.by), factor)
-    else:
-        print_lines(fits.saturation(factor, margin).explain())
+    print_verdicts(fits, factor, margin, as_json)
     _end(fits)
 
 
@@ -164,7 +156,7 @@ def saturation_command(factor: float, margin: float | None, as_json: bool, **ask
     show_default=True,
     help="Hide at most this share of the log range of sizes.",
 )
-@_JSON
+@JSON
 @_debuggable
 def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     """Hide the largest sizes of TABLE, forecast them from the rest, and score the forecasts."""
@@ -174,13 +166,9 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     with progress_bar() as progress:
         found = backtest(fits, holdout, progress=progress)
     if as_json:
-        from .report.machine import as_json as text
-        from .report.machine import rows_form
+        from .report.machine import backtest_form
 
-        click.echo(text({"schema": "scalefit backtest 1", "level": found.level, "holdout": holdout,
-                         "coverage": rows_form(found.coverage), "scores": rows_form(found.scores),
-                         "weights": found.weights.to_dict(), "forecasts": rows_form(found.table),
-                         "skipped": rows_form(found.skipped)}))  # fmt: skip
+        print_json({"schema": "scalefit backtest 1", **backtest_form(found)})
         return
     print_lines(found.headline() + "\n")
     print_table(found.coverage_text(), ["CRPS", "no forecast", "absolute error", "curves", "runs"])
@@ -193,7 +181,7 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
 @cli.command("optimum", epilog=_examples(*BUDGETS))
 @fits_a_table
 @budget_options
-@_JSON
+@JSON
 @_debuggable
 def optimum_command(
     compute: list[float], cost: str, parabolas: bool, as_json: bool, **asked: Any
@@ -204,14 +192,14 @@ def optimum_command(
 
 
 cli.command("compare", epilog=_examples(*EXAMPLES))(
-    compares_tables(_JSON(_debuggable(compare_command)))
+    compares_tables(JSON(_debuggable(compare_command)))
 )
 
 
 @cli.command("plan", epilog=_examples(*PLAN_EXAMPLES))
 @fits_a_table
 @plans_runs
-@_JSON
+@JSON
 @_debuggable
 def plan_command(
     as_json: bool, sizes: Any, seeds: Any, true_law: str | None, fit_noise: str | None,
@@ -219,12 +207,13 @@ def plan_command(
     force: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Say what more runs at some sizes would tell: chances of each verdict, widths, next sizes."""
+    from .fit import curves_of
+
     rng = asked["seed"]
     fits, _ = _fitted(asked)
     plan_runs(
-        list(fits.values()) if several(fits) else [fits], as_json, target, plot, force,
-        sizes=sizes, seeds=seeds, law=true_law, noise=fit_noise, margin=margin, factor=factor,
-        n_tables=n_tables, rng=rng,
+        curves_of(fits), as_json, target, plot, force, sizes=sizes, seeds=seeds, law=true_law,
+        noise=fit_noise, margin=margin, factor=factor, n_tables=n_tables, rng=rng,
     )  # fmt: skip
 
 
@@ -266,7 +255,7 @@ def report_command(output: Path, pdf: bool, force: bool, **asked: Any) -> None:
     "scalefit laws",
     "scalefit laws --json",
 ))  # fmt: skip
-@_JSON
+@JSON
 @_debuggable
 def laws_command(as_json: bool) -> None:
     """List the laws, their formulas, and when each is the wrong one."""
@@ -274,7 +263,7 @@ def laws_command(as_json: bool) -> None:
 
     rows = laws().reset_index()
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         print_table(rows[["law", "formula", "parameters", "wrong_when"]])
 
@@ -286,8 +275,8 @@ def laws_command(as_json: bool) -> None:
 ))  # fmt: skip
 @click.argument("name", required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Copy the table to this CSV file.")
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-@_JSON
+@FORCE
+@JSON
 @_debuggable
 def datasets_command(name: str | None, out: Path | None, force: bool, as_json: bool) -> None:
     """List the bundled tables; with NAME print where its CSV is, or copy it."""
@@ -298,7 +287,7 @@ def datasets_command(name: str | None, out: Path | None, force: bool, as_json: b
             raise click.UsageError("--out needs the NAME of a dataset")
         rows = datasets.list()
         if as_json:
-            _print_json(rows)
+            print_json(rows)
         else:
             spare = ["published_result", "units", "licence", "source"]
             print_table(rows, spare)
@@ -307,21 +296,17 @@ def datasets_command(name: str | None, out: Path | None, force: bool, as_json: b
     if out is None:
         click.echo(path)
         return
-    if out.exists() and not force:
-        raise click.UsageError(f"{out} exists; name another file, or pass --force to replace it")
-    from .storage import write_whole
-
-    with _writing():
-        write_whole(out, path.read_text(encoding="utf-8"))
+    refuse_file(out, force)
+    write_to(out, path.read_bytes())
     note(f"wrote {out}")
 
 
 def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     """Read the table and fit it; return the fits and Python that reads it as well."""
-    from .fit import fit
+    from .fit import fit, table_of
 
     table, filters = asked.pop("table"), asked.pop("filters")
-    data, preparation = _read(table, filters)
+    data, preparation = _read(table, filters, reading(asked))
     asked["rng"] = asked.pop("seed")
     asked["force"] = asked.pop("show_refused")
     asked["by"] = asked["by"] or None
@@ -330,76 +315,42 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     asked["law"] = asked["law"] or "auto"
     work = {"n_jobs": asked.pop("jobs"), "cache": asked.pop("cache"), "progress": note_progress}
     fits = fit(data, **asked, **work)
-    dropped = len((fits.all_rows if several(fits) else fits.table).dropped)
+    dropped = len(table_of(fits).dropped)
     if dropped:
         complain(f"note: {dropped} values were left out")
     return fits, preparation
 
 
-def _read(table: str, filters: list[tuple[str, str]]) -> tuple[Any, list[str]]:
+def _read(
+    table: str, filters: list[tuple[str, str]], options: dict[str, str]
+) -> tuple[Any, list[str]]:
+    """Return what to fit, and the lines of Python that make it."""
     from . import datasets, read_table
 
-    if table.startswith(_DATASET):
-        name = table.removeprefix(_DATASET)
+    if table.startswith(DATASET):
+        name = table.removeprefix(DATASET)
         data: Any = datasets.path(name)
         preparation = [f"table = sf.datasets.load({name!r})"]
     elif table == "-":
         data, preparation = table, ["table = ...  # what was given on standard input"]
     else:
-        data, preparation = table, [f"table = sf.read_table({Path(table).name!r})"]
-    if filters:
-        data = read_table(data)
-        for column, value in filters:
-            data, line = _keep(data, column, value)
-            preparation.append(line)
-    return data, preparation
-
-
-def _keep(rows: pd.DataFrame, column: str, value: str) -> tuple[pd.DataFrame, str]:
-    """Return the rows with a value, and the line of Python that selects them."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    names = [str(name) for name in rows.columns]
-    if column not in names:
-        raise TableError(
-            f"--filter {column}={value}: no such column; the columns are {', '.join(names)}"
-            + nearest(column, names)
-        )
-    values = rows[column]
-    if value == "":
-        kept, test = values.isna(), "isna()"
-    elif is_numeric_dtype(values) and not is_bool_dtype(values):
-        try:
-            sought = float(value)
-        except ValueError:
-            raise TableError(f"--filter {column}={value}: the column holds numbers") from None
-        kept, test = values == sought, f"eq({sought!r})"
-    else:
-        kept, test = values.astype(str) == value, f"astype(str).eq({value!r})"
-    complain(f"note: kept {int(kept.sum())} of {len(rows)} rows with {column}={value}")
-    if not kept.any():
-        seen = [str(each) for each in values.dropna().unique()[:8]]
-        raise TableError(
-            f"--filter {column}={value}: no row has it; there are {', '.join(seen)}"
-            + nearest(value, seen)
-        )
-    return rows[kept], f"table = table[table[{column!r}].{test}]"
-
-
-def _print_json(rows: pd.DataFrame) -> None:
-    from .report.machine import as_json, rows_form
-
-    click.echo(as_json(rows_form(rows)))
+        told = "".join(f", {name}={value!r}" for name, value in options.items())
+        data, preparation = table, [f"table = sf.read_table({Path(table).name!r}{told})"]
+    if not filters and not options:
+        return data, preparation
+    rows, lines = kept_rows(read_table(data, **options), filters)
+    return rows, [*preparation, *lines]
 
 
 def _end(fits: Any) -> None:
     """Exit with 1 if every verdict is refused, whatever the runs had shown."""
-    every = list(fits.values()) if several(fits) else [fits]
+    from .fit import curves_of
+
+    every = curves_of(fits)
     if len(every[0].table.drivers) > 1:
         return  # of which there are no verdicts
     if all((fit.diagnostics["severity"] == "refuse").any() for fit in every):
-        first = next(iter(every)).saturation().reason
-        _stop(f"The data cannot answer: {first}", NO_ANSWER)
+        _stop(f"The data cannot answer: {every[0].saturation().reason}", NO_ANSWER)
 
 
 @contextmanager
@@ -411,10 +362,9 @@ def _errors(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if isinstance(error, FitError):
-            _stop(f"Error: {error}", NO_ANSWER)
         if isinstance(error, ScalefitError):
-            _stop(f"Error: {error}", BAD_USAGE)
+            said = as_typed(str(error), click.get_current_context().command)
+            _stop(f"Error: {said}", NO_ANSWER if isinstance(error, FitError) else BAD_USAGE)
         _stop(f"Error: this is a bug ({type(error).__name__}: {error}); --debug shows where", BUG)
 
 
@@ -424,7 +374,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except FitError as error:
-        _stop(f"Error: {error}", BAD_USAGE)
+        _stop(f"Error: {as_typed(str(error), click.get_current_context().command)}", BAD_USAGE)
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -10,12 +10,12 @@ from typing import Any, cast
 import numpy as np
 
 from ._columns import Names
-from ._format import size_text
+from ._format import capital, size_text
 from ._seeds import seed_of
+from .adjustment import Adjust, check_adjust
 from .alignment import Convert, same_metric
 from .comparison import Comparison
 from .confidence import Confidence, from_errors, joined, trace
-from .contrasts import Adjust
 from .errors import FitError, nearest
 from .estimands import Estimand, Gain, GainBetween, MarginalGain, Parameter, Value
 from .estimate import Estimate
@@ -135,8 +135,7 @@ def compare(
             f"what={what!r} cannot be compared; use {', '.join(map(repr, WHAT))} or an estimand"
             + nearest(what, WHAT)
         )
-    if adjust not in ("holm", "bh", None):
-        raise FitError(f"adjust={adjust!r}; use 'holm', 'bh' or None")
+    check_adjust(adjust)
     seed = seed_of(rng)
     options = options | {"level": level, "inference": inference, "rng": seed}
     columns = [by] if isinstance(by, str) else list(by or ())
@@ -163,7 +162,7 @@ def compare(
     findings += _lonely(kinds, [answer.curves is not None for answer in answered])
     shared, words = correlation([answer.group for answer in told], names)
     if shared is not None:
-        findings.append(Finding("shared_runs", "note", words[0].upper() + words[1:] + "."))
+        findings.append(Finding("shared_runs", "note", f"{capital(words)}."))
     return Comparison(
         what=question.label,
         higher=question.higher,
@@ -280,7 +279,7 @@ def _question(
             'unit: what="share" or what="exponent"'
         )
     findings = [Finding(
-        "metrics_mixed", "note", mixed[0].upper() + mixed[1:] + ".", "",
+        "metrics_mixed", "note", f"{capital(mixed)}.", "",
         f"{what!r} has no unit of score, but still depends on how a metric is built.",
     )] if mixed else []  # fmt: skip
     if at == "own" and what in ("gain", "doubling"):

@@ -24,7 +24,7 @@ from ._drawing import (
     size_grid,
     style,
 )
-from ._format import plain
+from ._format import interval_text, plain
 from .inference import Interval
 
 if TYPE_CHECKING:
@@ -33,10 +33,16 @@ if TYPE_CHECKING:
 
     from .comparison import Comparison
 
-__all__ = ["plot_comparison", "plot_curves", "plot_ranks"]
+__all__ = ["forest_size", "plot_comparison", "plot_curves", "plot_ranks"]
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
 _NAME = 34
+
+
+def forest_size(found: Comparison) -> tuple[float, float]:
+    """Return width and height, in inches, in which a forest plot can be read."""
+    means = 0 if found.meta is None else len(found.meta.table) + 0.6
+    return 7.6, 1.3 + 0.3 * (len(found.groups) + means)
 
 
 def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -55,9 +61,8 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
     """
     rows, meta = found.table, found.meta
     order = _order(found)
-    extra = 0 if meta is None else len(meta.table) + 0.6
     with style():
-        ax = screen((7.6, 1.3 + 0.3 * (len(rows) + extra))) if ax is None else ax
+        ax = screen(forest_size(found)) if ax is None else ax
         ax.set_xlim(*_limits(found))
         colours = _kind_colours(found)
         for place, g in enumerate(order):
@@ -217,8 +222,6 @@ def _robust(ax: Axes, y: float, lower: float, upper: float, colour: Any) -> None
 
 def _diamond(ax: Axes, y: float, value: float, lower: float, upper: float) -> None:
     ax.fill([lower, value, upper, value], [y, y + 0.25, y, y - 0.25], color=BLACK, linewidth=0)
-    from ._format import interval_text
-
     ax.annotate(interval_text(value, lower, upper), (1.03, y), xycoords=("axes fraction", "data"),
                 va="center", fontsize=8, annotation_clip=False)  # fmt: skip
 

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._format import interval_text, number, size_text, table_text
+from ._format import capital, interval_text, number, size_text, table_text
+from .adjustment import ADJUSTED, Adjust, adjusted
 from .alignment import same_metric, size_unit
 from .compare_plot import plot_comparison, plot_curves, plot_ranks
 from .confidence import Confidence, multiplier
-from .contrasts import Adjust, Equality, Pairs, adjusted, equality, pairs
+from .contrasts import Equality, Pairs, equality, pairs
 from .errors import FitError
 from .estimate import Estimate
 from .findings import Finding, findings_frame
@@ -34,7 +35,6 @@ __all__ = ["Comparison"]
 
 #: Arms of an interval that differ by more than this factor's log have no standard error in common.
 _SKEWED = np.log(1.5)
-_ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg", None: "not adjusted"}
 
 
 @dataclass(frozen=True)
@@ -251,13 +251,13 @@ class Comparison:
         n, seen = len(self.curves), self._equality
         verdict = "differ" if seen.p <= 1.0 - self.level else "cannot be told apart"
         lines = [
-            f"{self.what[0].upper()}{self.what[1:]}: the {n} groups {verdict} "
+            f"{capital(self.what)}: the {n} groups {verdict} "
             f"(p {number(seen.p)}; one value for all would be {number(seen.value)})."
         ]
         if n > 2:
             apart = int((self.pairs["p_adjusted"] <= 1.0 - self.level).sum())
             lines.append(f"{apart} of {len(self.pairs)} pairs are told apart "
-                         f"({_ADJUSTED[self.adjust]}).")  # fmt: skip
+                         f"({ADJUSTED[self.adjust]}).")  # fmt: skip
         silent = len(self.groups) - n
         if silent:
             lines.append(f"{silent} group{'s have' if silent > 1 else ' has'} no answer.")
@@ -304,7 +304,7 @@ class Comparison:
             "one": rows["one"], "less": rows["other"],
             "difference": [interval_text(*triple) for triple in triples],
             "p": [number(p, 2) for p in rows["p"]],
-            f"p, {_ADJUSTED[self.adjust]}": [number(p, 2) for p in rows["p_adjusted"]],
+            f"p, {ADJUSTED[self.adjust]}": [number(p, 2) for p in rows["p_adjusted"]],
         }).reset_index(drop=True)  # fmt: skip
 
     def summary(self) -> str:

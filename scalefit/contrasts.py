@@ -8,7 +8,6 @@ allowance can be shared out such that the values they may then take differ by it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +16,14 @@ from scipy.special import chdtrc, digamma, fdtrc, polygamma
 
 from .confidence import Confidence, multiplier
 
-__all__ = ["Equality", "Pairs", "adjusted", "equality", "pairs"]
+__all__ = ["Equality", "Pairs", "equality", "pairs"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Adjust = Literal["holm", "bh"] | None
 
 _POINTS, _ZOOM, _ZOOMS = 129, 33, 5
 #: Directions in which the allowance of two groups is shared out.
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 128, endpoint=False)
-_METHODS = {"holm": "holm", "bh": "fdr_bh"}
 #: No smaller p value is told.
 _LEAST_LOG_P, _HALVINGS = np.log(1e-10), 50
 
@@ -203,13 +200,3 @@ def pairs(curves: Confidence, level: float, correlation: Floats | None = None) -
         first, second, np.where(np.isfinite(gap), gap, np.nan), lower, upper,
         np.where(nothing, 1.0, np.exp(low)),
     )  # fmt: skip
-
-
-def adjusted(p: Floats, adjust: Adjust) -> Floats:
-    """Return p values adjusted over their family: ``"holm"``, ``"bh"`` or None."""
-    if adjust is None or not p.size:
-        return p
-    from statsmodels.stats.multitest import multipletests
-
-    corrected: Floats = multipletests(p, method=_METHODS[adjust])[1]
-    return corrected

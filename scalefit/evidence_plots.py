@@ -125,7 +125,7 @@ def plot_profile(
         raise FitError("levels= needs two levels or more, such as [0.5, 0.95]")
     asked = Gain(10.0) if estimand is None else estimand
     heights = sorted(levels)
-    within = "profile" if fit.settings.inference == "union" else fit.settings.inference
+    within = fit.settings.conditional
     given = [fit.ask(asked, level, within) for level in heights]
     # A parameter belongs to one law: other laws have none of that name, or another.
     union = [] if isinstance(asked, Parameter) else [

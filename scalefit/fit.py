@@ -12,9 +12,10 @@ import pandas as pd
 
 from . import plots, storage, words
 from ._seeds import seed_of
+from .adjustment import Adjust
 from .bayes import Bayes, as_bayes
 from .checked import Backed, Judged, assess_curves
-from .claims import Adjust, claims
+from .claims import claims
 from .errors import FitError, UnknownCurveError, nearest
 from .estimands import Asked, Gain, Implicit
 from .estimate import Estimate
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Fit", "FitSet", "Settings", "fit"]
+__all__ = ["Fit", "FitSet", "Settings", "curves_of", "fit", "set_of", "table_of"]
 
 
 def fit(
@@ -272,6 +273,10 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         :attr:`law`.
         """
         level = one_level(self.settings.level if level is None else level)
+        if not hasattr(estimand, "take"):
+            raise FitError(
+                f"{estimand!r} is no question; ask sf.Gain(10), sf.Parameter('exponent'), ..."
+            )
         reason = self._case.refused(estimand)
         if reason:
             return Interval(np.nan, -np.inf, np.inf, level, f"interval refused: {reason}")
@@ -449,3 +454,20 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
 
     def _repr_html_(self) -> str:
         return words.set_html(self)
+
+
+def set_of(fits: Fit | FitSet) -> FitSet:
+    """Return a set as it is, and a fit as the set of its one curve."""
+    if isinstance(fits, FitSet):
+        return fits
+    return FitSet(fits.table, fits.candidates, fits.settings)
+
+
+def curves_of(fits: Fit | FitSet) -> list[Fit]:
+    """Return the curves of a set, or the one of a fit."""
+    return list(fits.values()) if isinstance(fits, FitSet) else [fits]
+
+
+def table_of(fits: Fit | FitSet) -> Table:
+    """Return the rows of all curves of a set, or those of a fit."""
+    return fits.all_rows if isinstance(fits, FitSet) else fits.table

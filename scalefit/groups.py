@@ -22,7 +22,7 @@ from .sample import of_table
 from .selection import MIN_SIZES, candidates
 from .table import Table, as_frame, make_table
 
-__all__ = ["Group", "gather", "on_range", "shared_runs", "size_range"]
+__all__ = ["Group", "gather", "on_range", "shared_runs", "size_range", "tables_in"]
 
 FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".json", ".jsonl", ".ndjson")
 _NUMBERS = (int, float, np.number)
@@ -178,11 +178,11 @@ def _parts(data: Any) -> Iterator[tuple[str, Any]]:
             name = ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
             yield name, _stated(name, value)
     elif isinstance(data, (str, os.PathLike)):
-        yield from _files(Path(data)) if Path(data).is_dir() else [("", data)]
+        yield from tables_in(Path(data)).items() if Path(data).is_dir() else [("", data)]
     elif isinstance(data, Sequence):
         for i, item in enumerate(data):
             if isinstance(item, (str, os.PathLike)) and Path(item).is_dir():
-                yield from _files(Path(item))
+                yield from tables_in(Path(item)).items()
             else:
                 is_path = isinstance(item, (str, os.PathLike))
                 yield (Path(item).stem if is_path else f"table {i + 1}"), item
@@ -190,11 +190,12 @@ def _parts(data: Any) -> Iterator[tuple[str, Any]]:
         yield "", data
 
 
-def _files(folder: Path) -> list[tuple[str, Any]]:
+def tables_in(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder that hold tables, by their names without the ending."""
     found = sorted(path for path in folder.iterdir() if path.suffix.casefold() in FILES)
     if not found:
         raise TableError(f"{folder.name}: no table in this folder; known are {', '.join(FILES)}")
-    return [(path.stem, path) for path in found]
+    return {path.stem: path for path in found}
 
 
 def _is_group_mapping(data: Mapping[Any, Any]) -> bool:

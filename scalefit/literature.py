@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from scalefit.errors import FitError
+from .errors import FitError
 
 __all__ = ["PublishedFit", "Stated", "is_estimates", "stated_rows"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
-from scalefit.errors import TableError
-from scalefit.findings import Finding
+from .errors import TableError
+from .findings import Finding
 
 __all__ = ["Better", "Metric", "Trend", "lookup", "pooled_trend", "resolve"]
 

@@ -10,13 +10,10 @@ import pandas as pd
 from .estimands import GainBetween, Parameter
 from .inference import ask_together, profile
 from .proposals import Proposal
-from .saturation import VERDICTS
+from .saturation import DECIDED, VERDICTS
 from .study import Study
 
 __all__ = ["chance", "events", "outcomes", "width_of"]
-
-#: Verdicts that decide something.
-_DECIDED = VERDICTS[:-1]
 
 
 def outcomes(study: Study, proposal: Proposal, margin: float | None, factor: float) -> pd.DataFrame:
@@ -51,7 +48,7 @@ def events(part: pd.DataFrame) -> dict[str, pd.Series[bool]]:
     return {
         **{name: verdict == name for name in VERDICTS},
         "firm": firm,
-        **{f"firm_{name}": firm & (verdict == name) for name in _DECIDED},
+        **{f"firm_{name}": firm & (verdict == name) for name in DECIDED},
         "right": decided & part["right"],
         "wrong": decided & ~part["right"],
     }

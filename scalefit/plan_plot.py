@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
     from .planning import Plan
 
-__all__ = ["plot_plan"]
+__all__ = ["plan_size", "plot_plan"]
 
 _HATCHES = {"saturated": "", "still_scaling": "", "no_scaling": "..", "inconclusive": "//"}
 
 #: Signs in a line of a proposal's label.
 _LABEL = 32
+
+
+def plan_size(found: Plan) -> tuple[float, float]:
+    """Return width and height, in inches, in which a plan can be read."""
+    return 8.4, 1.6 + 0.45 * len(found.proposals)
 
 
 def plot_plan(found: Plan, *, ax: Axes | None = None) -> Axes:
@@ -44,7 +49,7 @@ def plot_plan(found: Plan, *, ax: Axes | None = None) -> Axes:
     table = found.table
     place = np.arange(len(table))[::-1]
     with style():
-        ax = screen((8.4, 1.6 + 0.45 * len(table))) if ax is None else ax
+        ax = screen(plan_size(found)) if ax is None else ax
         left = np.zeros(len(table))
         for verdict, colour in VERDICT_COLOURS.items():
             share = table[verdict].to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, number, size_text, table_text
-from .saturation import VERDICTS
+from .saturation import DECIDED, VERDICTS
 from .words import verdict_text
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["headline", "html", "key", "next_words", "proposals_text", "summary"]
 
-_DECIDED = VERDICTS[:-1]
 #: Intervals whose widths are told, and what they are called.
 _WIDTHS = {"gain": "gain", "any_law": "gain, any law", "exponent": "exponent",
            "asymptote": "asymptote"}  # fmt: skip
@@ -35,7 +34,7 @@ def headline(plan: Plan) -> str:
     new = [row for row in rows if row["runs"]]
     best = max(new, key=_decided)
     kinds = ", ".join(
-        f"{verdict_text(name)} {_percent(best[name])}" for name in _DECIDED if best[name] > 0
+        f"{verdict_text(name)} {_percent(best[name])}" for name in DECIDED if best[name] > 0
     )
     error = 100 * max(float(row[f"{name}_error"]) for row in rows for name in VERDICTS)
     lines = [
@@ -59,8 +58,7 @@ def _known(plan: Plan, first: Mapping[Any, Any]) -> str:
     if plan.study.promised:
         return f"With {runs}, {_percent(_decided(first))} of simulated tables decide it."
     today = plan.rows.iloc[0]
-    strength = "" if today["verdict"] == "inconclusive" else f" ({today['strength']})"
-    return f"With {runs}: {verdict_text(str(today['verdict']))}{strength}."
+    return f"With {runs}: {verdict_text(str(today['verdict']), str(today['strength']))}."
 
 
 def proposals_text(plan: Plan) -> pd.DataFrame:
@@ -140,7 +138,7 @@ def html(plan: Plan) -> str:
 
 
 def _decided(row: Mapping[Any, Any]) -> float:
-    return float(sum(row[name] for name in _DECIDED))
+    return float(sum(row[name] for name in DECIDED))
 
 
 def _percent(share: float) -> str:

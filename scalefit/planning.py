@@ -21,7 +21,7 @@ from .outcomes import chance, events, outcomes, width_of
 from .plan_plot import plot_plan
 from .proposals import NOTHING, Proposal, propose, whole_number
 from .study import Study, runs_known, study_of
-from .work import Progress
+from .work import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def plan(
     study = study_of(source, law, n, seed, every, noise)
     if sizes is None:  # what the law cannot mean is no proposal
         proposals = [each for each in proposals if study.holds(each.sizes)]
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     parts = []
     for done, proposal in enumerate(proposals):
         tell("plan", done, len(proposals))

@@ -104,7 +104,7 @@ def plot_fit(
         ax.set_xlabel(plain(fit.driver, 60), parse_math=False)
         ax.set_ylabel(draw.score_text(fit), parse_math=False)
         gain = interval_text(found.gain.estimate, found.gain.lower, found.gain.upper)
-        verdict = _verdict(found.verdict, found.strength)
+        verdict = verdict_text(found.verdict, found.strength)
         draw.title(ax, fit.label, f"{verdict}; gain at {found.factor:g}x: {gain}")
         if legend:
             ax.legend(**_LEGEND_BELOW, ncols=3)
@@ -180,7 +180,7 @@ def plot_fits(
             draw.curve(ax, grids[i], means[i], VERDICT_COLOURS[verdict])
             draw.runs(ax, curves[i], small=True)
             draw.mark_cut_band(ax, grids[i], means[i], VERDICT_COLOURS[verdict])
-            words = "\n".join([*names[i], _verdict(verdict, strength)])
+            words = "\n".join([*names[i], verdict_text(verdict, strength)])
             ax.set_title(words, loc="left", fontsize=7.5, pad=3, parse_math=False)
             lowest, leftmost = i + columns >= len(curves), i % columns == 0
             ax.tick_params(labelsize=7.5, labelbottom=lowest, labelleft=not share_y or leftmost)
@@ -215,10 +215,9 @@ def plot_gain(
     >>> [label.get_text() for label in plot_gain(fit, paper()).get_yticklabels()]
     ['2x\n20M cells', '10x\n100M cells', '100x\n1B cells']
     """
-    method = None if fit.settings.inference != "union" else "profile"
     if not factors:
         raise FitError("factors= is empty; give multiples of the largest size, such as [2, 10]")
-    given = [fit.gain(factor, inference=method) for factor in factors]
+    given = [fit.gain(factor, inference=fit.settings.conditional) for factor in factors]
     union = [fit.gain(factor, inference="union") for factor in factors]
     margin = fit.saturation().margin
     top = float(fit.candidates.sample.x.max())
@@ -351,10 +350,6 @@ def _verdicts(fits: Any, curves: Sequence[Fit]) -> list[Verdict]:
         return list(zip(table["verdict"], table["strength"], strict=True))
     found = [fit.saturation() for fit in curves]
     return [(each.verdict, each.strength) for each in found]
-
-
-def _verdict(verdict: str, strength: str) -> str:
-    return verdict_text(verdict) + ("" if verdict == "inconclusive" else f" ({strength})")
 
 
 def _short_labels(curves: Sequence[Fit]) -> list[list[str]]:

@@ -26,7 +26,7 @@ from .proposals import NOTHING, Proposal, propose, whole_number
 from .selection import MIN_SIZES
 from .stated import Hypothesis
 from .study import Study, runs_known, study_of
-from .work import Progress
+from .work import Progress, silent
 
 __all__ = ["Power", "power"]
 
@@ -136,7 +136,7 @@ def power(
         raise FitError("sd= is for two hypotheses; the noise of a fit is that of its table")
     every = [size for proposal in proposals for size in proposal.sizes]
     cases = len(spreads) * len(proposals)
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     rows: list[dict[str, Any]] = []
     label = ""
     for spread in spreads:

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._columns import Names, find_columns, group_rows
-from scalefit._numbers import parse_numbers
-from scalefit.errors import FitError
-from scalefit.table import OnBad, Table, as_frame, make_table
+from ._columns import Names, find_columns, group_rows
+from ._numbers import parse_numbers
+from .errors import FitError
+from .table import OnBad, Table, as_frame, make_table
 
 __all__ = ["published_saturation", "published_sizes"]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
+from .adjustment import adjusted
 from .confidence import Confidence
-from .contrasts import Pairs, adjusted
+from .contrasts import Pairs
 
 __all__ = ["Ranks", "ranks"]
 

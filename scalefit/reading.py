@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from scalefit.errors import TableError
+from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
 
@@ -81,7 +81,10 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
         raise TableError(f"{name}: a package for this format is missing: {error}{mend}") from error
     except Exception as error:  # every engine raises a family of its own
         message = " ".join(str(error).split())
-        raise TableError(f"{name}: cannot be read as {suffix or 'text'}: {message}") from error
+        raise TableError(
+            f"{name}: cannot be read as {suffix or 'text'}: {message.rstrip('.')}; check that it "
+            "is such a file, or save it as CSV"
+        ) from error
     frame.columns = [label.strip() if isinstance(label, str) else label for label in frame.columns]
     check_header(frame.columns, name)
     if frame.empty:
@@ -169,10 +172,20 @@ def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
             frame = pd.read_csv(io.StringIO(text), sep=delimiter, **(settings | options))
         except pd.errors.ParserWarning as warning:
             raise TableError(
-                f"{name}: rows have more fields than the header has names; give every column a "
-                "name, and quote text that holds the delimiter"
+                f"{name}: {_too_long(text, delimiter)}; give every column a name, and quote text "
+                "that holds the delimiter"
             ) from warning
     return _one_frame(frame, name)
+
+
+def _too_long(text: str, delimiter: str) -> str:
+    """Return which row has more fields than the header has names."""
+    if len(delimiter) == 1:
+        widths = [len(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+        for row, width in enumerate(widths):
+            if width > widths[0]:
+                return f"row {row} has {width} fields, and the header {widths[0]} names"
+    return "rows have more fields than the header has names"
 
 
 def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:

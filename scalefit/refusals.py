@@ -7,7 +7,7 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .laws import get_law
 from .results import gate_text
-from .selection import MAIN, MIN_SIZES, Candidates, signed_root
+from .selection import MAIN, MIN_SIZES, Candidates, has_best, signed_root
 
 __all__ = [
     "ACCELERATING",
@@ -146,13 +146,13 @@ def refused_codes(grounds: Grounds, pooled: bool = False) -> NDArray[Any]:
     return np.select([each.holds(grounds) for each in told.values()], list(told), default="")
 
 
-def refusal_findings(grounds: Grounds) -> Iterator[Finding]:
-    """Yield every refusal of a single curve as a finding."""
-    for refusal in REFUSALS.values():
-        if refusal.holds(grounds)[0]:
+def refusal_findings(grounds: Grounds, codes: Collection[str] | None = None) -> Iterator[Finding]:
+    """Yield every refusal of a single curve, or those of some codes, as a finding."""
+    for code, refusal in REFUSALS.items():
+        if (codes is None or code in codes) and refusal.holds(grounds)[0]:
             anyway = "; force=True shows the numbers anyway" if refusal.forcible else ""
             yield Finding(
-                refusal.code, "refuse", refusal.reason, refusal.evidence(grounds),
+                code, "refuse", refusal.reason, refusal.evidence(grounds),
                 refusal.mend + anyway,
             )  # fmt: skip
 
@@ -277,6 +277,13 @@ _LIST = (
         of_law=True,
     ),
     Refusal(
+        "no_best", "the law that was asked for goes towards the best score, which is not known",
+        "say it by bounds=, or let law='auto' choose", False,
+        lambda grounds: ~grounds.chosen(has_best),
+        lambda grounds: f"{grounds.law} of a score without a known bound",
+        of_law=True,
+    ),
+    Refusal(
         "no_law_fits", "no law fits these sizes (lack of fit p < 0.01 for all)",
         "look at the plot: a break, a mixture of curves, or a wrong grouping", True,
         lambda grounds: _enough(grounds) & ~grounds.spanning.surviving.any(axis=0),
@@ -287,7 +294,8 @@ _LIST = (
         "law_rejected", "the law named does not fit these sizes, another one does",
         "let law='auto' choose; if it has, see law='power_log' and the residuals", True,
         lambda grounds: (
-            _enough(grounds) & grounds.spanning.surviving.any(axis=0)
+            _enough(grounds) & grounds.chosen(has_best)
+            & grounds.spanning.surviving.any(axis=0)
             & ~grounds.spanning.surviving[
                 grounds.spanning.chosen, np.arange(len(grounds.spanning))]
         ),

@@ -87,6 +87,11 @@ def reproduce(
     0  asymptote       0.81      0.81
     1   exponent       0.30      0.29
     """
+    if not isinstance(published, PublishedFit):
+        raise FitError(
+            f"published={published!r}; give a PublishedFit, such as "
+            "sf.datasets.published('hoffmann_2022')"
+        )
     frame = as_frame(data)
     asked = {key: value for key, value in options.items() if key in _READING}
     fitting = {key: value for key, value in options.items() if key not in _READING}
@@ -224,7 +229,7 @@ class Reproduction:
 
 def _laws(given: str | Law | Sequence[str | Law], published: PublishedFit) -> list[Law]:
     several = [given] if isinstance(given, (str, Law)) else list(given)
-    laws = [one if isinstance(one, Law) else get_law(one) for one in several]
+    laws = [get_law(one) for one in several]
     for one in laws:
         names = [parameter.name for parameter in one.parameters]
         if not set(names) & set(published.stated):

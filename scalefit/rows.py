@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .sample import Sample
-from .settle import in_order
+from .settle import neighbours
 
 __all__ = ["Rows", "means_of_sizes", "one_run", "runs"]
 
@@ -110,27 +110,22 @@ def runs(sample: Sample) -> Rows:
     curve, size, slot = np.nonzero(known)
     cell = curve, size, slot
     n = len(curve)
-    order, present, first = in_order(sample)
+    near = neighbours(sample, _places(sample))
     number = np.full(known.shape, -1, dtype=np.intp)
     number[cell] = np.arange(n)
-    sorted_rows = np.take_along_axis(number.reshape(len(sample), -1), order, axis=1)
-    follows_there = present & ~first
-    here = sorted_rows[follows_there]
-    there = np.roll(sorted_rows, 1, axis=1)[follows_there]
-    before, follows = np.arange(n), np.zeros(n)
-    before[here], follows[here] = there, 1.0
-    place = _places(sample)[curve, size]
-    gap = place - place[before]
-    step = np.ones(n)
-    for g in np.unique(curve[follows > 0]):
-        mine = (curve == g) & (follows > 0)
-        typical = float(np.median(gap[mine]))
-        step[mine] = gap[mine] / (typical if typical > 0 else 1.0)
+    sorted_rows = np.take_along_axis(number.reshape(len(sample), -1), near.order, axis=1)
+    here = sorted_rows[near.follows]
+    before, step, follows = np.arange(n), np.ones(n), np.zeros(n)
+    before[here] = np.roll(sorted_rows, 1, axis=1)[near.follows]
+    typical = np.where(near.typical > 0, near.typical, 1.0)
+    step[here] = (near.gap / typical[:, None])[near.follows]
+    follows[here] = 1.0
+    place, y = _places(sample)[curve, size], sample.runs[cell] + sample.seed_effect[cell]
     error = np.nan_to_num(sample.run_error[cell])
     first_seed = np.concatenate([[0], np.cumsum(sample.unit.max(axis=(1, 2), initial=-1) + 1)])
     return Rows(
-        curve, size, sample.runs[cell] + sample.seed_effect[cell], place, np.ones(n), np.zeros(n),
-        error, before, step, follows, first_seed[curve] + sample.unit[cell],
+        curve, size, y, place, np.ones(n), np.zeros(n), error, before, step, follows,
+        first_seed[curve] + sample.unit[cell],
     )  # fmt: skip
 
 

@@ -40,12 +40,14 @@ from .refusals import REFUSALS, Grounds, curvature, refused_codes
 from .runs_needed import times_as_many
 from .selection import Candidates, ask
 
-__all__ = ["VERDICTS", "Assessment", "assess", "margins"]
+__all__ = ["DECIDED", "ONE_SIDED", "VERDICTS", "Assessment", "assess", "margins"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VERDICTS = ("saturated", "still_scaling", "no_scaling", "inconclusive")
+#: Verdicts that decide the question, and those with the one that does not.
+DECIDED = ("saturated", "still_scaling", "no_scaling")
+VERDICTS = (*DECIDED, "inconclusive")
 #: Level of each one-sided bound behind a verdict, and of the scaling gate.
 ONE_SIDED = 0.95
 #: Times as many runs that nobody will make.

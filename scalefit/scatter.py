@@ -20,7 +20,7 @@ from .noise.residual import NormalKernel, StudentKernel
 from .rows import Rows, means_of_sizes, runs
 from .sample import Sample
 
-__all__ = ["LEAST_NEWS", "NUMPY", "Scatter", "kinds", "scatter_of", "unmodelled"]
+__all__ = ["LEAST_NEWS", "NUMPY", "Scatter", "kinds", "likeness", "scatter_of", "unmodelled"]
 
 Array = Any
 Floats = NDArray[np.float64]
@@ -164,7 +164,7 @@ class Scatter:
             a, b = _beta_shapes(mean, np.log(scale), NUMPY)
             return np.asarray(rng.beta(a, b))
         if self.alike == "run":
-            share = _likeness(rows, noise["correlation"], NUMPY)
+            share = likeness(rows.follows, rows.step, noise["correlation"])
             share = np.broadcast_to(share, mean.shape)
             for i in np.flatnonzero(rows.follows):  # a row comes after those before it
                 error[:, i] = share[:, i] * error[:, rows.before[i]] + np.sqrt(
@@ -180,16 +180,19 @@ class Scatter:
         return np.asarray(mean + error)
 
 
-def _likeness(rows: Rows, correlation: Array, xp: Any) -> Array:
-    """Return the correlation of each row with the one before it in its run."""
-    return rows.follows * xp.exp(rows.step * xp.log(xp.maximum(correlation, _TINY)))
+def likeness(follows: Array, step: Array, correlation: Array, xp: Any = NUMPY) -> Array:
+    """Return the correlation of each row with the one before it in its run.
+
+    ``follows`` and ``step`` are those of :class:`~scalefit.rows.Rows`.
+    """
+    return follows * xp.exp(step * xp.log(xp.maximum(correlation, _TINY)))
 
 
 def _news(
     rows: Rows, gap: Array, log_scale: Array, correlation: Array, xp: Any
 ) -> tuple[Array, Array]:
     """Return what is new in each row's error, given the row before, and the log of its scale."""
-    share = _likeness(rows, correlation, xp)
+    share = likeness(rows.follows, rows.step, correlation, xp)
     left = 0.5 * xp.log(xp.maximum(1.0 - share * share, LEAST_NEWS))
     return gap - share * xp.take(gap, rows.before, axis=-1), log_scale + left
 

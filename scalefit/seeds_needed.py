@@ -16,7 +16,7 @@ from .outcomes import chance, events, outcomes
 from .proposals import Proposal, propose, whole_number
 from .runs_needed import detectable_trend, seeds_for_margin, slope_error
 from .study import runs_known, study_of
-from .work import Progress
+from .work import Progress, silent
 
 __all__ = ["SeedsNeeded", "seeds_needed"]
 
@@ -154,7 +154,7 @@ def seeds_needed(
     chosen = [tuple(known) if sizes is None else tuple(np.ravel(sizes))]
     places = propose(chosen, 1, known, source.driver)[0].sizes
     study = study_of(source, law, n, seed, places, noise)
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     tried: dict[int, pd.DataFrame] = {}
 
     def right(seeds: int) -> tuple[float, float]:

@@ -32,6 +32,7 @@ __all__ = [
     "Candidates",
     "ask",
     "candidates",
+    "has_best",
     "signed_root",
     "surviving_laws",
 ]
@@ -128,7 +129,7 @@ class Candidates:
     def table(self, row: int) -> pd.DataFrame:
         """Return the candidates of one curve: one row a law, the best AICc first."""
         here = self.take(slice(row, row + 1))
-        aicc = np.array([e.aicc[0] if e.applicable[0] else np.inf for e in here.estimates])
+        aicc = np.array([e.aicc[0] if _applies(e)[0] else np.inf for e in here.estimates])
         weight = np.full(len(aicc), np.nan)
         if np.isfinite(aicc).sum() > 1:  # a weight of 1 for the only law that has one says nothing
             weight = np.exp(-0.5 * (aicc - aicc.min()))
@@ -215,9 +216,21 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     return root, stdtr(df, -root)
 
 
+def has_best(item: Estimate) -> Bools:
+    """Return where the metric has the best value that the law needs, if it needs one; ``(G,)``."""
+    frame = item.sample.frame
+    unknown = np.isnan(frame.limit) & (frame.sign > 0)
+    return np.asarray(~unknown if item.law.needs_best else np.ones(len(item), dtype=bool))
+
+
+def _applies(item: Estimate) -> Bools:
+    """Return where a law can be fitted, and its fit means what the law says; ``(G,)``."""
+    return item.applicable & has_best(item)
+
+
 def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) -> Bools:
     """Return which of the laws ``among`` have enough sizes and are not rejected, ``(L, G)``."""
-    applicable = np.stack([e.applicable for e in estimates]) & among
+    applicable = np.stack([_applies(e) for e in estimates]) & among
     p = np.stack([e.lack_of_fit[1] for e in estimates])
     return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)
 
@@ -249,7 +262,7 @@ def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.int
     names = [e.law.name for e in estimates]
     rank = np.where(surviving, 3.0, 4.0)
     for i, item in enumerate(estimates):
-        rank[i] = np.where(item.applicable, rank[i], 5.0)
+        rank[i] = np.where(_applies(item), rank[i], 5.0)
         if names[i] in _SPANNING:
             rank[i] = np.where(surviving[i], 1.0, rank[i])
     usual = MAIN[len(estimates[0].sample.frame.drivers)]
@@ -279,6 +292,8 @@ def _status(item: Estimate, survives: bool) -> str:
     if not item.applicable[0]:
         narrow = item.sample.n_sizes[0] >= item.law.min_sizes and not item.within_gate[0]
         return "too narrow" if narrow else "too few sizes"
+    if not has_best(item)[0]:
+        return "no known best"
     if not survives:
         return "rejected"
     if item.flat[0]:

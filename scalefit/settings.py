@@ -53,10 +53,15 @@ class Settings:
     force: bool = False
 
     @property
-    def within_law(self) -> Inference:
-        """The inference used within a law; a union is made of those of profile or posterior."""
+    def conditional(self) -> str | Bootstrap:
+        """What is used within a law: a union is made of profiles, or of posteriors."""
         usual = "profile" if self.bayes is None else "posterior"
-        return self.named(usual if self.inference == "union" else self.inference)
+        return usual if self.inference == "union" else self.inference
+
+    @property
+    def within_law(self) -> Inference:
+        """The inference used within a law."""
+        return self.named(self.conditional)
 
     def rivals(self, laws: Sequence[Law]) -> tuple[Law, ...]:
         """Return the laws over which forecasts are pooled; none if a posterior makes them."""
@@ -77,7 +82,7 @@ def check_pool(pool: str, bayes: Bayes | None) -> None:
             + nearest(str(pool), _POOLS)
         )
     if pool != "none" and bayes is None:
-        raise FitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+        raise ScalefitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
 
 
 def one_level(level: float) -> float:

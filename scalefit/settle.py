@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .estimate import Estimate
     from .laws import Law
 
-__all__ = ["in_order", "mean_correlation", "settle", "with_errors"]
+__all__ = ["Neighbours", "mean_correlation", "neighbours", "settle", "with_errors"]
 
 Floats = NDArray[np.float64]
 #: Points of the first scan and of each of the closer ones, and how many of these.
@@ -143,26 +143,24 @@ class _Ordered:
 def _ordered(fitted: Estimate) -> _Ordered:
     sample = fitted.sample
     n_curves, width = len(sample), sample.runs.shape[2]
-    order, present, first = in_order(sample)
+    near = neighbours(sample, sample.z)
+    present = near.present
 
     def by_row(values: Floats) -> Floats:
-        return np.take_along_axis(values.reshape(n_curves, -1), order, 1)
+        return np.take_along_axis(values.reshape(n_curves, -1), near.order, 1)
 
     def of_size(values: Floats) -> Floats:
         return by_row(np.repeat(values[:, :, None], width, 2))
 
-    gap = np.diff(of_size(sample.z), axis=1, prepend=np.nan)
-    gap = np.where(first | ~present, np.nan, gap)
-    alone = np.all(np.isnan(gap), axis=1)
-    typical = np.nanmedian(np.where(alone[:, None], 1.0, gap), axis=1)
-    steps = np.where(np.isnan(gap), np.inf, gap / typical[:, None])
+    steps = np.where(near.follows, near.gap / near.typical[:, None], np.inf)
     size = np.sqrt(fitted.information / np.maximum(sample.count, 1.0))
     columns = [
         np.where(present, of_size(size * column), 0.0)
         for column in np.moveaxis(fitted.tangent(), -1, 0)
     ]
     residual = np.where(present, by_row(fitted.standard_residuals()), 0.0)
-    return _Ordered(residual, columns, steps, present, typical, alone)
+    alone = np.logical_not(near.follows.any(axis=1))
+    return _Ordered(residual, columns, steps, present, near.typical, alone)
 
 
 def _of_several_runs(fitted: Estimate, rows: _Ordered) -> dict[str, Floats]:
@@ -256,15 +254,35 @@ def mean_correlation(fitted: Estimate) -> Floats:
     return covariance
 
 
-def in_order(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return an order of all rows by run, then size; which exist, and which are first of a run."""
-    n_curves, n_sizes, _ = sample.runs.shape
+class Neighbours(NamedTuple):
+    """Rows of G curves by run, then size; arrays ``(G, N)`` with places for all possible rows.
+
+    ``order`` are the rows, ``present`` those that exist, ``follows`` those with a row before in
+    their run, and ``gap`` the log distance to it; ``typical`` ``(G,)`` is the median distance, 1
+    where no row has a neighbour.
+    """
+
+    order: NDArray[np.intp]
+    present: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
+    gap: Floats
+    typical: Floats
+
+
+def neighbours(sample: Sample, place: Floats) -> Neighbours:
+    """Return which rows stand next to each other in their runs, at log sizes ``(G, K)``."""
+    n_curves, n_sizes, width = sample.runs.shape
     unit = np.where(sample.unit < 0, np.iinfo(np.int32).max, sample.unit)
     key = (unit * n_sizes + np.arange(n_sizes)[:, None]).reshape(n_curves, -1)
     order = np.argsort(key, axis=1, kind="stable")
     unit = np.take_along_axis(unit.reshape(n_curves, -1), order, 1)
-    first = np.diff(unit, axis=1, prepend=-1) != 0
-    return order, unit < np.iinfo(np.int32).max, first
+    present = unit < np.iinfo(np.int32).max
+    follows = present & (np.diff(unit, axis=1, prepend=-1) == 0)
+    each = np.take_along_axis(np.repeat(place, width, axis=1), order, 1)
+    gap = np.where(follows, np.diff(each, axis=1, prepend=np.nan), np.nan)
+    alone = ~follows.any(axis=1, keepdims=True)
+    typical = np.nanmedian(np.where(alone, 1.0, gap), axis=1)
+    return Neighbours(order, present, follows, gap, typical)
 
 
 def with_errors(sample: Sample, errors: Errors) -> Sample:

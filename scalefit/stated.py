@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Curves
-from .errors import FitError, LawError, ScalefitError, nearest
+from .errors import FitError, LawError, ScalefitError
 from .estimands import Parameter
 from .estimate import estimate
 from .laws import Frame, Law, get_law
@@ -80,17 +80,12 @@ class Hypothesis:
     centre: float | None = None
 
     def __post_init__(self) -> None:
-        law = get_law(self.law) if isinstance(self.law, str) else self.law
+        law = get_law(self.law)
         if law.n_drivers > 1:
             raise LawError(f"{law.name} is a law of two drivers, and a plan is made for one")
-        names = [parameter.name for parameter in law.parameters]
         for name in self.params:
-            if name not in names:
-                raise LawError(
-                    f"law {law.name!r} has no parameter {name!r}; it has {', '.join(names)}"
-                    + nearest(str(name), names)
-                )
-        missing = [name for name in names if name not in self.params]
+            law.parameter(name)  # refuses what is none of the law's
+        missing = [each.name for each in law.parameters if each.name not in self.params]
         if missing:
             raise LawError(f"law {law.name!r} needs {', '.join(missing)} as well")
         cells = tuple(np.unique(sizes_from(self.cells, [self.driver])).tolist())
@@ -141,7 +136,7 @@ class Hypothesis:
         >>> {name: round(value, 2) for name, value in expected.params.items()}
         {'asymptote': 0.9, 'coefficient': 4.8, 'exponent': 0.3}
         """
-        found = get_law(law) if isinstance(law, str) else law
+        found = get_law(law)
         sizes = np.sort(sizes_from(list(scores), [str(options.get("driver", cls.driver))])).tolist()
         if len(sizes) != found.n_params:
             raise FitError(

@@ -192,6 +192,8 @@ def _fit_of(content: dict[str, Any], beside: Path) -> Fit:
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a file whole or not at all; text as UTF-8."""
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FitError(f"{target}: there is no such folder; make it first")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._format import interval_text, number, size_text
+from ._format import capital, interval_text, number, size_text
 from .hypotheses import interval_sizes
 from .surface import largest_run
 
@@ -47,7 +47,7 @@ def surface_answer(fit: Fit) -> str:
         f"{fit.table.score} by: {'; '.join(told)} ({100 * fit.settings.level:g} % intervals, given "
         f"{fit.law.name})."
     )
-    return f"{text[:1].upper()}{text[1:]} {_bottleneck(fit, gains)}".rstrip()
+    return f"{capital(text)} {_bottleneck(fit, gains)}".rstrip()
 
 
 def _told(gains: pd.DataFrame, driver: str) -> str:

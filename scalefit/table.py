@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalefit._checks import (
+from ._checks import (
+    copy_findings,
     curve_findings,
     drop_findings,
     missing_key_findings,
@@ -21,9 +22,9 @@ from scalefit._checks import (
     size_findings,
     too_few_sizes,
 )
-from scalefit._columns import ROW, Names, find_columns, key_label, varies
-from scalefit._draft import Draft, find_cells, make_draft
-from scalefit._faults import (
+from ._columns import ROW, Names, find_columns, key_label, varies
+from ._draft import Draft, find_cells, make_draft
+from ._faults import (
     Fault,
     bound_faults,
     dropped_frame,
@@ -32,10 +33,10 @@ from scalefit._faults import (
     repeat_faults,
     run_faults,
 )
-from scalefit.errors import TableError, nearest
-from scalefit.findings import Finding
-from scalefit.metrics import Metric, resolve
-from scalefit.reading import check_header, read_table
+from .errors import TableError, nearest
+from .findings import Finding
+from .metrics import Metric, resolve
+from .reading import check_header, read_table
 
 __all__ = ["Table", "as_frame", "make_table"]
 
@@ -245,6 +246,7 @@ def make_table(
         *drop_findings(given, faults, groups),
         *missing_key_findings(draft),
         *size_findings(draft, cells),
+        *copy_findings(draft),
     ]
     group_findings = curve_findings(draft, cells, metrics)
     if len(set(metrics)) == 1:

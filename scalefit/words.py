@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ._format import counted, interval_text, number, size_text, table_text
+from .adjustment import ADJUSTED
 from .surface_words import (
     CONTRASTS_HEADING,
     contrasts_text,
@@ -30,7 +31,7 @@ __all__ = [
     "set_summary",
     "summary",
     "surfaces_text",
-    "tables_of_drivers",
+    "tables",
     "verdict_text",
 ]
 
@@ -44,18 +45,18 @@ _SAYS = {
 
 #: Rows that are listed by number.
 _NAMED = 10
-_ADJUSTED = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
-def verdict_text(verdict: str) -> str:
-    """Return a verdict in plain words.
+def verdict_text(verdict: str, strength: str = "") -> str:
+    """Return a verdict in plain words, with its strength if it has one.
 
     Examples
     --------
-    >>> verdict_text("no_scaling")
-    'no scaling seen'
+    >>> verdict_text("no_scaling"), verdict_text("saturated", "firm")
+    ('no scaling seen', 'saturated (firm)')
     """
-    return _SAYS[verdict]
+    said = _SAYS[verdict]
+    return said if verdict == "inconclusive" or not strength else f"{said} ({strength})"
 
 
 def answer(fit: Fit) -> str:
@@ -70,9 +71,8 @@ def answer(fit: Fit) -> str:
     if found.withheld:
         return f"{name}cannot tell: {found.reason}."
     top = size_text(float(fit.candidates.sample.x.max()))
-    strength = "" if found.verdict == "inconclusive" else f" ({found.strength})"
     return (
-        f"{name}{_SAYS[found.verdict]}{strength}: {found.reason}. "
+        f"{name}{verdict_text(found.verdict, found.strength)}: {found.reason}. "
         f"Ten times more {fit.driver} than {top} would improve {fit.table.score} by "
         f"{_amount(found.gain)} ({found.gain.label}); whichever surviving law is true, by "
         f"{_amount(found.robust_gain)}."
@@ -107,34 +107,32 @@ def one_line(fit: Fit) -> str:
 
 def summary(fit: Fit) -> str:
     """Return the answer, the data, the law, its parameters and the cautions."""
-    of_drivers = tables_of_drivers(fit)
-    lines = [
-        answer(fit),
-        "",
-        *(f"{name:<10}{text}" for name, text in facts(fit)),
-        "",
-        table_text(parameters_text(fit.params)),
-        *(line for name, rows in of_drivers for line in ("", name, table_text(rows))),
-        "",
-        "laws tried (AICc weights are for display only)",
-        table_text(laws_text(fit.laws)),
-    ]
-    if len(fit.outlier_effect):
-        lines += ["", outliers_heading(fit), table_text(effect_text(fit.outlier_effect))]
+    lines = [answer(fit), "", *(f"{name:<10}{text}" for name, text in facts(fit))]
+    for heading, rows in tables(fit):
+        lines += ["", *([heading] if heading else []), table_text(rows)]
     told = cautions(fit)
     if told:
         lines += ["", "read before use", *(f"- {text}" for text in told)]
     return "\n".join(lines)
 
 
-def tables_of_drivers(fit: Fit) -> list[tuple[str, pd.DataFrame]]:
-    """Return heading and text of the tables of a fit of several drivers; none of one."""
+def tables(fit: Fit) -> list[tuple[str, pd.DataFrame]]:
+    """Return heading and text of the tables of a fit; the parameters come first, without one."""
+    found = [("", parameters_text(fit.params)), *_tables_of_drivers(fit)]
+    found.append(("laws tried (AICc weights are for display only)", laws_text(fit.laws)))
+    if len(fit.outlier_effect):
+        found.append((_outliers_heading(fit), _effect_text(fit.outlier_effect)))
+    return found
+
+
+def _tables_of_drivers(fit: Fit) -> list[tuple[str, pd.DataFrame]]:
+    """Return the tables that only a fit of several drivers has."""
     if len(fit.table.drivers) == 1:
         return []
-    tables = [(gains_heading(fit), gains_text(fit.gains()))]
+    found = [(gains_heading(fit), gains_text(fit.gains()))]
     if len(fit.contrasts):
-        tables.append((CONTRASTS_HEADING, contrasts_text(fit.contrasts)))
-    return tables
+        found.append((CONTRASTS_HEADING, contrasts_text(fit.contrasts)))
+    return found
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
@@ -198,8 +196,8 @@ def laws_text(laws: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def outliers_heading(fit: Fit) -> str:
-    """Return which table :func:`effect_text` is."""
+def _outliers_heading(fit: Fit) -> str:
+    """Return which table :func:`_effect_text` is."""
     n = len(fit.outliers)
     return f"with and without the {counted(n, 'outlying run')} (rows {_rows_text(fit.outliers)})"
 
@@ -210,7 +208,7 @@ def _rows_text(outliers: pd.DataFrame) -> str:
     return ", ".join(map(str, rows[:_NAMED])) + more
 
 
-def effect_text(effect: pd.DataFrame) -> pd.DataFrame:
+def _effect_text(effect: pd.DataFrame) -> pd.DataFrame:
     """Return :attr:`Fit.outlier_effect` with intervals as text."""
     both = [
         {"quantity": name, "with all runs": interval_text(*all_runs[:3]),
@@ -252,7 +250,7 @@ def count_text(table: pd.DataFrame) -> str:
     if adjust is None:
         return text
     return (
-        f"{text}\nadjusted for a family of {table.attrs['family']} ({_ADJUSTED[adjust]}): "
+        f"{text}\nadjusted for a family of {table.attrs['family']} ({ADJUSTED[adjust]}): "
         f"{_counts(table['adjusted_verdict'])}"
     )
 
@@ -268,9 +266,8 @@ def _counts(verdicts: pd.Series[str]) -> str:
 def html(fit: Fit) -> str:
     """Return the fit for a notebook."""
     parts = [f"<p>{markup.escape(answer(fit))}</p>", _html_table(parameters_text(fit.params))]
-    if len(fit.table.drivers) > 1:
-        parts.append(f"<p>{markup.escape(gains_heading(fit))}</p>")
-        parts.append(_html_table(gains_text(fit.gains())))
+    for heading, rows in _tables_of_drivers(fit):
+        parts += [f"<p>{markup.escape(heading)}</p>", _html_table(rows)]
     return "".join(parts)
 
 

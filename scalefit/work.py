@@ -17,10 +17,15 @@ from .stacked import stacked
 if TYPE_CHECKING:
     from joblib import Memory
 
-__all__ = ["BLOCK", "Progress", "Work"]
+__all__ = ["BLOCK", "Progress", "Work", "silent"]
 
 #: Told what is done, how many curves of it, and of how many.
 Progress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
 
 #: Most curves of a block: many more are hardly faster each, and more is lost by an interruption.
 BLOCK = 2500

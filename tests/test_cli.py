@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import scalefit as sf
 from scalefit import _terminal
+from scalefit._filters import kept_rows
 from scalefit.cli import cli
 from scalefit.report import browser, files, writing
 
@@ -32,6 +33,7 @@ def runs(sizes=(1e4, 1e5, 1e6, 1e7, 1e8), **columns):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     runs().to_csv(folder / "scores.csv", index=False)
+    runs().to_csv(folder / "comma.csv", index=False, sep=";", decimal=",")
     parts = [
         runs().assign(model=m, task=t, width=w)
         for m, t, w in [
@@ -153,7 +155,7 @@ def test_columns_of_errors_items_and_runs_are_named(run, folder, options, code):
     content = json.loads(run("fit", "errors.csv", *options, "--json").stdout)
     assert code in content["code"]
     wrong = run("fit", "errors.csv", "--se", "f1_es", code=2)
-    assert "no column 'f1_es' (given as se=)" in wrong.stderr
+    assert "no column 'f1_es' (given as --se)" in wrong.stderr
 
 
 @pytest.mark.parametrize("value", ["128", "128.0"])
@@ -161,6 +163,28 @@ def test_filter_keeps_rows_and_says_how_many(run, value):
     result = run("saturation", "several.csv", "--by", "model", "--filter", f"width={value}")
     assert f"kept 15 of 45 rows with width={value}" in result.stderr
     assert "1 curve: " in result.stdout
+
+
+def test_a_filter_repeated_for_a_column_keeps_either_value(run):
+    result = run("saturation", "several.csv", "--by", "model", "--filter", "width=128",
+                 "--filter", "model=a", "--filter", "model=b")  # fmt: skip
+    assert "kept 15 of 45 rows with width=128" in result.stderr
+    assert "with model=a or b" in result.stderr
+
+
+def test_a_table_of_another_country_is_read_as_it_was_written(run):
+    content = json.loads(run("fit", "comma.csv", "--decimal", ",", "--json").stdout)
+    assert content["curves"][0]["law"] == "saturating_power"
+    assert "table = sf.read_table('comma.csv', decimal=',')" in content["code"]
+
+
+def test_filters_keep_missing_values_and_say_so_in_code():
+    rows = pd.DataFrame({"model": ["a", None, "b", "c"], "width": [1, 2, 2, np.nan]})
+    asked = [("model", "a"), ("model", ""), ("width", "2"), ("width", "1e0")]
+    kept, lines = kept_rows(rows, asked)
+    names = {"table": rows}
+    exec("\n".join(lines), names)
+    assert kept.index.tolist() == names["table"].index.tolist() == [0, 1]
 
 
 def test_filters_are_part_of_the_code_of_a_report(run, folder):
@@ -346,6 +370,15 @@ def test_data_that_cannot_answer_end_with_one(run, command):
         (["saturation", "scores.csv", "--factor", "1"], "--factor"),
         (["fit", "dataset:denadel"], "no dataset named 'denadel'"),
         (["report", "scores.csv"], "--output"),
+        (["plan", "scores.csv", "--plot", "nowhere/plan.png"], "no such folder"),
+        (["plan", "scores.csv", "--plot", "plan.doc"], "kind of picture"),
+        (["plan", "scores.csv", "--sizes", ","], "sizes such as"),
+        (["datasets", "denadel_2026", "--out", "."], "is a folder"),
+        (["fit", "comma.csv"], "read the file with --decimal ,"),
+        (["fit", "comma.csv"], "pass --on-bad drop to leave them out"),
+        (["fit", "scores.csv", "--by", "cells"], "leave --by out, or pass --drivers"),
+        (["fit", "scores.csv", "--pool", "partial"], "use --method bayes"),
+        (["compare", "scores.csv", "./scores.csv"], "two tables are called 'scores'"),
         (["datasets", "--out", "x.csv"], "NAME"),
         (["fti", "scores.csv"], "fti"),
     ],

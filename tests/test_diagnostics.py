@@ -111,7 +111,11 @@ def spoiled(kind):
     }[kind]
 
 
-@pytest.mark.parametrize("kind", [k for k in REFUSALS if k not in ("too_far", "ill_conditioned")])
+#: Tested elsewhere: these hang on the question, on a degenerate curve, or on a law of two drivers.
+ELSEWHERE = ("too_far", "ill_conditioned", "no_best")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSALS if kind not in ELSEWHERE])
 def test_a_refusal_withholds_and_force_shows_what_there_is(kind):
     frame, options = spoiled(kind)
     fit, forced = (sf.fit(frame, force=force, **options) for force in (False, True))

@@ -132,7 +132,11 @@ def test_filtered_rows_keep_their_labels():
         ("a.csv", b"\xef\xbb\xbfcells,cells\n1,2\n", ["'cells'", "columns 1 and 2"]),
         ("a.csv", b"a,a,a\n1,2,3\n", ["columns 1, 2 and 3"]),
         ("a.csv", b"cells,score\n1,2\n1,2,3\n", ["a.csv", "line 3"]),
-        ("a.csv", b"cells,score\n1,2,3\n1,2,3\n", ["a.csv", "more fields", "header"]),
+        (
+            "a.csv",
+            b"cells,score\n1,2,3\n1,2,3\n",
+            ["row 1 has 3 fields", "header 2 names"],
+        ),
         ("a.csv", b"cells,sc\xf6re\n1,2\n", ["a.csv", "utf-8", "encoding='latin-1'"]),
         ("a.json", b'{"cells": {"0": 1}}', ["a.json", "list of records", "orient="]),
         ("a.json", b"{nonsense", ["a.json", "cannot be read"]),

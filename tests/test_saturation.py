@@ -9,7 +9,6 @@ from scipy.special import stdtrit
 
 import scalefit as sf
 from scalefit.breakpoint import beats_smooth_laws, bend_test
-from scalefit.claims import ADJUSTMENTS
 from scalefit.estimands import Gain, ObservedGain
 from scalefit.estimate import estimate
 from scalefit.gate import scaling_gate
@@ -344,7 +343,7 @@ def test_family_adjustment_only_takes_back():
     assert (single["adjusted_verdict"] == single["verdict"]).all()
     np.testing.assert_array_equal(single["p"], single["p_adjusted"])
     kept = {}
-    for adjust in ADJUSTMENTS:
+    for adjust in ("holm", "bh"):
         found = fits.saturation(adjust=adjust)
         assert (found["p_adjusted"] >= found["p"]).all()
         changed = found["adjusted_verdict"] != found["verdict"]

@@ -85,12 +85,26 @@ def test_the_additive_law_is_named_where_it_fits(language):
         assert row["lower"] < value < row["upper"]
 
 
+def test_a_law_without_the_best_score_that_it_needs_does_not_apply():
+    table = losses(80, sd=0.002).rename(columns={"loss": "score"})
+    table["score"] = 60.0 - table["score"]
+    fit = sf.fit(table, drivers=BOTH)
+    laws = fit.laws.set_index("law")
+    assert laws.loc["kaplan", "status"] == "no known best"
+    assert np.isnan(laws.loc["kaplan", "weight"]) or laws.loc["kaplan", "weight"] == 0
+    alone = sf.fit(table, drivers=BOTH, law="kaplan")
+    assert "no_best" in set(alone.diagnostics["code"])
+    assert "law_rejected" not in set(alone.diagnostics["code"])
+    known = sf.fit(table, drivers=BOTH, law="kaplan", bounds=(None, 60))
+    assert known.laws["status"][0] != "no known best"
+
+
 def test_a_law_that_is_wrong_gives_way(monkeypatch):
     table = losses(80, sd=0.002, law=lambda n, d: ((8.8e13 / n) ** 0.8 + 5.4e13 / d) ** 0.095)
     fit = sf.fit(table, drivers=BOTH)
     assert fit.law.name in ("kaplan", "additive")  # the law with a floor at 0 holds nearly the same
     assert fit.laws.set_index("law").loc["kaplan", "status"] == "ok"
-    with pytest.raises(sf.LawError, match="'hill' has 1, the table 2 drivers"):
+    with pytest.raises(sf.LawError, match="'hill' is of 1 driver, and the table has 2"):
         sf.fit(table, drivers=BOTH, law="hill")
 
 

@@ -683,3 +683,32 @@ def test_many_curves_take_about_a_second():
     table = make_table(frame, by="model")
     assert table.n_groups == n_curves
     assert time.process_time() - start < 3  # twice the budget, for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "says"),
+    [
+        ({"cells": [1e3, 1e4], "f1": [0.5, 0.6]}, {"by": "cells"}, "'cells', is given as by="),
+        ({"cells": [1e3, 1e4], "run_1": [0.5, 0.6], "run_2": [0.5, 0.6]}, {}, "a row of its own"),
+    ],
+)
+def test_what_plays_no_part_is_told_with_its_reason(columns, options, says):
+    with pytest.raises(TableError, match=says):
+        make_table(columns, **options)
+
+
+@pytest.mark.parametrize("drivers", [["cells"], ["cells", "epochs"]])
+def test_copies_that_no_seed_tells_apart_are_named(drivers):
+    frame = pd.DataFrame(
+        {"cells": [1e3, 1e4, 1e5, 1e4], "epochs": [1, 2, 1, 2], "f1": [0.5, 0.6, 0.7, 0.61234]}
+    )
+    frame.loc[1, "f1"] = 0.61234
+    (found,) = [
+        finding
+        for finding in make_table(frame[[*drivers, "f1"]], drivers=drivers).findings
+        if finding.code == "equal_rows"
+    ]
+    assert found.severity == "warn"
+    assert found.evidence == "rows 4"
+    rounded = make_table(frame.round(2)[[*drivers, "f1"]], drivers=drivers)
+    assert "equal_rows" not in {finding.code for finding in rounded.findings}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..rows import Rows
 from ..sample import Sample
-from ..scatter import LEAST_NEWS, Scatter
+from ..scatter import LEAST_NEWS, Scatter, likeness
 from .priors import Priors
 
 __all__ = ["Normal", "Number", "normal_rows", "numbers_of"]
@@ -131,10 +131,9 @@ class Normal:
 
     def _likeness(self, correlation: Floats) -> tuple[Floats, Floats]:
         """Return how alike rows are to those before them, and the variance of what is new."""
-        log_correlation = np.log(np.maximum(correlation, 1e-300))
-        share = self.follows[:, :, None] * np.exp(
-            self.step[:, :, None] * log_correlation[:, None, :]
-        )
+        share = likeness(
+            self.follows[:, :, None], self.step[:, :, None], correlation[:, None, :]
+        )  # fmt: skip
         return share, np.maximum(1.0 - share * share, LEAST_NEWS)
 
     def news(self, errors: Floats, correlation: Floats) -> Floats:

@@ -169,8 +169,7 @@ def completely_pooled(estimate: Estimate, priors: Priors, draws: int, seed: int)
     """Return joint draws of curves that have one exponent in common."""
     rng = np.random.default_rng(seed)
     curves = _curves(estimate, priors)
-    prior = priors.shapes[0]
-    one = prior.take(np.array([0]))
+    one = priors.shapes[0].take(np.array([0]))
     low = max(curve.low for curve in curves)
     high = min(curve.high for curve in curves)
     if low >= high:  # curves that contradict each other: look between them
@@ -280,14 +279,15 @@ def _noise_given(curve: _Curve, u: Floats, rng: np.random.Generator) -> tuple[Fl
     next_to = np.clip(np.searchsorted(grid.edges[0][1][0], u[0]), 0, grid.log_density.shape[1] - 1)
     log_mass = _over_numbers(grid).reshape(grid.log_density.shape[1], -1)
     share = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
-    total = np.cumsum(share / share.sum(axis=1, keepdims=True), axis=1)[next_to]
+    share = share / share.sum(axis=1, keepdims=True)
+    total = np.cumsum(share, axis=1)[next_to]
     here: list[Floats] = []
     for _ in range(_STEPS):
         cell = np.minimum(
             (total < rng.random((draws,))[:, None]).sum(axis=1), log_mass.shape[1] - 1
         )
         cells = (next_to * log_mass.shape[1] + cell)[None]
-        log_q = np.log(share[next_to, cell] / share.sum(axis=1)[next_to])[None]
+        log_q = np.log(share[next_to, cell])[None]
         places = [u]
         for k, index in enumerate(np.unravel_index(cell[None], counts) if counts else ()):
             number, log_inside = inside(grid, 1 + k, index, cells, rng)

@@ -326,23 +326,23 @@ _NOISES = {
         "scale of one run at the centre of the sizes",
     ),
     "extra_noise": _Number(
-        lambda unit: Prior("half_normal", 0.0 * unit, 2.0 * _NOISE * unit), 0.0, np.inf,
+        lambda unit: Prior("half_normal", 0.0, 2.0 * _NOISE * unit), 0.0, np.inf,
         "standard deviation of one run beyond its known error",
     ),
     "noise_slope": _Number(
-        lambda unit: Prior("normal", 0.0 * unit, 0.7), -np.inf, np.inf,
+        lambda _: Prior("normal", 0.0, 0.7), -np.inf, np.inf,
         "slope of the log variance on log size",
     ),
     "df": _Number(
-        lambda unit: Prior("gamma", 2.0 + 0.0 * unit, 10.0, df=2.0), 2.0, np.inf,
+        lambda _: Prior("gamma", 2.0, 10.0, df=2.0), 2.0, np.inf,
         "degrees of freedom of the errors",
     ),
     "correlation": _Number(
-        lambda unit: Prior("uniform", 0.0 * unit, 1.0, upper=1.0), 0.0, 1.0,
+        lambda _: Prior("uniform", 0.0, 1.0, upper=1.0), 0.0, 1.0,
         "correlation of neighbouring rows of a run",
     ),
     "seed_noise": _Number(
-        lambda unit: Prior("half_normal", 0.0 * unit, 2.0 * _NOISE * unit), 0.0, np.inf,
+        lambda unit: Prior("half_normal", 0.0, 2.0 * _NOISE * unit), 0.0, np.inf,
         "standard deviation of what all runs of a seed share",
     ),
 }  # fmt: skip

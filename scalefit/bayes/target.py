@@ -104,26 +104,26 @@ class Target:
         second, log_slope = self.warp.at(w[:, 0], w[:, 1])
         return np.stack([w[:, 0], second], axis=1), log_slope
 
-    def theta(self, u: Floats) -> Floats:
-        """Return shapes for search coordinates ``(G, q, M)``, within their range."""
-        found = np.empty_like(u)
-        for j, (shape, prior) in enumerate(zip(self.law.shapes, self.priors.shapes, strict=True)):
-            low, high = (_wide(np.asarray(end, dtype=float)) for end in (prior.lower, prior.upper))
-            found[:, j] = np.clip(shape.coordinate.to_theta(u[:, j]), low, high)
-        return found
+    def _shapes(self, u: Floats) -> tuple[Floats, Floats]:
+        """Return shapes at search coordinates ``(G, q, M)``, and the log of their prior density.
 
-    def _prior(self, u: Floats, places: Floats) -> Floats:
-        """Return the log prior density of places, but for numbers relative to the scale."""
-        total = np.zeros((u.shape[0], u.shape[2]))
+        They are held within their range; outside of it there is none.
+        """
+        found, total = np.empty_like(u), np.zeros((u.shape[0], u.shape[2]))
         for j, (shape, prior) in enumerate(zip(self.law.shapes, self.priors.shapes, strict=True)):
             low, high = (_wide(np.asarray(end, dtype=float)) for end in (prior.lower, prior.upper))
             theta = shape.coordinate.to_theta(u[:, j])
             # Rounding of the coordinate must not push a bound out of its own range.
             slip = 1e-9 * (high - low)
             outside = (theta < low - slip) | (theta > high + slip)
-            one = prior.log_density(np.clip(theta, low, high))
-            one = one + np.log(shape.coordinate.slope(u[:, j]))
+            found[:, j] = np.clip(theta, low, high)
+            one = prior.log_density(found[:, j]) + np.log(shape.coordinate.slope(u[:, j]))
             total = total + np.where(outside, -np.inf, one)
+        return found, total
+
+    def _prior_of_numbers(self, places: Floats) -> Floats:
+        """Return the log prior density of the numbers, but for those relative to the scale."""
+        total = np.zeros((places.shape[0], places.shape[2]))
         for number, w in self._along(places):
             total = total + number.log_slope(w)
             if not number.ratio:
@@ -141,7 +141,8 @@ class Target:
     def linear(self, places: Floats) -> Linear:
         """Solve the linear part at places ``(G, d, M)``."""
         u, log_volume = self.shape_coordinates(places)
-        theta = self.theta(u)
+        theta, log_prior = self._shapes(u)
+        log_prior = log_prior + self._prior_of_numbers(places)
         matrix, offset = values_of(self.law, theta, self.sample.frame)
         back = inverse(matrix)
         numbers = self.numbers_at(places)
@@ -163,7 +164,7 @@ class Target:
         rest, _, _ = self.rows.products([gap], numbers)
         ratios = [numbers[number.name] for number in self.numbers if number.ratio]
         return Linear(
-            np.maximum(rest[0][0] + within, 1e-300), log_root + log_volume + self._prior(u, places),
+            np.maximum(rest[0][0] + within, 1e-300), log_root + log_volume + log_prior,
             np.where(known, values, 0.0), pull, turn, theta, back, offset,
             ratios[0] if ratios else None,
         )  # fmt: skip

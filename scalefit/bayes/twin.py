@@ -21,9 +21,8 @@ from ..estimate import Estimate, at_optimum
 from ..rows import runs
 from ..scatter import Scatter, scatter_of
 from .collapsed import Collapsed, blocks, gridded_target, joined_draws, proposed, selected
-from .expected import at_sizes
 from .grid import Grid, places_of
-from .likelihood import density_of_sizes
+from .likelihood import density_of_sizes, means_at_sizes
 from .normal import Normal, normal_rows, numbers_of
 from .priors import Prior, Priors
 from .target import Target
@@ -132,20 +131,24 @@ def _twins(fitted: Estimate, priors: Priors, part: float) -> _Twins:
     plain = replace(scatter, density="normal", link="identity", df=None)
     rows, score = normal_rows(sample, plain, runs(sample))
     y = score * sample.frame.sign[:, None]
-    centre = _optimum(fitted, rows)
-    # The likeliest curve of independent rows that improves with scale is that of the twin, unless
-    # rows are alike, or the curve runs the other way.
-    elsewhere = fitted.flat | (scatter.alike == "run")
-    for _ in range(_ROUNDS if elsewhere.any() else 1):
+
+    def about(centre: _Centre) -> _Twins:
         own, pseudo, degrees = _twin_rows(scatter, rows, y, centre, priors)
         own = replace(own, weight=part * own.weight, count=part * own.count)
         numbers = numbers_of(sample, own, priors)
         target = Target(fitted.law, sample, priors, own, numbers,
                         pseudo * sample.frame.sign[:, None])  # fmt: skip
-        target, grid = gridded_target(target, fitted)
-        if elsewhere.any():
-            centre = _likeliest(target, grid).where(elsewhere, centre)
-    return _Twins(target, grid, degrees)
+        return _Twins(*gridded_target(target, fitted), degrees)
+
+    centre = _optimum(fitted, rows)
+    found = about(centre)
+    # The likeliest curve of independent rows that improves with scale is that of the twin, unless
+    # rows are alike, or the curve runs the other way.
+    elsewhere = fitted.flat | (scatter.alike == "run")
+    for _ in range(_ROUNDS - 1 if elsewhere.any() else 0):
+        centre = _likeliest(found.target, found.grid).where(elsewhere, centre)
+        found = about(centre)
+    return found
 
 
 def _optimum(fitted: Estimate, rows: Normal) -> _Centre:
@@ -166,13 +169,11 @@ def _likeliest(target: Target, grid: Grid) -> _Centre:
     linear = target.linear(place)
     log_scale = target.modes(linear)
     theta, coefficients = target.at_their_best(linear, log_scale)
-    columns, offset = at_sizes(target.law, target.sample.z, theta, target.sample.frame)
-    mean = offset[:, 0] + np.einsum("gkp,gp->gk", columns[:, 0], coefficients[:, 0])
-    mean = np.take_along_axis(mean, target.rows.size, axis=1)
+    mean = means_at_sizes(target.law, target.sample, theta, coefficients)[:, 0]
     numbers = target.numbers_at(place)
     none = np.zeros((n_curves, 1))
     return _Centre(
-        mean * target.sample.frame.sign[:, None], np.exp(log_scale[:, 0]),
+        np.take_along_axis(mean, target.rows.size, axis=1), np.exp(log_scale[:, 0]),
         numbers.get("correlation", none)[:, 0], numbers.get("noise_slope", none)[:, 0],
     )  # fmt: skip
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scalefit.errors import ScalefitError, nearest
-from scalefit.literature import PublishedFit, stated_rows
-from scalefit.reading import read_table
+from ..errors import ScalefitError, nearest
+from ..literature import PublishedFit, stated_rows
+from ..reading import read_table
 
 __all__ = ["list", "load", "path", "published"]
 

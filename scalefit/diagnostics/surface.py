@@ -10,7 +10,7 @@ from scipy.special import fdtrc
 from ..estimate import estimate
 from ..findings import Finding
 from ..laws import get_law
-from ..refusals import REFUSALS
+from ..refusals import refusal_findings
 from ..selection import MIN_SIZES
 from .case import Case
 
@@ -23,12 +23,7 @@ _LEVEL = 0.01
 
 def unfitted(case: Case) -> Iterator[Finding]:
     """Yield whether no law fits, or the one that was asked for does not."""
-    for code in ("no_law_fits", "law_rejected", "no_scatter"):
-        refusal = REFUSALS[code]
-        if refusal.holds(case.grounds)[0]:
-            yield Finding(
-                code, "refuse", refusal.reason, refusal.evidence(case.grounds), refusal.mend
-            )
+    return refusal_findings(case.grounds, ("no_best", "no_law_fits", "law_rejected", "no_scatter"))
 
 
 def levels(case: Case) -> Iterator[Finding]:

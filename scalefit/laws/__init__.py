@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from .._format import counted
 from ..errors import LawError, nearest
 from .additive import ADDITIVE
 from .additive_bounded import ADDITIVE_BOUNDED
@@ -60,14 +61,18 @@ SURFACES: tuple[Law, ...] = (*AUTO_SURFACES, INTERACTION)
 REGISTERED: tuple[Law, ...] = (*LAWS, *SURFACES)
 
 
-def get_law(name: str) -> Law:
+def get_law(name: str | Law) -> Law:
     """Return the registered law called ``name``; LawError, with the nearest name, if none is.
+
+    A law is returned as it is.
 
     Examples
     --------
     >>> get_law("hill")
     <Law hill: lower + (upper - lower) / (1 + (half_size / x)^slope)>
     """
+    if isinstance(name, Law):
+        return name
     for law in REGISTERED:
         if law.name == name:
             return law
@@ -93,21 +98,18 @@ def resolve(
     chosen = _named(law, tuple(usual))
     for item in chosen:
         if not item.guesses and item.n_drivers != n_drivers:
-            have = "1 driver" if n_drivers == 1 else f"{n_drivers} drivers"
             raise LawError(
-                f"law {item.name!r} has {item.n_drivers}, the table {have}; name the drivers with "
-                "drivers=, or another law"
+                f"law {item.name!r} is of {counted(item.n_drivers, 'driver')}, and the table has "
+                f"{n_drivers}; name the drivers with drivers=, or another law"
             )
     return chosen
 
 
 def _named(law: str | Law | Iterable[str | Law], usual: tuple[Law, ...]) -> tuple[Law, ...]:
-    if isinstance(law, str):
+    if isinstance(law, (str, Law)):
         return usual if law == "auto" else (get_law(law),)
-    if isinstance(law, Law):
-        return (law,)
     try:
-        chosen = tuple(item if isinstance(item, Law) else get_law(item) for item in law)
+        chosen = tuple(get_law(item) for item in law)
     except TypeError:
         raise LawError(f"law={law!r}; give a law, its name, several of them, or 'auto'") from None
     if not chosen:

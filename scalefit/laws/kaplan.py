@@ -7,8 +7,8 @@ written with ``N_c = A^(1/alpha)`` and ``D_c = B^(1/beta)``. With D without end 
 law ``A N^-alpha`` of N, and the other way round. In working form one coefficient, the distance from
 the best at the centre, times ``exp(beta log(p1 exp(-alpha n / beta) + p2 exp(-d)))`` with ``p1 + p2
 = 1``: the shape ``balance`` is ``log(p2 / p1)``, how much the second driver limits the score there.
-Wrong wherever an error remains that neither driver removes; a best value that is not known is
-taken to be 0.
+Wrong wherever an error remains that neither driver removes. A loss whose best value is not known is
+taken to fall towards 0; to a score without one the law does not apply.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ KAPLAN = Law(
     source="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5",
     n_columns=1,
     n_drivers=2,
+    needs_best=True,
     shapes=(
         Shape("alpha", _exponents(0), 16, LOG, open_below=(False, True)),
         Shape("beta", _exponents(1), 16, LOG, open_below=(False, True), driver=1),

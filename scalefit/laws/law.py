@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LawError
+from ..errors import LawError, nearest
 
 __all__ = [
     "ASINH",
@@ -297,6 +297,9 @@ class Law:
         Number of drivers; with several, log sizes have a last axis of that length.
     min_sizes, min_decades : int, float
         Gate of a law that few tables can bear: distinct sizes and powers of ten that it needs.
+    needs_best : bool
+        Whether it goes towards the best value of a score, and means nothing where that is unknown;
+        that of a loss is then taken to be 0.
     last_break : int
         Index of the shape that is the log size of the last break; -1 if the law has none. A
         forecast needs three sizes beyond it.
@@ -328,6 +331,7 @@ class Law:
     n_drivers: int = 1
     min_sizes: int = 0
     min_decades: float = 0.0
+    needs_best: bool = False
     last_break: int = -1
 
     @property
@@ -351,8 +355,11 @@ class Law:
         for parameter in self.parameters:
             if parameter.name == name:
                 return parameter
-        have = ", ".join(p.name for p in self.parameters)
-        raise LawError(f"law {self.name!r} has no parameter {name!r}; it has {have}")
+        have = [p.name for p in self.parameters]
+        raise LawError(
+            f"law {self.name!r} has no parameter {name!r}; it has {', '.join(have)}"
+            + nearest(str(name), have)
+        )
 
     def value_terms(
         self, z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType = np

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError
-from ..fit import Fit, FitSet, fit
+from ..fit import Fit, FitSet, fit, table_of
 
 if TYPE_CHECKING:
     from ..work import Progress
@@ -63,7 +63,6 @@ def report(
     # Scaling of f1 with cells
     """
     from .files import check_target
-    from .methods import table_of
     from .writing import write_report
 
     target = Path(path)

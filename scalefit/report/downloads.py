@@ -39,7 +39,7 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
     if isinstance(report.tested, Backtest):
         yield "backtest", report.tested.coverage
         rows = report.tested.table
-        yield "backtest_forecasts", rows[rows["forecaster"].isin(["chosen", "robust"])]
+        yield "backtest_forecasts", rows[rows["forecaster"].isin(["chosen", "robust", "pooled"])]
     yield "runs", report.table.rows.rename(columns={"_row": "row of the table"})
     if len(report.table.dropped):
         yield "left_out", report.table.dropped

@@ -64,11 +64,11 @@ def draw_all(report: Report, together: bool, progress: Progress | None = None) -
                     ("surface", "slices"), surface_pictures(curve.fit), strict=True
                 ):
                     keep(i, f"{name}_{ending}.png", draw(), about)
-            continue
-        about = f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
-        forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
-        keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")
-        keep(i, f"{name}_gain.png", ladder, f"Gain from more data, {about}")
+        else:
+            about = f"curve {i + 1}: {verdict_text(curve.found.verdict)}"
+            forecast, ladder = plot_fit(curve.fit, paper()), plot_gain(curve.fit, paper(6.4, 3.4))
+            keep(i, f"{name}.png", forecast, f"Runs, fit and forecast of {about}")
+            keep(i, f"{name}_gain.png", ladder, f"Gain from more data, {about}")
         if progress is not None:
             progress("drawing", i + 1, len(fits))
     return places, files

@@ -49,7 +49,7 @@ def check_target(target: Path, force: bool = False) -> None:
     if target.exists() and not force and not _is_ours(target):
         raise FitError(
             f"{target}: exists and is not a report of scalefit; name another file, or pass "
-            "force=True (--force in the shell) to replace it"
+            "force=True to replace it"
         )
     if suffix == ".pdf":
         need_browser()

@@ -21,7 +21,7 @@ from ..comparison import Comparison
 from ..inference import Interval
 from .model import CurveReport, Report
 
-__all__ = ["SCHEMA", "as_json", "backtest_form", "curve_form", "form", "plain_values", "rows_form"]
+__all__ = ["SCHEMA", "as_json", "backtest_form", "curve_form", "form", "plain_values"]
 
 SCHEMA = "scalefit report 1"
 
@@ -45,7 +45,7 @@ def as_json(value: Any) -> str:
 
 
 def form(report: Report) -> dict[str, Any]:
-    """Return the whole report as values that JSON can hold, but for infinities and nan."""
+    """Return the whole report as values that :func:`as_json` takes."""
     table, settings = report.table, report.curves[0].fit.settings
     return {
         "schema": SCHEMA,
@@ -58,8 +58,8 @@ def form(report: Report) -> dict[str, Any]:
             "score": table.score,
             "drivers": table.drivers,
             "by": table.by,
-            "dropped": rows_form(table.dropped),
-            "findings": rows_form(report.findings),
+            "dropped": table.dropped,
+            "findings": report.findings,
         },
         "settings": asdict(settings),
         "counts": report.counts,
@@ -67,7 +67,7 @@ def form(report: Report) -> dict[str, Any]:
         "backtest": report.tested
         if isinstance(report.tested, str)
         else backtest_form(report.tested),
-        "comparison": rows_form(report.compared.table)
+        "comparison": report.compared.table
         if isinstance(report.compared, Comparison)
         else report.compared,
         "checklist": [item._asdict() for item in report.checklist],
@@ -94,15 +94,15 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
         "formula": fit.formula,
         "curve": fit.curve,
         "exponent": None if curve.exponent is None else _interval(curve.exponent),
-        "parameters": rows_form(fit.params.reset_index()),
-        "laws": rows_form(curve.laws),
-        "diagnostics": rows_form(curve.diagnostics),
+        "parameters": fit.params.reset_index(),
+        "laws": curve.laws,
+        "diagnostics": curve.diagnostics,
     }  # fmt: skip
     if curve.surface is not None:
         surface = curve.surface
         return content | {
-            "gains": rows_form(surface.gains.reset_index()),
-            "contrasts": rows_form(surface.contrasts), "best_runs": rows_form(surface.best),
+            "gains": surface.gains.reset_index(),
+            "contrasts": surface.contrasts, "best_runs": surface.best,
         }  # fmt: skip
     assert found is not None  # of one driver
     return content | {
@@ -119,30 +119,25 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
              "whichever_law": _interval(rung.whichever)}
             for rung in curve.gains
         ],
-        "forecast": rows_form(curve.forecast),
-        "points": rows_form(found.points),
-        "tests": rows_form(found.tests),
+        "forecast": curve.forecast,
+        "points": found.points,
+        "tests": found.tests,
     }  # fmt: skip
 
 
-def backtest_form(found: Backtest | str) -> dict[str, Any]:
-    """Return how forecasts of hidden sizes did, or why there are none."""
-    if isinstance(found, str):
-        return {"reason": found}
+def backtest_form(found: Backtest) -> dict[str, Any]:
+    """Return how forecasts of hidden sizes did."""
     return {
-        "level": found.level, "holdout": found.holdout, "coverage": rows_form(found.coverage),
-        "scores": rows_form(found.scores), "weights": found.weights.to_dict(),
-        "forecasts": rows_form(found.table), "skipped": rows_form(found.skipped),
+        "level": found.level, "holdout": found.holdout, "coverage": found.coverage,
+        "scores": found.scores, "weights": found.weights.to_dict(),
+        "forecasts": found.table, "skipped": found.skipped,
     }  # fmt: skip
-
-
-def rows_form(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as one mapping a row."""
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def plain_values(value: Any) -> Any:
-    """Return a value in JSON's own types; see the module on infinities and nan."""
+    """Return a value in JSON's own types, a table as a mapping a row; see the module on nan."""
+    if isinstance(value, pd.DataFrame):
+        return plain_values(value.to_dict("records"))
     if isinstance(value, Mapping):
         content = {str(key): plain_values(item) for key, item in value.items()}
         ends = [str(key) for key, item in value.items() if _is_float(item) and math.isinf(item)]

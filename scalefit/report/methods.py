@@ -7,7 +7,7 @@ from typing import Any
 
 from .._format import number
 from ..bayes import Bayes
-from ..fit import Fit, FitSet, Settings
+from ..fit import Fit, FitSet, Settings, table_of
 from ..inference import Bootstrap
 from ..laws import AUTO
 from ..noise import NOISES, Noise, restored
@@ -15,9 +15,8 @@ from ..refusals import MIN_DECADES, MIN_DF
 from ..saturation import ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
-from ..table import Table
 
-__all__ = ["cited", "code", "methods", "table_of"]
+__all__ = ["cited", "code", "methods"]
 
 #: Cited in :func:`methods` by their place in this list.
 REFERENCES = (
@@ -140,11 +139,6 @@ def _software(fits: Sequence[Fit]) -> str:
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     curves = "1 curve" if len(fits) == 1 else f"{len(fits)} curves"
     return f"{curves} with {runs} runs in all were analysed with {used}."
-
-
-def table_of(fits: Fit | FitSet) -> Table:
-    """Return the table of a fit, or of all curves of a set."""
-    return fits.all_rows if isinstance(fits, FitSet) else fits.table
 
 
 def code(fits: Fit | FitSet, given: Mapping[str, Any], preparation: Sequence[str]) -> str:

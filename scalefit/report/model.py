@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .._columns import role_of
-from .._drawing import size_grid
+from .._drawing import percent, size_grid
+from .._format import capital
 from ..backtest import Backtest, backtest
 from ..compare import compare
 from ..comparison import Comparison
 from ..errors import FitError, ScalefitError
 from ..estimands import Cost
 from ..findings import findings_frame
-from ..fit import Fit, FitSet
+from ..fit import Fit, FitSet, curves_of, table_of
 from ..inference import Interval
 from ..optimum import optimum
 from ..results import mean_curve
@@ -28,7 +29,7 @@ from ..verdict import Saturation
 from ..words import answer
 from ..work import Progress
 from .checklist import Item, checklist
-from .methods import cited, code, methods, table_of
+from .methods import cited, code, methods
 
 __all__ = [
     "BEYOND",
@@ -210,7 +211,7 @@ def build(
         The curves beside each other, or why they are not; see :func:`side_by_side`.
     """
     # Each curve is looked up once, so that what it computes on demand is computed once.
-    several = list(fits.values()) if isinstance(fits, FitSet) else [fits]
+    several = curves_of(fits)
     table = table_of(fits)
     curves = []
     for i, fit in enumerate(several):
@@ -246,38 +247,40 @@ def side_by_side(fits: Fit | FitSet) -> Comparison | str:
         return str(error)
 
 
-def _judged(fit: Fit) -> CurveReport:
+def _any(fit: Fit) -> CurveReport:
+    """Return what there is to say of any fit, with neither verdict nor drivers yet."""
     own = fit.diagnostics
     own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
+    said = capital(answer(fit).removeprefix(f"{fit.label}: "))
+    return CurveReport(
+        fit.label, fit, None, said, None, own, pd.DataFrame(), (), fit.laws, pd.DataFrame()
+    )
+
+
+def _judged(fit: Fit) -> CurveReport:
+    """Return what there is to say of a law of one driver."""
     found = fit.saturation()
-    said = answer(fit).removeprefix(f"{fit.label}: ")
     sizes = size_grid(fit, BEYOND, _POINTS)
     mean, run = (fit.predict(sizes, kind) for kind in ("mean", "run"))
     forecast = pd.DataFrame({
         "size": sizes, "estimate": mean["estimate"], "lower": mean["lower"],
         "upper": mean["upper"], "run_lower": run["lower"], "run_upper": run["upper"],
     })  # fmt: skip
-    forecast.attrs["label"] = str(mean.attrs["label"]).split(",")[0]
+    forecast.attrs["label"] = percent(mean)
     curves = {
         estimate.law.name: mean_curve(estimate, sizes)
         for estimate in fit.candidates.estimates
         if estimate.applicable[0]
     }
-    return CurveReport(
-        fit.label, fit, found, said[:1].upper() + said[1:], _exponent(fit), own, forecast,
-        tuple(_rungs(fit, found)), fit.laws, pd.DataFrame(curves, index=sizes),
+    return replace(
+        _any(fit), found=found, exponent=_exponent(fit), forecast=forecast,
+        gains=tuple(_rungs(fit, found)), law_curves=pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 
 def _described(fit: Fit) -> CurveReport:
     """Return what there is to say about a law of several drivers, of which there is no verdict."""
-    own = fit.diagnostics
-    own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
-    said = answer(fit).removeprefix(f"{fit.label}: ")
-    return CurveReport(
-        fit.label, fit, None, said[:1].upper() + said[1:], None, own, pd.DataFrame(), (), fit.laws,
-        pd.DataFrame(), SurfaceReport(fit.gains(), fit.contrasts, _best_runs(fit)),
-    )  # fmt: skip
+    return replace(_any(fit), surface=SurfaceReport(fit.gains(), fit.contrasts, _best_runs(fit)))
 
 
 def _best_runs(fit: Fit) -> pd.DataFrame:
@@ -292,7 +295,7 @@ def _best_runs(fit: Fit) -> pd.DataFrame:
 
 def _rungs(fit: Fit, found: Saturation) -> Iterator[Rung]:
     top = float(fit.candidates.sample.x.max())
-    within = "profile" if fit.settings.inference == "union" else None
+    within = fit.settings.conditional
     for factor in _LADDER:
         if factor == found.factor:
             given, whichever = found.gain, found.robust_gain

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .._format import interval_text, number, plain, size_text
+from .._format import capital, interval_text, number, plain, size_text
 from ..backtest import Backtest
 from ..comparison import Comparison
 from ..surface_words import (
@@ -49,8 +49,8 @@ class CurveView:
     ----------
     label : str
         Short enough for a heading.
-    verdict, strength : str
-        Empty for a law of two drivers.
+    verdict, said : str
+        The verdict by its name, and in words; empty for a law of two drivers.
     answer : str
         Two sentences.
     facts : tuple of pairs
@@ -65,7 +65,7 @@ class CurveView:
 
     label: str
     verdict: str
-    strength: str
+    said: str
     answer: str
     facts: tuple[tuple[str, str], ...]
     points: tuple[tuple[str, str], ...]
@@ -227,11 +227,10 @@ def _points(found: Saturation) -> list[tuple[str, str]]:
 def curve_view(curve: CurveReport) -> CurveView:
     """Return one curve as texts."""
     found = curve.found
-    verdict = "" if found is None else found.verdict
     return CurveView(
         plain(curve.label, LABEL),
-        verdict,
-        found.strength if found is not None and verdict != "inconclusive" else "",
+        "" if found is None else found.verdict,
+        "" if found is None else verdict_text(found.verdict, found.strength),
         curve.answer,
         tuple(_facts(curve)),
         () if found is None else tuple(_points(found)),
@@ -271,13 +270,9 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
 
 def _of_drivers(curve: CurveReport, surface: SurfaceReport) -> Iterator[tuple[str, Sheet]]:
     """Yield the tables of several drivers in place of a verdict's."""
-    heading = gains_heading(curve.fit)
-    yield f"{heading[:1].upper()}{heading[1:]}", Sheet(gains_text(surface.gains))
+    yield capital(gains_heading(curve.fit)), Sheet(gains_text(surface.gains))
     if len(surface.contrasts):
-        yield (
-            f"{CONTRASTS_HEADING[:1].upper()}{CONTRASTS_HEADING[1:]}",
-            Sheet(contrasts_text(surface.contrasts)),
-        )
+        yield capital(CONTRASTS_HEADING), Sheet(contrasts_text(surface.contrasts))
     if len(surface.best):
         drivers, score = curve.fit.table.drivers, curve.fit.table.score
         cost = surface.best.attrs["cost"]
@@ -348,8 +343,7 @@ def _tested(found: Backtest | str) -> Section:
     )
     if isinstance(found, str):
         return Section("backtest", "Backtest", (lead, f"No size was hidden: {found}."))
-    weights = found.weights_text()
-    said = [lead, *found.headline().split("\n"), f"{weights[:1].upper()}{weights[1:]}."]
+    said = [lead, *found.headline().split("\n"), f"{capital(found.weights_text())}."]
     if len(found.skipped):
         reason = found.skipped["reason"].iloc[0]
         said.append(f"{len(found.skipped)} curves could not be cut: {reason}.")
