@@ -61,8 +61,8 @@ _IN_PYTHON = re.compile(
 )
 
 
-def as_typed(message: str, command: click.Command) -> str:
-    """Return what an error says of options in Python as they are typed for a command.
+def as_typed(message: str, command: click.Command | None = None) -> str:
+    """Return what is said of options in Python as they are typed for a command, the running one.
 
     Examples
     --------
@@ -70,6 +70,7 @@ def as_typed(message: str, command: click.Command) -> str:
     >>> as_typed("pass on_bad='drop', bounds=(0, 100), drivers= or by=['model', 'task']", reads)
     'pass --on-bad drop, --bounds 0,100, --drivers or --by model,task'
     """
+    command = command or click.get_current_context().command
     typed = {}
     for parameter in command.params:
         usual = f"--{str(parameter.name).replace('_', '-')}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._format import interval_text, number, size_text
+from ._options import as_typed
 from ._terminal import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def print_fit(fit: Fit) -> None:
         print_table(rows, _SPARE)
     cautions = words.cautions(fit)
     if cautions:
-        print_lines("\n".join(["", "read before use", *(f"- {text}" for text in cautions)]))
+        # There --force replaces files.
+        typed = as_typed("\n- ".join(cautions).replace("force=True", "--show-refused"))
+        print_lines(f"\nread before use\n- {typed}")
 
 
 def print_set(fits: FitSet) -> None:

@@ -363,7 +363,7 @@ def _errors(debug: bool) -> Iterator[None]:
         if debug:
             traceback.print_exc()
         if isinstance(error, ScalefitError):
-            said = as_typed(str(error), click.get_current_context().command)
+            said = as_typed(str(error))
             _stop(f"Error: {said}", NO_ANSWER if isinstance(error, FitError) else BAD_USAGE)
         _stop(f"Error: this is a bug ({type(error).__name__}: {error}); --debug shows where", BUG)
 
@@ -374,7 +374,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except FitError as error:
-        _stop(f"Error: {as_typed(str(error), click.get_current_context().command)}", BAD_USAGE)
+        _stop(f"Error: {as_typed(str(error))}", BAD_USAGE)
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -68,6 +68,13 @@ def test_fit_prints_the_answer_the_law_and_the_cautions(run):
         assert part in said
 
 
+def test_a_caution_names_the_option_of_the_shell(run, folder):
+    runs(sizes=(1e4, 2e4, 3e4, 5e4)).to_csv(folder / "narrow.csv", index=False)
+    said = " ".join(run("fit", "narrow.csv", code=1).stdout.split())
+    assert "--show-refused shows the numbers anyway" in said
+    assert "force=True" not in said
+
+
 def test_fit_reads_standard_input(run, folder):
     text = (folder / "scores.csv").read_text()
     said = run("fit", "-", given=text).stdout
