@@ -4,12 +4,13 @@ The table has the columns domain, task, model, seen_examples, loss and split (Al
 2022, arXiv:2209.06640): curves are fitted on the rows called train, and scored on those called test
 by the root mean squared log error of a curve. Rows that are copies are left out. A second table
 with the columns domain, task, model, estimator and rmse_log, if given, adds what was published.
-Run with ``python benchmarks/forecast.py curves.csv [published.csv]``.
+
+Run: python benchmarks/forecast.py curves.csv [published.csv]
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -44,7 +45,13 @@ def scored(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    every = pd.read_csv(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("curves", help="table of the curves")
+    parser.add_argument("published", nargs="?", help="table of published errors")
+    given = parser.parse_args()
+    every = pd.read_csv(given.curves)
     table = every.drop_duplicates()
     print(f"{len(every) - len(table)} of {len(every)} rows are copies, and left out")
     clock = time.process_time()
@@ -61,8 +68,8 @@ def main() -> None:
     print(f"all {len(found)} curves, {clock:.0f} s of CPU time:")
     print(f"coverage of 90 % intervals {held.mean():.3f} ± {held.sem():.3f}")
     print(f"bias {bias.mean():+.4f} ± {bias.sem():.4f}")
-    if len(sys.argv) > 2:
-        published = pd.read_csv(sys.argv[2])
+    if given.published:
+        published = pd.read_csv(given.published)
         print("\npublished errors (largest size alone for NMT)")
         means = published.pivot_table("rmse_log", "domain", "estimator")
         print(means.to_string(float_format="{:.5f}".format))
