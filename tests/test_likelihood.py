@@ -111,7 +111,7 @@ def test_what_two_drivers_cannot_answer_is_said(points):
         fit.saturation()
     with pytest.raises(sf.FitError, match="needs sizes under 'tokens'; given params"):
         fit.predict({"params": [1e9]})
-    with pytest.raises(sf.LawError, match="law 'power' has 1, the table 2 drivers"):
+    with pytest.raises(sf.LawError, match="law 'power' is of 1 driver, and the table has 2"):
         sf.fit(points, score="loss", drivers=DRIVERS, law="power")
     assert repr(fit).startswith("<Fit: additive, gain at 10x params ")
 
