@@ -33,6 +33,7 @@ def adjusted(p: Floats, adjust: Adjust) -> Floats:
     Parameters
     ----------
     p : array
+        A test that was not made is nan: it stays nan, and is no member of the family.
     adjust : {"holm", "bh", None}
         Holm 1979 (jstor.org/stable/4615733), Benjamini & Hochberg 1995
         (doi:10.1111/j.2517-6161.1995.tb02031.x), or none.
@@ -41,10 +42,14 @@ def adjusted(p: Floats, adjust: Adjust) -> Floats:
     --------
     >>> adjusted(np.array([0.01, 0.04]), "holm").tolist()
     [0.02, 0.04]
+    >>> adjusted(np.array([0.01, np.nan, 0.04]), "holm").tolist()
+    [0.02, nan, 0.04]
     """
-    if adjust is None or not p.size:
+    made = ~np.isnan(p)
+    if adjust is None or not made.any():
         return p
     from statsmodels.stats.multitest import multipletests
 
-    corrected: Floats = multipletests(p, method=_METHODS[adjust])[1]
+    corrected = p.copy()
+    corrected[made] = multipletests(p[made], method=_METHODS[adjust])[1]
     return corrected
