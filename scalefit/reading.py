@@ -25,6 +25,10 @@ _EXCEL = (".xlsx", ".xlsm", ".xls")
 _PARQUET = (".parquet", ".pq")
 _JSON = (".json",)
 _JSON_LINES = (".jsonl", ".ndjson")
+#: The package that reads a format; the name of what is imported may be another.
+_READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fromkeys(
+    _PARQUET, "pyarrow"
+)
 _DELIMITERS = ("\t", ";", ",", "|")
 #: Options with which the first line is no longer the header.
 _MOVES_HEADER = {"header", "names", "skiprows", "comment"}
@@ -77,8 +81,11 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     except (TableError, Warning):
         raise
     except ImportError as error:
-        mend = f"; install it with: pip install {error.name}" if error.name else ""
-        raise TableError(f"{name}: a package for this format is missing: {error}{mend}") from error
+        package = _READERS.get(suffix)
+        mend = f"install it with: pip install {package}" if package else "save the table as CSV"
+        raise TableError(
+            f"{name}: a package for this format is missing ({' '.join(str(error).split())}); {mend}"
+        ) from error
     except Exception as error:  # every engine raises a family of its own
         message = " ".join(str(error).split())
         raise TableError(

@@ -154,6 +154,18 @@ def test_unreadable_files_say_what_is_wrong(tmp_path, name, content, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("file, package", [("a.pq", "pyarrow"), ("a.xlsx", "openpyxl")])
+def test_a_missing_reader_is_named_as_it_is_installed(tmp_path, monkeypatch, file, package):
+    def without(*_, **__):
+        raise ImportError("no engine", name="imported_name")
+
+    monkeypatch.setattr(pd, "read_parquet", without)
+    monkeypatch.setattr(pd, "read_excel", without)
+    (tmp_path / file).write_bytes(b"PK")
+    with pytest.raises(TableError, match=f"pip install {package}$"):
+        read_table(tmp_path / file)
+
+
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(TableError, match=r"nowhere\.csv: there is no such file; check"):
         read_table(tmp_path / "nowhere.csv")
