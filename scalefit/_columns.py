@@ -212,11 +212,12 @@ def group_rows(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, list[tupl
     ndarray of int, shape (n,)
         The group of each row.
     list of tuple
-        The key of each group in plain Python values, None for a missing one.
+        The key of each group in plain Python values, None for a missing one; a whole number is an
+        int, however the column is stored.
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"model": ["b", "a", "b"], "layers": [2, 4, 2]})
+    >>> frame = pd.DataFrame({"model": ["b", "a", "b"], "layers": [2.0, 4.0, 2.0]})
     >>> group_rows(frame, ["model", "layers"])
     (array([0, 1, 0]), [('b', 2), ('a', 4)])
     """
@@ -228,10 +229,14 @@ def group_rows(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, list[tupl
         group = pd.factorize(group * (len(uniques) + 1) + codes + 1)[0]
     first = first_rows(group)
     parts = [
-        [values[code] if code >= 0 else None for code in codes[first].tolist()]
+        [_plain_key(values[code]) if code >= 0 else None for code in codes[first].tolist()]
         for codes, values in columns
     ]
     return group, list(zip(*parts, strict=True)) if parts else [()]
+
+
+def _plain_key(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def key_label(by: Sequence[str], key: Sequence[object]) -> str:
@@ -239,11 +244,10 @@ def key_label(by: Sequence[str], key: Sequence[object]) -> str:
 
     Examples
     --------
-    >>> key_label(["model", "layers"], ["scVI", 4.0]), key_label([], [])
+    >>> key_label(["model", "layers"], ["scVI", 4]), key_label([], [])
     ('model=scVI, layers=4', 'all rows')
     """
-    whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in key]
-    return ", ".join(f"{n}={v}" for n, v in zip(by, whole, strict=True)) or "all rows"
+    return ", ".join(f"{n}={v}" for n, v in zip(by, key, strict=True)) or "all rows"
 
 
 def first_rows(group: Codes) -> Codes:

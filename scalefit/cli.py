@@ -15,6 +15,7 @@ import click
 from . import __version__
 from ._compare_command import EXAMPLES, compare_command, compares_tables
 from ._filters import kept_rows
+from ._format import counted
 from ._optimum_command import EXAMPLES as BUDGETS
 from ._optimum_command import budget_options, print_optimum
 from ._options import (
@@ -317,7 +318,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     fits = fit(data, **asked, **work)
     dropped = len(table_of(fits).dropped)
     if dropped:
-        complain(f"note: {dropped} values were left out")
+        complain(f"note: left out {counted(dropped, 'value')}")
     return fits, preparation
 
 

@@ -228,9 +228,8 @@ def set_summary(fits: FitSet) -> str:
 
 def set_text(table: pd.DataFrame) -> pd.DataFrame:
     """Return :meth:`FitSet.table` with gains as text intervals and sizes in plain words."""
-    shown = table.drop(
-        columns=["gain", "lower", "upper", "margin", "published", "adjusted_verdict"]
-    ).copy()
+    ends = ["lower", "upper", "bound_lower", "bound_upper"]
+    shown = table.drop(columns=["gain", *ends, "margin", "published", "adjusted_verdict"]).copy()
     by = table.columns[: list(table.columns).index("runs")]
     shown[by] = shown[by].map(lambda key: "-" if key is None else key)
     triples = zip(table["gain"], table["lower"], table["upper"], strict=True)

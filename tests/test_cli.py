@@ -396,6 +396,23 @@ def test_bad_usage_ends_with_two(run, arguments, says):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("n, said", [(1, "left out 1 value\n"), (2, "left out 2 values\n")])
+def test_values_left_out_are_counted(run, tmp_path, n, said):
+    table = runs()
+    table.loc[: n - 1, "f1"] = np.nan
+    table.to_csv(tmp_path / "gaps.csv", index=False)
+    assert said in run("saturation", str(tmp_path / "gaps.csv"), "--on-bad", "drop").stderr
+
+
+def test_whole_numbers_in_labels_look_alike_in_every_command(run, tmp_path):
+    both = [runs(width=256.0), runs(width=512.0)]
+    pd.concat(both).to_csv(tmp_path / "widths.csv", index=False)
+    for command in ("fit", "saturation", "compare"):
+        printed = run(command, str(tmp_path / "widths.csv"), "--by", "width").stdout
+        assert "256" in printed
+        assert "256.0" not in printed
+
+
 def test_a_bug_is_called_one(run, monkeypatch):
     monkeypatch.setattr(sys.modules["scalefit.laws"], "laws", lambda: 1 / 0)
     assert "this is a bug (ZeroDivisionError" in run("laws", code=3).stderr
