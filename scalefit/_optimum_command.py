@@ -37,8 +37,8 @@ budget_options = takes(
 
 def print_optimum(
     fits: Any, compute: list[float], cost: str, parabolas: bool, as_json: bool
-) -> None:
-    """Print the best run of every curve for every budget."""
+) -> str:
+    """Print the best run of every curve for every budget; return why, if none has an answer."""
     from .fit import curves_of
     from .isoflop import isoflop
     from .optimum import optimum
@@ -46,6 +46,8 @@ def print_optimum(
 
     every = curves_of(fits)
     found = [(fit, optimum(fit, compute, cost)) for fit in every]
+    cautions = [caution for _, best in found for caution in best["caution"]]
+    silent = str(cautions[0]) if all(cautions) else ""
     beside = [isoflop(fit, cost) if parabolas else None for fit in every]
     if as_json:
         print_json({
@@ -62,7 +64,7 @@ def print_optimum(
                 for (fit, best), other in zip(found, beside, strict=True)
             ],
         })  # fmt: skip
-        return
+        return silent
     for (fit, best), other in zip(found, beside, strict=True):
         name = f"{fit.label}: " if fit.label else ""
         print_lines(f"{name}best runs by {fit.law.name}, for a cost of {best.attrs['cost']}")
@@ -71,3 +73,4 @@ def print_optimum(
         if other is not None:
             print_lines(f"\npowers of compute ({other.cost})")
             print_table(other.text(), ["note"])
+    return silent

@@ -189,7 +189,9 @@ def optimum_command(
 ) -> None:
     """Divide each budget between the two drivers of TABLE: the best run that it buys."""
     fits, _ = _fitted(asked)
-    print_optimum(fits, compute, cost, parabolas, as_json)
+    silent = print_optimum(fits, compute, cost, parabolas, as_json)
+    if silent:
+        _stop(f"The data cannot answer: {as_typed(silent)}", NO_ANSWER)
 
 
 cli.command("compare", epilog=_examples(*EXAMPLES))(

@@ -62,6 +62,8 @@ class Grounds:
         The distance up to which forecasts are given.
     along : array (D,) of bool, optional
         Of several drivers: those beyond whose sizes the question goes; all by default.
+    drivers : tuple of str
+        Their names, of several; what is said of the sizes then says of whose.
     """
 
     spanning: Candidates
@@ -69,6 +71,7 @@ class Grounds:
     distance: Floats | float
     reach: Floats | float
     along: Bools | bool = True
+    drivers: tuple[str, ...] = ()
 
     def chosen(self, values: Callable[[Estimate], NDArray[Any]]) -> NDArray[Any]:
         """Return what ``values`` says of each curve's chosen law, ``(G,)``."""
@@ -96,6 +99,12 @@ class Grounds:
         """Return the least of what is known of each driver ``(G, D)`` over those in question."""
         least: Floats = np.where(self.along, of_each, np.inf).min(axis=1)
         return least
+
+    def fewest_text(self, of_each: Floats, digits: int, unit: str) -> str:
+        """Return the least of a single curve in words, and of which driver it is."""
+        known = np.where(self.along, of_each, np.inf)[0]
+        least = f"{known.min():.{digits}g} {unit}"
+        return f"{least} of {self.drivers[int(known.argmin())]}" if self.drivers else least
 
     @property
     def lack_of_fit(self) -> str:
@@ -162,13 +171,17 @@ def refusals_of_forecasts(
 ) -> list[str]:
     """Return why a single curve has no forecast at each distance beyond it; "" where it has one.
 
-    At distances of zero or less, where nothing is foretold, there is always an answer.
+    At distances of zero or less, where nothing is foretold, there is always an answer. Of several
+    drivers it is said which one lacks what, and what to do.
     """
     own = str(refused_codes(replace(grounds, distance=0.0), pooled)[0])
     far = distance > np.asarray(grounds.reach) * (1 + 1e-9)
     codes = np.where(distance > 0, np.where(far & (own == ""), "too_far", own), "")
     allowed = [code for code, each in REFUSALS.items() if force and each.forcible]
     reasons = {code: each.reason for code, each in REFUSALS.items() if code not in allowed}
+    if grounds.drivers and own in reasons:
+        lacking = REFUSALS[own]
+        reasons[own] += f" ({lacking.evidence(grounds)}); {lacking.mend}"
     return [reasons.get(code, "") for code in codes.tolist()]
 
 
@@ -244,7 +257,7 @@ _LIST = (
         "too_few_sizes", f"fewer than {MIN_SIZES} distinct sizes are too few to go beyond",
         "add runs at other sizes", False,
         lambda grounds: grounds.fewest(grounds.spanning.sample.levels) < MIN_SIZES,
-        lambda grounds: f"{int(grounds.fewest(grounds.spanning.sample.levels)[0])} sizes",
+        lambda grounds: grounds.fewest_text(grounds.spanning.sample.levels, 3, "sizes"),
     ),
     Refusal(
         "narrow_range", "the sizes span less than one decade, too little for an exponent",
@@ -252,9 +265,7 @@ _LIST = (
         lambda grounds: (
             grounds.fewest(grounds.spanning.sample.decades_of_each) < MIN_DECADES * (1 - 1e-12)
         ),
-        lambda grounds: (
-            f"{float(grounds.fewest(grounds.spanning.sample.decades_of_each)[0]):.2g} decades"
-        ),
+        lambda grounds: grounds.fewest_text(grounds.spanning.sample.decades_of_each, 2, "decades"),
     ),
     Refusal(
         "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", True,

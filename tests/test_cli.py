@@ -365,6 +365,20 @@ def test_data_that_cannot_answer_end_with_one(run, command):
     assert result.stdout, "what can be said is said"
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_budgets_that_no_curve_answers_end_with_one(run, tmp_path, form):
+    rows = [(n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28)
+            for n in (1e7, 3e7, 1e8, 3e8, 1e9) for d in (1e9, 1e10, 1e11)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["params", "tokens", "loss"])
+    table["loss"] += np.random.default_rng(0).normal(0, 0.005, len(table))
+    table.to_csv(tmp_path / "two.csv", index=False)
+    asked = ["optimum", tmp_path / "two.csv", "--drivers", "params,tokens", *form, "--compute"]
+    result = run(*asked, "1e22", code=1)
+    assert "3 sizes of tokens); add runs at other sizes" in result.stderr
+    assert result.stdout, "what can be said is said"
+    assert "cannot answer" not in run(*asked, "1e19,1e22").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

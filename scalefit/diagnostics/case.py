@@ -120,7 +120,7 @@ class Case:
         reasons = [""] * n
         for along in np.unique(np.array(each).T > 0, axis=0):
             rows = np.flatnonzero(((np.array(each).T > 0) == along).all(axis=1))
-            grounds = replace(self.grounds, along=along)
+            grounds = replace(self.grounds, along=along, drivers=self.table.drivers)
             told = refusals_of_forecasts(grounds, distance[rows], self.force)
             for row, reason in zip(rows.tolist(), told, strict=True):
                 reasons[row] = reason
