@@ -13,6 +13,7 @@ from ._columns import ROLES, role_of, varies
 from ._copies import copies_in
 from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
+from ._format import counted
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 _SHOWN = 5
+#: A score up to 1 that is so many times smaller than all above 1 looks like a fraction.
+_FAR = 10
 #: Two drivers with a larger squared correlation of their logarithms rise together: what is left
 #: to each alone is a thousandth of its spread, which is rounding and not design.
 _TOGETHER = 1 - 1e-6
@@ -213,8 +216,10 @@ def curve_findings(
     found: list[tuple[Finding, ...]] = [()] * len(draft.keys)
     for findings in (
         _mixed_rows(draft),
+        _equal_scores(draft),
         _identical_replicates(draft, cells),
         _mixed_units(draft, metrics),
+        _fractions(draft, metrics),
         _drivers_together(draft, cells),
     ):
         for i, finding in findings.items():
@@ -266,6 +271,30 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
     return findings
 
 
+def _equal_scores(draft: Draft) -> dict[int, Finding]:
+    """Warn of a curve without two different scores."""
+    low, high = _extremes(draft)
+    n_rows = np.bincount(draft.group, minlength=len(draft.keys))
+    return {
+        i: Finding(
+            "equal_scores",
+            "warn",
+            "All scores are equal, so they show neither a gain nor how large the noise is.",
+            f"{n_rows[i]} rows of {low[i]:g}",
+            f"Check that {draft.columns.score!r} holds the score of each run.",
+        )
+        for i in np.flatnonzero((low == high) & (n_rows > 1)).tolist()
+    }
+
+
+def _extremes(draft: Draft) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the smallest and the largest score of each curve."""
+    low, high = np.full(len(draft.keys), np.inf), np.full(len(draft.keys), -np.inf)
+    np.minimum.at(low, draft.group, draft.scores)
+    np.maximum.at(high, draft.group, draft.scores)
+    return low, high
+
+
 def _identical_replicates(draft: Draft, cells: Cells) -> dict[int, Finding]:
     """Warn of one score for all seeds: copies, or an evaluation that ignores the seed."""
     scores = draft.scores[cells.order]
@@ -294,8 +323,7 @@ def _mixed_units(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
     """Warn of a curve in fractions among curves in percent."""
     if not any(metric.unit == "percent" for metric in metrics):
         return {}
-    top = np.full(len(metrics), -np.inf)
-    np.maximum.at(top, draft.group, draft.scores)
+    _, top = _extremes(draft)
     return {
         i: Finding(
             "mixed_units",
@@ -307,6 +335,28 @@ def _mixed_units(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
         for i, metric in enumerate(metrics)
         if metric.unit == "percent" and top[i] <= 1
     }
+
+
+def _fractions(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
+    """Warn of scores from 0 to 1 that are far below all other percentages of their curve."""
+    scores = draft.scores
+    least = np.full(len(metrics), np.inf)
+    np.minimum.at(least, draft.group[scores > 1], scores[scores > 1])
+    percent = np.array([metric.unit == "percent" for metric in metrics])
+    far = (scores > 0) & (scores <= 1) & (_FAR * scores < least[draft.group])
+    small = far & percent[draft.group] & np.isfinite(least)[draft.group]
+    findings = {}
+    for i in np.unique(draft.group[small]).tolist():
+        rows = np.sort(draft.rows[small & (draft.group == i)]).tolist()
+        findings[i] = Finding(
+            "fractions_among_percentages",
+            "warn",
+            f"Some scores of {metrics[i].name!r} look like fractions among percentages.",
+            f"{counted(len(rows), 'score')}, rows "
+            + _listed([str(row) for row in rows[:_SHOWN]], len(rows)),
+            "Write all scores of the column in one unit.",
+        )
+    return findings
 
 
 def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:

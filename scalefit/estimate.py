@@ -211,16 +211,27 @@ class Estimate:
     def aicc(self) -> Floats:
         """Small-sample Akaike criterion, counting the variance as a parameter; ``(G,)``.
 
-        inf where n is too small for the correction.
+        inf where n is too small for the correction. Laws that leave nothing but rounding are told
+        apart by their parameters only.
         """
         # Beside given errors there is no scale to be estimated, only what comes on top of them.
         alone = np.isnan(self.sample.errors.extra_variance)
         k = self.law.n_params + 1.0 + np.where(alone, self.sample.variance_df, 0.0)
         n = self.sample.n
         rest = n - k - 1.0
-        ratio = np.maximum(self.total_ss / n, 1e-300)
+        ratio = np.maximum(self.total_ss / n, self.rounding)
         correction = 2 * k * (k + 1) / np.where(rest > 0, rest, 1.0)
         return np.where(rest > 0, n * np.log(ratio) + 2 * k + correction, np.inf)
+
+    @property
+    def rounding(self) -> Floats:
+        """Mean square of residuals below which they are the rounding of the scores; ``(G,)``."""
+        return np.maximum(1e-24 * self.sample.magnitude**2, 1e-300)
+
+    @property
+    def exact(self) -> Bools:
+        """Where nothing but rounding is left between the curve and the scores; ``(G,)``."""
+        return np.asarray(self.total_ss / self.sample.n <= self.rounding)
 
     def shapes(self) -> tuple[Floats, ...]:
         """Return the shape parameters as a tuple of arrays ``(G,)``."""

@@ -380,7 +380,8 @@ def _reasons(
         elif said == "no_scaling":
             reason = (
                 f"no scaling is seen (p = {gate.p[g]:.2g}), and the gain over all sizes is "
-                f"below {number(observed.upper[g])}, less than the margin of {m} (one-sided 95 %)"
+                f"at most {number(observed.upper[g], width=margin[g])}, less than the margin of "
+                f"{m} (one-sided 95 %)"
             )
             if gate.wrong_way_p[g] < 0.05:
                 reason += "; the score gets worse with size (inverse scaling)"

@@ -127,9 +127,15 @@ class Candidates:
         return Candidates(parts, surviving_laws(parts, own), chosen)
 
     def table(self, row: int) -> pd.DataFrame:
-        """Return the candidates of one curve: one row a law, the best AICc first."""
+        """Return the candidates of one curve: one row a law, the best AICc first.
+
+        Where all fit exactly nothing is left to compare, and none has an AICc.
+        """
         here = self.take(slice(row, row + 1))
-        aicc = np.array([e.aicc[0] if _applies(e)[0] else np.inf for e in here.estimates])
+        compared = np.array([_applies(e)[0] for e in here.estimates])
+        aicc = np.where(compared, [e.aicc[0] for e in here.estimates], np.inf)
+        if np.array([e.exact[0] for e in here.estimates])[compared].all():
+            aicc[compared] = np.nan
         weight = np.full(len(aicc), np.nan)
         if np.isfinite(aicc).sum() > 1:  # a weight of 1 for the only law that has one says nothing
             weight = np.exp(-0.5 * (aicc - aicc.min()))
@@ -139,7 +145,7 @@ class Candidates:
                 "law": e.law.name,
                 "n_params": e.law.n_params,
                 "objective": float(e.total_ss[0]),
-                "residual_sd": float(e.run_scale[0]),
+                "residual_sd": 0.0 if e.exact[0] else float(e.run_scale[0]),
                 "lack_of_fit_p": float(e.lack_of_fit[1][0]),
                 "aicc": float(aicc[i]),
                 "weight": float(weight[i]),
@@ -251,7 +257,7 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     df = np.maximum(np.where(np.isnan(share), 1.0, share) * df, 1.0)
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
-    floor = np.maximum(1e-24 * estimates[0].sample.magnitude ** 2, 1e-300)  # of a perfect fit
+    floor = estimates[0].rounding  # of a perfect fit
     ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
     tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
     return tail

@@ -50,9 +50,9 @@ def trend(case: Case) -> Iterator[Finding]:
 
 
 def minima(case: Case) -> Iterator[Finding]:
-    """Yield whether two different curves of the law fit equally well."""
+    """Yield whether two different curves of the law fit equally well, and not both exactly."""
     solution = case.chosen.solution
-    if solution.n_basins[0] > 1 and solution.runner_up[0] < 1.01:
+    if not case.chosen.exact[0] and solution.n_basins[0] > 1 and solution.runner_up[0] < 1.01:
         yield Finding(
             "several_minima", "warn", "two different curves of the law fit equally well",
             f"the second best objective is {float(solution.runner_up[0]):.4g} of the best",
