@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
 from ._columns import role_of
 
@@ -14,6 +15,10 @@ __all__ = ["Copies", "copies_in"]
 
 #: A block of rows repeated in order is a copy, as are equal scores of this many digits.
 _BLOCK, _DIGITS = 3, 5
+#: Tail of the number of ties beyond which they are no chance.
+_CHANCE = 0.01
+#: Gaps between neighbouring scores that show a step, if all of them are multiples of it, nearly.
+_GAPS, _NEARLY = 6, 0.05
 
 
 class Copies(NamedTuple):
@@ -26,6 +31,9 @@ class Copies(NamedTuple):
 
 def copies_in(frame: pd.DataFrame) -> Copies:
     """Return the rows of a table that are equal to an earlier row in every column.
+
+    Equal scores of many digits are no copies where chance makes as many: shares of 384 cells have
+    six digits and few values.
 
     Examples
     --------
@@ -42,9 +50,59 @@ def copies_in(frame: pd.DataFrame) -> Copies:
         if role_of(str(column)) is None or role_of(str(column)) in ("score", "value")
     ]  # fmt: skip
     digits = max((_digits(frame[column][again]) for column in fine), default=0)
+    many = digits >= _DIGITS
+    if many:
+        place = _number(frame, [column for column in frame.columns if str(column) not in fine])
+        expected = min(_ties(frame[column].to_numpy(float), place) for column in fine)
+        many = bool(pdtrc(int(again.sum()) - 1, expected) < _CHANCE)
     told_apart = any(role_of(str(column)) in ("seed", "run") for column in frame.columns)
-    block = _longest_run(again) >= _BLOCK
-    return Copies(again, block, block or told_apart or digits >= _DIGITS)
+    first = np.flatnonzero(~again)[_number(frame, list(frame.columns))]
+    in_order = again[1:] & again[:-1] & (np.diff(first) == 1)
+    block = _longest_run(in_order) >= _BLOCK - 1
+    return Copies(again, block, block or told_apart or many)
+
+
+def _number(frame: pd.DataFrame, columns: list[Any]) -> NDArray[np.intp]:
+    """Return one number for all rows that are equal in some columns, in order of appearance."""
+    if not columns:
+        return np.zeros(len(frame), dtype=np.intp)
+    same = frame.groupby(columns, dropna=False, sort=False, observed=True)
+    return np.asarray(same.ngroup(), dtype=np.intp)
+
+
+def _ties(values: NDArray[np.float64], place: NDArray[np.intp]) -> float:
+    """Return how many values at one place equal another one by chance; 0 if they have no step.
+
+    That many of n draws from m equally likely values are not new: n - m [1 - (1 - 1/m)^n].
+    """
+    step = _step(values)
+    at = pd.Series(values).groupby(place)
+    n, width = at.count().to_numpy(), (at.max() - at.min()).to_numpy()
+    if not step or not (width > 0).any():
+        return 0.0
+    m = np.where(width > 0, width, np.median(width[width > 0])) / step + 1.0
+    return float(np.sum(n - m * (1.0 - (1.0 - 1.0 / m) ** n)))
+
+
+def _step(values: NDArray[np.float64]) -> float:
+    """Return the step of which all small gaps between values are multiples; 0 if none is seen.
+
+    Examples
+    --------
+    >>> round(_step(np.array([1, 3, 4, 6, 8, 9, 12, 14]) / 384) * 384, 6)
+    1.0
+    >>> _step(np.array([0.1, 0.17, 0.31, 0.35, 0.52, 0.61, 0.8]) ** 0.5)
+    0.0
+    """
+    gaps = np.diff(np.unique(np.round(values[np.isfinite(values)], 12)))
+    if gaps.size < _GAPS:
+        return 0.0
+    for part in (1, 2, 3):
+        step = float(gaps.min()) / part
+        near = gaps[gaps <= 20 * step] / step
+        if near.size >= _GAPS and (np.abs(near - np.round(near)) < _NEARLY).all():
+            return step
+    return 0.0
 
 
 def _digits(values: Any) -> int:

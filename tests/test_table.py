@@ -187,7 +187,6 @@ def test_mixed_rows_name_the_column_that_tells_them_apart():
         ([0.1, 0.1, 0.2, 0.21], "10"),
         ([0.1, 0.1, 0.2, 0.2], "10, 100"),
         ([0.1, 0.11, 0.2, 0.21], None),
-        ([0.3, 0.3, 0.3, 0.3], None),  # a constant curve is a finding of its own elsewhere
     ],
 )
 def test_identical_replicates(scores, sizes):
@@ -196,6 +195,22 @@ def test_identical_replicates(scores, sizes):
     assert codes(findings) == ([] if sizes is None else ["identical_replicates"])
     if sizes is not None:
         assert findings[0].evidence == f"cells {sizes}"
+
+
+def test_fractions_among_percentages_are_named_by_row():
+    frame = pd.DataFrame({"cells": [10, 10, 100, 100, 1000], "seed": [0, 1, 0, 1, 0]})
+    mixed = make_table(frame.assign(accuracy=[61.0, 0.62, 71.0, 0.705, 80.0]))
+    (found,) = mixed.group_findings[0]
+    assert found.code == "fractions_among_percentages"
+    assert found.evidence == "2 scores, rows 2, 4"
+    low = make_table(frame.assign(accuracy=[0.9, 1.1, 5.0, 6.0, 30.0]))
+    assert low.group_findings[0] == ()
+
+
+def test_equal_scores_are_named_with_their_value():
+    frame = pd.DataFrame({"cells": [10, 100, 1000] * 2, "seed": [0] * 3 + [1] * 3, "f1": 0.7})
+    (found,) = make_table(frame).group_findings[0]
+    assert (found.code, found.evidence) == ("equal_scores", "6 rows of 0.7")
 
 
 # Groups --------------------------------------------------------------------------------------
@@ -367,7 +382,7 @@ def test_a_row_without_one_driver_is_dropped_and_counted():
 
 
 def test_rows_repeat_at_a_combination_only():
-    same = sweep(seed=0, loss=3.0)
+    same = sweep(seed=0)
     table = make_table(same, drivers=BOTH)
     assert len(table.rows) == 4
     assert table.group_findings == ((),)
@@ -695,6 +710,21 @@ def test_many_curves_take_about_a_second():
 def test_what_plays_no_part_is_told_with_its_reason(columns, options, says):
     with pytest.raises(TableError, match=says):
         make_table(columns, **options)
+
+
+@pytest.mark.parametrize("drawn", range(5))
+def test_shares_of_few_cells_that_tie_by_chance_are_no_copies(drawn):
+    rng = np.random.default_rng(drawn)
+    cells = np.repeat(4.0 ** np.arange(5, 11), 6)
+    score = 0.9 - 2 * cells**-0.5 + rng.normal(0, 0.01, cells.size)
+    shares = pd.DataFrame({"cells": cells, "f1": np.round(score * 384) / 384}).sample(
+        frac=1, random_state=drawn, ignore_index=True
+    )
+    assert shares.duplicated().any()
+    assert "equal_rows" not in codes(make_table(shares).findings)
+    fine = pd.DataFrame({"cells": cells, "f1": score.round(6)})
+    twice = pd.concat([fine, fine.iloc[[3, 17]]], ignore_index=True)
+    assert "equal_rows" in codes(make_table(twice).findings)
 
 
 @pytest.mark.parametrize("drivers", [["cells"], ["cells", "epochs"]])
