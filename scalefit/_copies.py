@@ -46,14 +46,15 @@ def copies_in(frame: pd.DataFrame) -> Copies:
     if not again.any():
         return Copies(again, False, False)
     fine = [
-        str(column) for column in frame.select_dtypes("number")
+        column for column in frame.select_dtypes("number")
         if role_of(str(column)) is None or role_of(str(column)) in ("score", "value")
     ]  # fmt: skip
-    digits = max((_digits(frame[column][again]) for column in fine), default=0)
-    many = digits >= _DIGITS
+    measured = [column for column in fine if _digits(frame[column][again]) >= _DIGITS]
+    many = bool(measured)
     if many:
-        place = _number(frame, [column for column in frame.columns if str(column) not in fine])
-        expected = min(_ties(frame[column].to_numpy(float), place) for column in fine)
+        place = _number(frame, [column for column in frame.columns if column not in measured])
+        numbers = frame[measured].to_numpy(float, na_value=np.nan)
+        expected = min(_ties(values, place) for values in numbers.T)
         many = bool(pdtrc(int(again.sum()) - 1, expected) < _CHANCE)
     told_apart = any(role_of(str(column)) in ("seed", "run") for column in frame.columns)
     first = np.flatnonzero(~again)[_number(frame, list(frame.columns))]
