@@ -28,7 +28,7 @@ def measurements() -> pd.DataFrame:
     """Return every stored measurement with its row and version; a missing bar is infinite."""
     files = [pd.read_csv(path).assign(row=path.stem) for path in sorted(MEASURED.glob("*.csv"))]
     told = pd.concat(files, ignore_index=True).fillna({"low": -np.inf, "high": np.inf})
-    known = versions(*sorted(set(told["test"].str.partition("::")[0])))
+    known = versions()
     gone = sorted(set(told["test"]) - set(known))
     if gone:
         raise ValueError(f"there are measurements of tests that no longer exist: {gone}")

@@ -125,7 +125,7 @@ def test_what_a_test_told_that_no_longer_exists_is_refused(tmp_path, monkeypatch
 
 
 def test_a_case_without_a_mark_is_fast_where_others_have_it():
-    found = script("versions").versions("validation")
+    found = script("versions").versions()
     names = {name.partition("::")[2]: version for name, version in found.items()}
     assert names["test_n6_two_solvers_agree[60]"] == "fast"
     assert names["test_n6_two_solvers_agree[10000]"] == "complete"
