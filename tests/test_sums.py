@@ -1,4 +1,4 @@
-"""Sums over sizes are those of a curve alone, bit for bit, whatever its company and their number."""
+"""Sums over sizes are those of a curve alone, bit for bit, in any company and of any number."""
 
 from __future__ import annotations
 
