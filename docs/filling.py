@@ -21,5 +21,5 @@ def filled(text: str, tables: dict[str, str]) -> str:
             pattern, lambda found, new=table: f"{found[1]}\n{new}\n\n{found[2]}", text, flags=re.S
         )
         if times != 1:
-            raise SystemExit(f"the page has no place for the table {name!r}")
+            raise ValueError(f"the page has no place for the table {name!r}")
     return text

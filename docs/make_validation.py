@@ -13,46 +13,63 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filling import as_markdown, filled
+from versions import versions
 
 MEASURED = Path(__file__).with_name("measured")
 PAGE = Path(__file__).with_name("validation.md")
 CELLS = Path(__file__).with_name("validation_cells.md")
 BAR = ["low", "high"]
 #: How a bar can stand, the worst last, and how that is set off.
-RESULTS = {"met": "{}", "within error": "*{}*", "not met": "**{}**"}
+RESULTS = {"met": "{}", "within error": "*{}*", "undecided": "*{}*", "not met": "**{}**"}
 COLUMNS = ["row", "what", "bar", "measured", "±", "cells", "replicates", "result"]
 
 
 def measurements() -> pd.DataFrame:
-    """Return every stored measurement with its row; a bar that is not there is infinite."""
+    """Return every stored measurement with its row and version; a missing bar is infinite."""
     files = [pd.read_csv(path).assign(row=path.stem) for path in sorted(MEASURED.glob("*.csv"))]
     told = pd.concat(files, ignore_index=True).fillna({"low": -np.inf, "high": np.inf})
-    told["error"] = told["error"].where(told["error"] > 1e-6)  # rates of 0 and 1 have none
+    known = versions()
+    gone = sorted(set(told["test"]) - set(known))
+    if gone:
+        raise ValueError(f"there are measurements of tests that no longer exist: {gone}")
+    told["version"] = told["test"].map(known)
+    # What never or always happened has no error of its own: the interval of Wilson (1927) for one
+    # standard error is then 1 / (N + 1) long.
+    told["error"] = told["error"].mask(told["error"] < 1e-6, 1.0 / (told["replicates"] + 1.0))
     return told.assign(standing=standing(told))
 
 
 def standing(told: pd.DataFrame) -> np.ndarray:
-    """Return whether each bar is met, missed within error, or not met.
+    """Return how each bar stands.
 
-    Within error is beyond the bar by what its test allows, and by three Monte-Carlo errors at most.
+    Beyond it, the complete version is within error by as much as its test allows, and by three
+    Monte-Carlo errors at most; a fast one is undecided by up to three errors, and also inside the
+    bar by less than one. A bar that is one number is met as far as the test allows.
     """
     beyond = np.maximum(told["low"] - told["value"], told["value"] - told["high"])
-    allowed = np.minimum(told["slack"], 3.0 * told["error"].fillna(0.0))
-    return np.select([beyond <= 0, beyond <= allowed], ["met", "within error"], "not met")
+    one, fast = told["low"] == told["high"], told["version"] == "fast"
+    beyond -= told["slack"].where(one, 0.0)
+    error, slack = told["error"].fillna(0.0), told["slack"].mask(one, 0.0)
+    undecided = fast & (beyond > -error) & (beyond <= 3.0 * error)
+    within = ~fast & (beyond <= np.minimum(slack, 3.0 * error))
+    return np.select(
+        [undecided, beyond <= 0, within], ["undecided", "met", "within error"], "not met"
+    )
 
 
 def rows_of(page: str) -> list[str]:
     """Return the rows of the table of claims."""
     claims = page.partition("\n## Rows\n")[2].partition("\n## ")[0]
-    return [row for row in re.findall(r"^\| (\w+) \|", claims, flags=re.M) if row != "row"]
+    _, _, body = claims.partition("| --- |")
+    return re.findall(r"^\| (\w+) \|", body, flags=re.M)
 
 
 def summary(told: pd.DataFrame, rows: list[str]) -> str:
-    """Return a line a row and bar: what was measured in its cells, and whether it is met."""
+    """Return a line a row, bar and version: what was measured in its cells, and how it stands."""
     lines = []
     for row in rows:
         barred = told[(told["row"] == row) & np.isfinite(told[BAR]).any(axis=1)]
-        lines += [line(row, part) for _, part in barred.groupby(BAR, sort=False)]
+        lines += [line(row, part) for _, part in barred.groupby([*BAR, "version"], sort=False)]
         if barred.empty:
             lines.append({"row": row, "measured": "not measured"})
     days = sorted({told["date"].min(), told["date"].max()})
@@ -61,18 +78,19 @@ def summary(told: pd.DataFrame, rows: list[str]) -> str:
 
 
 def line(row: str, part: pd.DataFrame) -> dict[str, str]:
-    """Return the line of the summary about the cells of one bar."""
+    """Return the line of the summary about the cells of one bar, by one version of the test."""
     worst = max(part["standing"], key=list(RESULTS).index)
     times = (part["standing"] == worst).sum()
+    result = worst if worst == "met" else f"{RESULTS[worst].format(worst)} in {times}"
     return {
         "row": row,
         "what": listed(part["quantity"].unique().tolist()),
-        "bar": bar(*part.iloc[0][BAR]),
+        "bar": bar(*part.iloc[0][BAR], part["slack"].max()),
         "measured": spread(part["value"]),
         "±": number(part["error"].max(), 2) if part["error"].notna().any() else "",
         "cells": str(len(part)),
         "replicates": counts(part["replicates"]),
-        "result": worst if worst == "met" else f"{RESULTS[worst].format(worst)} in {times}",
+        "result": f"{result} (fast)" if (part["version"] == "fast").all() else result,
     }
 
 
@@ -83,10 +101,10 @@ def listed(quantities: list[str]) -> str:
     return f"{', '.join(quantities[:4])} and {len(quantities) - 4} more"
 
 
-def bar(low: float, high: float) -> str:
+def bar(low: float, high: float, slack: float) -> str:
     """Return the words for a bar."""
     if low == high:
-        return f"{low:.4g}"
+        return f"{low:.4g}, give or take {slack:.2g}" if slack else f"exactly {low:.4g}"
     if np.isinf(low):
         return f"at most {high:.4g}"
     return f"at least {low:.4g}" if np.isinf(high) else f"{low:.4g} to {high:.4g}"
@@ -122,10 +140,11 @@ def crossed(its: pd.DataFrame) -> list[str]:
     alike: dict[tuple[str, ...], list[list[str]]] = {}
     for cell, part in its.groupby("cell", sort=False):
         entries = [entry(one) for one in part.itertuples()]
-        line = [cell, *entries, counts(part["replicates"])]
-        alike.setdefault(tuple(head(one) for one in part.itertuples()), []).append(line)
+        version = ", ".join(part["version"].unique())
+        texts = [cell, *entries, counts(part["replicates"]), version]
+        alike.setdefault(tuple(head(one) for one in part.itertuples()), []).append(texts)
     return [
-        as_markdown(pd.DataFrame(lines, columns=["cell", *heads, "replicates"]))
+        as_markdown(pd.DataFrame(lines, columns=["cell", *heads, "replicates", "version"]))
         for heads, lines in alike.items()
     ]
 
@@ -133,7 +152,7 @@ def crossed(its: pd.DataFrame) -> list[str]:
 def head(one: tuple) -> str:
     """Return a quantity with its bar."""
     barred = np.isfinite([one.low, one.high]).any()
-    return f"{one.quantity} ({bar(one.low, one.high)})" if barred else one.quantity
+    return f"{one.quantity} ({bar(one.low, one.high, one.slack)})" if barred else one.quantity
 
 
 def entry(one: tuple) -> str:

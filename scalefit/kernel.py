@@ -151,8 +151,7 @@ def usual_pulls(
     kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
 ) -> Pulls:
     """Return :meth:`Kernel.pulls` of any kernel, the scale being found by Newton's method."""
-    unit = 1.0 if kernel.link == "log" else np.maximum(np.abs(y).max(axis=1), 1e-280)
-    least = np.log(TINY_SCALE * unit)
+    least = _least_log_scale(kernel, y)
     for _ in range(_SCALE_STEPS):
         scale = np.exp(log_scale)[:, None] * relative
         first, second = kernel.by_scale(y, mean, scale)
@@ -163,6 +162,12 @@ def usual_pulls(
         if np.all((np.abs(move) < 1e-9) | (log_scale <= least)):
             break
     return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
+
+
+def _least_log_scale(kernel: Kernel, y: Floats) -> Floats:
+    """Return the log of the scale that is the rounding of the scores ``(B, n)``, ``(B,)``."""
+    unit = np.ones(len(y)) if kernel.link == "log" else np.maximum(np.abs(y).max(axis=1), 1e-280)
+    return np.log(TINY_SCALE * unit)
 
 
 def _weighted(part: Contribution, weight: Floats) -> Pulls:
@@ -180,12 +185,13 @@ def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight
     gap = np.log(y / np.where(mean > 0, mean, y)) if kernel.link == "log" else y - mean
     n = np.maximum(weight.sum(axis=1), 1.0)
     start = np.sqrt((weight * (gap / relative) ** 2).sum(axis=1) / n)
-    log_scale = np.log(np.maximum(start, 1e-200))
+    least = _least_log_scale(kernel, y)
+    log_scale = np.maximum(np.log(np.maximum(start, 1e-300)), least)
     for _ in range(_STEPS):
         first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)
         slope, bend = (weight * first).sum(axis=1), (weight * second).sum(axis=1)
         move = np.clip(-slope / np.maximum(np.abs(bend), 1e-300), -1.0, 1.0)
-        log_scale = np.maximum(log_scale + move, -400.0)
+        log_scale = np.maximum(log_scale + move, least)
         if np.all(np.abs(move) < 1e-12):
             break
     scale: Floats = np.exp(log_scale)[:, None] * relative

@@ -214,8 +214,8 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     """
     df = np.maximum(wide.residual_df, 1.0)
     residual = wide.total_ss
-    excess = np.maximum(null.total_ss - residual, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # misfits may be 0, or infinite
+        excess = np.maximum(null.total_ss - residual, 0.0)
         root = np.sqrt(excess / (residual / df))
     # A flat curve that is fitted without residuals would be 0 times infinity.
     root = np.where(sign == 0, 0.0, np.where(excess > 0, root, 0.0)) * sign
@@ -258,7 +258,9 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
     least = np.where(applicable, square, np.inf).min(axis=0)
     which = np.where(applicable, square, np.inf).argmin(axis=0)
     floor = estimates[0].rounding  # of a perfect fit
-    ratio = (square + floor) / (np.where(np.isfinite(least), least, square.max(axis=0)) + floor)
+    least = np.where(np.isfinite(least), least, square.max(axis=0)) + floor
+    with np.errstate(invalid="ignore"):  # where no law has a misfit that is finite
+        ratio = (square + floor) / least
     tail: Floats = fdtrc(df, df[which, np.arange(df.shape[1])], ratio)
     return tail
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import scalefit as sf
 from scalefit.errors import LawError
 from scalefit.laws import AUTO, AUTO_SURFACES, REGISTERED, Frame, get_law, laws, resolve
 from scalefit.sample import by_size
@@ -255,3 +256,19 @@ def test_nested_laws_are_special_cases(law):
         return
     wide = get_law(law.nested_in)
     assert wide.n_params > law.n_params
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.1, 1.5])
+def test_an_exponential_keeps_its_digits_among_sizes_far_beyond_its_scale(factor):
+    """A score that jumps after the first of eight sizes close together, against a fine grid."""
+    x = 1e5 * factor ** np.arange(8)
+    y = np.where(x > x[0], 0.8, 0.5) + 1e-3 * np.random.default_rng(0).standard_normal(8)
+    fit = sf.fit({"cells": x, "f1": y}, law="exponential", force=True)
+    step = (x[1] - x[0]) / np.geomspace(1e-3, np.log(1000.0), 4001)
+    rise = -np.expm1(-(x - x[0]) / step[:, None])
+    rise -= rise.mean(axis=1, keepdims=True)
+    gap = y - y.mean()
+    grid = (gap @ gap - (rise @ gap) ** 2 / (rise**2).sum(axis=1)).min()
+    assert fit.estimate.solution.rss[0] <= grid * (1 + 1e-9)
+    told = fit.params["estimate"]
+    assert np.isnan(told["amplitude"]) or told["amplitude"] > 0

@@ -121,3 +121,19 @@ def test_a_fit_of_two_drivers_comes_back_from_a_file(points, tmp_path):
     fit.save(tmp_path / "fit.json")
     again = sf.load(tmp_path / "fit.json")
     pd.testing.assert_frame_equal(again.params, fit.params)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_equal_losses_are_fitted_and_leave_other_curves_alone(place):
+    """The likelihood of equal losses is finite nowhere: their curve has no minimum in the scan."""
+    sizes = 10.0 ** np.arange(3, 9)
+    others = [np.exp(0.2 * np.random.default_rng(seed).normal(size=6)) for seed in (4, 5)]
+    losses = [*others[:place], np.full(6, 0.5), *others[place:]]
+    table = {"tokens": np.tile(sizes, 3), "loss": np.concatenate(losses),
+             "task": np.repeat(np.arange(3), 6)}  # fmt: skip
+    fits = sf.fit(table, by="task", law="saturating_power")
+    for task, loss in enumerate(losses):
+        alone = sf.fit({"tokens": sizes, "loss": loss}, law="saturating_power")
+        expected = alone.estimate.solution.rss
+        assert fits[task].estimate.solution.rss == pytest.approx(expected, rel=1e-6)
+    assert "no scaling seen" in str(fits[place])

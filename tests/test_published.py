@@ -24,7 +24,8 @@ def test_every_published_point_with_runs_is_reproduced(measured):
     both = ours.merge(datasets.load("denadel_2026_saturation"), on=CURVE, suffixes=("", "_theirs"))
     assert len(both) == len(ours) == 13
     same = both["saturation_percent"] == both["saturation_percent_theirs"]
-    measured("N8", "points with bundled runs", "share that agrees", same.mean(), 0.0, 13, 1.0, 1.0)
+    agree = ("N8", "points with bundled runs", "share that agrees", same.mean())
+    measured(*agree, replicates=13, low=1.0, high=1.0)
     assert (both["saturation"] == 222_000 * both["saturation_percent"]).all()
     assert set(both["saturation_percent"]) == {1, 10, 25}  # not one constant answer
 

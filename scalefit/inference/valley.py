@@ -103,7 +103,7 @@ def valley(
     )
     curvature = np.maximum(three[:, :, 0] + three[:, :, 2] - 2 * three[:, :, 1], 0.0) / small**2
     slack = np.maximum(cut[:, None] - three[:, :, 1], 0.0)
-    half = np.sqrt(2.0 * slack / np.maximum(curvature, 1e-300))
+    half = np.sqrt(2.0 * slack) / np.sqrt(np.maximum(curvature, 1e-300))
     half = np.clip(half, 1e-9 * width[:, None, 1], width[:, None, 1])
     second = np.clip(
         floor[:, :, None] + half[:, :, None] * _STRIP, low[:, None, None, 1], high[:, None, None, 1]

@@ -22,13 +22,30 @@ __all__ = ["EXPONENTIAL"]
 Array = Any
 
 
+#: Where the exponential of the first size over the scale is cut, so that it stays finite.
+_MOST = 600.0
+
+
+def _beyond(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Array:
+    """Return how far a size is beyond the first one, in scales.
+
+    From size zero nothing would be left of the gains among sizes far beyond the scale.
+    """
+    return xp.exp(frame.z_min - theta[0]) * xp.expm1(z - frame.z_min)
+
+
 def _columns(z: Array, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> tuple[Array, ...]:
-    return 1.0, -xp.expm1(-xp.exp(z - theta[0]))
+    return 1.0, -xp.expm1(-_beyond(z, theta, frame, xp))
 
 
 def _gradient(z: Array, theta: tuple[Array, ...], frame: Frame) -> tuple[tuple[Array, ...], ...]:
-    ratio = np.exp(z - theta[0])
-    return ((0.0, -ratio * np.exp(-ratio)),)
+    beyond = _beyond(z, theta, frame, np)
+    return ((0.0, -beyond * np.exp(-beyond)),)
+
+
+def _amplitude(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+    first = xp.minimum(xp.exp(frame.z_min - theta[0]), _MOST)
+    return Terms((0.0, xp.exp(first)))
 
 
 def _bounds(frame: Frame) -> tuple[Array, Array]:
@@ -41,8 +58,9 @@ def _bounds(frame: Frame) -> tuple[Array, Array]:
 def _invert(
     values: Mapping[str, Array], frame: Frame, xp: ModuleType
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    rise = values["amplitude"]
-    return (frame.sign * values["asymptote"] - rise, rise), (xp.log(values["scale"] / frame.x0),)
+    theta = (xp.log(values["scale"] / frame.x0),)
+    rise = values["amplitude"] / _amplitude(theta, frame, xp).weights[1]
+    return (frame.sign * values["asymptote"] - rise, rise), theta
 
 
 def _limit(theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
@@ -68,6 +86,11 @@ def _start(
     return (np.clip(np.take_along_axis(z, crossed[:, None], axis=1)[:, 0], lower, upper),)
 
 
+def _working(frame: Frame) -> str:
+    first = float(np.ravel(np.exp(frame.z_min))[0])
+    return f"c + b * (1 - exp(-exp(-log_scale) * (x / x0 - {first:.10g})))"
+
+
 EXPONENTIAL = Law(
     name="exponential",
     title="exponential saturation",
@@ -86,7 +109,7 @@ EXPONENTIAL = Law(
             "amplitude",
             "distance from the asymptote at size zero",
             "amplitude",
-            lambda theta, frame, xp: Terms((0.0, 1.0)),
+            _amplitude,
             "below",
         ),
         Parameter(
@@ -102,5 +125,5 @@ EXPONENTIAL = Law(
     reach=_reach,
     start=_start,
     loss_formula="asymptote + amplitude exp(-x / scale)",
-    working=lambda frame: "c + b * (1 - exp(-exp(-log_scale) * x / x0))",
+    working=_working,
 )

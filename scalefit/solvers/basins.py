@@ -233,6 +233,7 @@ def _ended(start: _Descent, among: Bools) -> tuple[_Descent, Bools]:
     return replace(start, u=u, found=replace(found, value=value)), last
 
 
+@np.errstate(invalid="ignore")  # objectives may be infinite
 def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent, Bools]:
     """Return the starts one step further, and which have come to an end."""
     found, radius, ahead = start.found, start.radius, start.ahead

@@ -236,7 +236,8 @@ class LikelihoodProblem:
                 if np.ndim(slope):  # a scalar is a column that does not depend on this shape
                     along = along + found.state[:, j] * np.add.reduce(pull * slope, axis=-1)
             gradient[:, k] = along * self.law.shapes[k].coordinate.slope(u[..., k])
-        gradient = gradient * (2.0 * total / self.n)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # where the objective is not finite
+            gradient = gradient * (2.0 * total / self.n)[:, None]
         gradient = np.where(np.isfinite(gradient), gradient, 0.0)
         return np.maximum(total - self.pure, 0.0), gradient, found.state[:, :-1]
 

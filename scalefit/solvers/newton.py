@@ -150,6 +150,7 @@ class Model:
         with np.errstate(all="ignore"):
             rss = pseudo_rss(part.value, n)
             stiff = part.by_scale_twice[:, None, None]
+            stiff = np.where(stiff == 0, np.inf, stiff)  # a scale that does not give way
             # From minus the log likelihood to n exp(2 value / n), quadratic for normal errors.
             unit = 2.0 * rss / n
             tilt = (2.0 / n)[:, None, None] * slope[:, :, None] * slope[:, None, :]
@@ -188,7 +189,8 @@ def _positive(hessian: Floats) -> tuple[Floats, Floats, Floats]:
     scaled = hessian / (size[:, :, None] * size[:, None, :])
     values, vectors = np.linalg.eigh(scaled)
     values = np.abs(values)
-    return size, np.maximum(values, 1e-13 * values.max(axis=1, keepdims=True)), vectors
+    least = np.maximum(1e-13 * values.max(axis=1, keepdims=True), 1e-300)
+    return size, np.maximum(values, least), vectors
 
 
 def _solve(parts: tuple[Floats, Floats, Floats], right: Floats, damping: Floats | float) -> Floats:
@@ -205,12 +207,16 @@ def _newton_step(hessian: Floats, gradient: Floats, damping: Floats) -> Floats:
     size = np.where(size > 0, size, 1.0)
     scaled = hessian / (size[:, :, None] * size[:, None, :])
     np.einsum("bpp->bp", scaled)[...] += damping[:, None]
+    right, singular = (gradient / size)[:, :, None], np.zeros(len(size), dtype=bool)
     try:
-        turned = np.linalg.solve(scaled, (gradient / size)[:, :, None])[:, :, 0]
+        turned = np.linalg.solve(scaled, right)
     except np.linalg.LinAlgError:
-        return _solve(_positive(hessian), gradient, damping)
-    step: Floats = turned / size
+        singular = np.linalg.det(scaled) == 0
+        scaled[singular] = np.eye(scaled.shape[1])
+        turned = np.linalg.solve(scaled, right)
+    step: Floats = turned[:, :, 0] / size
     climbs = ~(np.einsum("bp,bp->b", step, gradient) > 0) & gradient.any(axis=1)
+    climbs |= singular
     if climbs.any():
         some = _solve(_positive(hessian[climbs]), gradient[climbs], damping[climbs])
         step[climbs] = some

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..laws.law import Law, Terms
 from .basins import Quadratic, minima
+from .memory import keep_memory
 from .records import take
 from .scan import scan
 
@@ -28,6 +29,8 @@ Ints = NDArray[np.intp]
 #: Values of a scan that are looked at together: few enough to stay in a core's cache, and for the
 #: heap not to be given back to the system between two work arrays, which costs more than the work.
 _BLOCK = 60_000
+#: Curves from which on work arrays are large.
+_BATCH = 500
 
 
 class Search(Protocol):
@@ -144,6 +147,8 @@ def solve(problem: Search) -> tuple[Solution, Floats]:
             none, rss, np.zeros((n_curves, 0, 0)), np.zeros(n_curves), ones,
             np.full(n_curves, np.inf), np.zeros((n_curves, 0), dtype=np.intp),
         ), coefficients  # fmt: skip
+    if n_curves >= _BATCH:
+        keep_memory()
     scaled, scale = problem.in_spreads()
     lower, upper = scaled.bounds()
     curve, position = _scan(scaled)
@@ -163,7 +168,10 @@ def solve(problem: Search) -> tuple[Solution, Floats]:
 
 
 def _scan(problem: Search) -> tuple[Ints, Floats]:
-    """Scan the box; return curve and position in it of every local minimum found."""
+    """Scan the box; return curve and position in it of every local minimum found.
+
+    A curve whose objective is nowhere finite starts in the middle.
+    """
     counts = tuple(shape.points for shape in problem.law.shapes)
     curves, positions = [], []
     for alike in _blocks(problem, int(np.prod(counts))):
@@ -178,7 +186,9 @@ def _scan(problem: Search) -> tuple[Ints, Floats]:
         curve, position = scan(misfit, counts)
         curves.append(alike.ravel()[curve])
         positions.append(position)
-    curve, position = np.concatenate(curves), np.concatenate(positions)
+    none = np.setdiff1d(np.arange(len(problem)), np.concatenate(curves))
+    curve = np.concatenate([*curves, none])
+    position = np.concatenate([*positions, np.full((none.size, len(counts)), 0.5)])
     order = np.argsort(curve, kind="stable")
     return curve[order], position[order]
 
@@ -207,8 +217,11 @@ def _blocks(problem: Search, many: int) -> Iterator[Ints]:
 def _select(
     curve: Ints, u: Floats, rss: Floats, width: Floats, n_curves: int
 ) -> tuple[Ints, Ints, Floats]:
-    """Return per curve the row of the best minimum, the number of distinct ones, the runner-up."""
-    if len(curve) == n_curves:  # one each
+    """Return per curve the row of the best minimum, the number of distinct ones, the runner-up.
+
+    Every curve has one minimum or more.
+    """
+    if len(curve) == n_curves:
         one = np.arange(n_curves)
         return one, np.ones(n_curves, dtype=np.intp), np.full(n_curves, np.inf)
     order = np.lexsort((rss, curve))
@@ -218,5 +231,7 @@ def _select(
     n_basins = 1 + np.bincount(curve, weights=apart, minlength=n_curves).astype(np.intp)
     runner_up = np.full(n_curves, np.inf)
     np.minimum.at(runner_up, curve[apart], rss[apart])
-    floor = np.maximum(rss[best], 1e-300)
-    return best, n_basins, runner_up / floor
+    least = rss[best]
+    known = np.isfinite(least)
+    runner_up = np.where(known, runner_up, np.inf) / np.where(known, np.maximum(least, 1e-300), 1.0)
+    return best, n_basins, runner_up

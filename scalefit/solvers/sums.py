@@ -38,7 +38,8 @@ def dot(*arrays: Floats) -> Floats:
     >>> dot(np.array([[1.0, 10.0], [2.0, 20.0]]), np.array([[3.0], [4.0]]))
     array([ 11., 110.])
     """
-    if max(arrays[0].size, arrays[1].size) > _MANY:
+    size = max(arrays[0].size, arrays[1].size)
+    if size > _MANY and size > len(arrays[0]):
         found: Floats = np.einsum(_PRODUCT[len(arrays)], *arrays)
         return found
     product = arrays[0] * arrays[1]

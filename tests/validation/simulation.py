@@ -31,6 +31,9 @@ class Design:
     def name(self) -> str:
         return f"{self.n_sizes}x{self.seeds}"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 SMALL = Design(6, 3, 2.0)
 MIDDLE = Design(6, 5, 2.0)
@@ -47,6 +50,9 @@ class Truth:
     exponent: float
     asymptote: float = 0.9
     gap: float = 0.3
+
+    def __str__(self) -> str:
+        return f"a {self.exponent}, asymptote {self.asymptote}, {self.gap} below it"
 
     def mean(self, x: np.ndarray, design: Design) -> np.ndarray:
         first, last = design.sizes[0], design.sizes[-1]

@@ -24,11 +24,10 @@ CONSTANT = Gaussian("constant")
 
 
 def check(measured, row, cell, quantity, hits, low, high, complete):
-    """Tell a rate, with the Monte-Carlo error of a rate at the bar that is nearer."""
-    p = np.mean(hits)
+    """Tell a rate, which may miss its bars by errors of a rate at the bar that is nearer."""
+    p, error = rate(hits)
     bar = min((low, high), key=lambda end: abs(end - p))
-    error = np.sqrt(bar * (1.0 - bar) / len(hits))
-    slack = (2.0 if complete else 3.0) * error
+    slack = (2.0 if complete else 3.0) * np.sqrt(bar * (1.0 - bar) / len(hits))
     measured(row, cell, quantity, p, error, len(hits), low, high, slack)
 
 

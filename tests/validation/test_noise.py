@@ -17,6 +17,7 @@ from scalefit.laws import get_law
 from scalefit.noise import Autoregressive, Binomial, Gaussian, KnownError
 from scalefit.sample import by_size
 
+from ..measured import rate
 from .simulation import LARGE, MIDDLE, SMALL, Design, Truth, errors_allowed
 
 LAW = get_law("saturating_power")
@@ -59,9 +60,8 @@ def coverage(design, noise, error, **columns):
 
 def check(measured, row, cell, found, low, high):
     for name, hits in found.items():
-        error = np.sqrt(0.05 * 0.95 / len(hits))
-        slack = errors_allowed(len(hits), 1000) * error
-        measured(row, cell, name, hits.mean(), error, len(hits), low, high, slack)
+        slack = errors_allowed(len(hits), 1000) * np.sqrt(0.05 * 0.95 / len(hits))
+        measured(row, cell, name, *rate(hits), len(hits), low, high, slack)
 
 
 def levels(found):

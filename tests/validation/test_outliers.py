@@ -19,6 +19,7 @@ from scalefit.laws import get_law
 from scalefit.noise import Gaussian, Student
 from scalefit.sample import by_size
 
+from ..measured import rate
 from .simulation import SMALL, Truth
 
 LAW, TRUTH, SIGMA = get_law("saturating_power"), Truth(0.5), 0.01
@@ -63,10 +64,9 @@ def test_c4_heavy_tails(kind, replicates, measured):
         best = profile(oracle, question)
         for noise, fitted in fits.items():
             found = profile(fitted, question)
-            held = np.mean((found.lower <= value) & (value <= found.upper))
-            off = np.sqrt(0.06 * 0.94 / replicates)
-            cell = f"{kind}, noise={noise!r}"
-            measured("C4", cell, name, held, off, replicates, low=0.94, slack=3 * off)
+            held = (found.lower <= value) & (value <= found.upper)
+            cell, slack = f"{kind}, noise={noise!r}", 3 * np.sqrt(0.06 * 0.94 / replicates)
+            measured("C4", cell, name, *rate(held), replicates, low=0.94, slack=slack)
             ratio = np.median(found.upper - found.lower) / np.median(best.upper - best.lower)
             bar = 1.25 if noise == "student" else np.inf
             over, slack = f"width of {name} over oracle's", 0.0 if kind == "t3" else 0.1

@@ -160,12 +160,11 @@ def best_size(truth, budget):
 
 
 def check_coverage(measured, cell, fitted, asked, replicates):
-    error = np.sqrt(0.05 * 0.95 / replicates)
-    slack = 3 * error if replicates < 1000 else 2 * error
+    slack = (3 if replicates < 1000 else 2) * np.sqrt(0.05 * 0.95 / replicates)
     for name, (question, value) in asked.items():
         interval = profile(fitted, question)
-        held = np.mean((interval.lower <= value) & (value <= interval.upper))
-        measured("S2", cell, name, held, error, replicates, 0.935, 0.975, slack)
+        held = (interval.lower <= value) & (value <= interval.upper)
+        measured("S2", cell, name, *rate(held), replicates, 0.935, 0.975, slack)
 
 
 @pytest.mark.parametrize("tables", [60, pytest.param(1000, marks=pytest.mark.slow)])
@@ -179,10 +178,9 @@ def test_s3_what_is_said_of_the_margin(tables, measured):
     noise = rng.normal(0, 0.006, (tables, first.size))
     fitted = estimate(LAW, Gaussian("constant").weigh(curves(first, second, mean, noise, 1.0)))
     bound = profile(fitted, Gain(10.0, 1), 0.90)
-    error = np.sqrt(0.05 * 0.95 / tables)
+    slack = (3 if tables < 500 else 1) * np.sqrt(0.05 * 0.95 / tables)
     for name, wrong in (("above", bound.lower > margin), ("below", bound.upper < margin)):
-        slack = 3 * error if tables < 500 else error
-        measured("S3", "scores", name, wrong.mean(), error, tables, high=0.065, slack=slack)
+        measured("S3", "scores", name, *rate(wrong), tables, high=0.065, slack=slack)
 
 
 @pytest.mark.parametrize("tables", [150, pytest.param(4000, marks=pytest.mark.slow)])
@@ -236,8 +234,9 @@ def test_s5_parabolas_off_centre(tables, measured):
         for k, who in enumerate(("law", "parabola")):
             hits, shift = np.array(inside)[:, k], np.exp(np.mean(tops, axis=0))[k]
             low = 0.93 if who == "law" else -np.inf
-            share, error = hits.mean(), np.sqrt(0.05 * 0.95 / tables)
-            measured("S5", cell, f"{who} holds it", share, error, tables, low, slack=3 * error)
+            share, error = rate(hits)
+            slack = 3 * np.sqrt(0.05 * 0.95 / tables)
+            measured("S5", cell, f"{who} holds it", share, error, tables, low, slack=slack)
             measured("S5", cell, f"size over the best, {who}", shift, spread[k], tables)
         shifts[reach, off], held[reach, off] = shift, share
     assert shifts[1.2, 0.0] > 1.04

@@ -23,6 +23,8 @@ from scalefit.laws import get_law
 from scalefit.noise import Huber, LogNormal, Student
 from scalefit.sample import by_size
 
+from ..measured import rate
+
 SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 LAW = get_law("additive")
 TRUTH = {"E": 1.8172, "A": 477.8, "alpha": 0.3473, "B": 2143.0, "beta": 0.3672}
@@ -62,14 +64,15 @@ def test_c6_two_drivers(kind, replicates, measured):
         fitted = estimate(LAW, noise.weigh(sample))
         for name, (question, value) in ASKED.items():
             interval = profile(fitted, question)
-            found[noise.name, name] = np.mean((interval.lower <= value) & (value <= interval.upper))
+            held = (interval.lower <= value) & (value <= interval.upper)
+            found[noise.name, name] = rate(held)
             off[noise.name, name] = float(np.sqrt(np.mean((interval.estimate - value) ** 2)))
-    error = np.sqrt(0.05 * 0.95 / replicates)
+    slack = 3 * np.sqrt(0.05 * 0.95 / replicates)
     for noise, name in found:
         default = noise == "student"
         low, high = (0.925, 0.965) if default else (-np.inf, np.inf)
         cell = f"{kind} errors, noise={noise!r}"
-        measured("C6", cell, name, found[noise, name], error, replicates, low, high, 3 * error)
+        measured("C6", cell, name, *found[noise, name], replicates, low, high, slack)
         best = min(off[other, name] for other in ("student", "lognormal", "huber"))
         bar = 1.08 if default and replicates >= 400 else np.inf
         ratio = off[noise, name] / best
