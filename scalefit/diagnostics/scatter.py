@@ -153,9 +153,9 @@ def _quadratic(case: Case, residual: Floats, size: NDArray[np.intp]) -> tuple[fl
 
 
 def error_models(case: Case) -> Iterator[Finding]:
-    """Yield, for losses, how much the answer rests on the error model."""
+    """Yield, for losses with errors, how much the answer rests on the error model."""
     metric = case.table.metrics[0]
-    if metric.sign > 0:
+    if metric.sign > 0 or case.chosen.exact[0]:
         return
     text = sensitivity_text(case.sensitivity)
     if text:

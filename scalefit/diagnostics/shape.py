@@ -96,7 +96,7 @@ def agreement_of_methods(case: Case) -> Iterator[Finding]:
     alone = np.isnan(sample.errors.correlation[0]) and sample.runs.shape[2] > 0
     alone &= chosen.draws is None
     alone &= sample.kernel is None or np.isinf(sample.kernel.domain[1])
-    usable = chosen.applicable[0] and not chosen.flat[0] and not chosen.law.guesses
+    usable = chosen.applicable[0] and not (chosen.flat[0] or chosen.exact[0] or chosen.law.guesses)
     if not (alone and usable and chosen.residual_df[0] >= _MIN_DF):
         return
     # A likelihood takes a hundred times as long, and the widths of 199 draws are known to 7 %.
