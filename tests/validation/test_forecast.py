@@ -26,7 +26,7 @@ LAWS = competing(AUTO)
 #: The best of three published estimators in each domain, on these very curves.
 BARS = {"IC": 0.0388, "BB": 0.0089, "NMT": 0.0071, "LM": 0.0005}
 UNMET = pytest.mark.xfail(
-    reason="errors of 0.0091 and 0.00058 miss the bars", strict=True, raises=AssertionError
+    reason="errors of 0.0094 and 0.00058 miss the bars", strict=True, raises=AssertionError
 )
 BY = ["domain", "task", "model"]
 
