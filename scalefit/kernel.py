@@ -15,6 +15,7 @@ __all__ = [
     "Pulls",
     "best_scale",
     "free_levels",
+    "least_scale",
     "pseudo_rss",
     "usual_pulls",
 ]
@@ -151,7 +152,7 @@ def usual_pulls(
     kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
 ) -> Pulls:
     """Return :meth:`Kernel.pulls` of any kernel, the scale being found by Newton's method."""
-    least = _least_log_scale(kernel, y)
+    least = np.log(least_scale(kernel.link, y))
     for _ in range(_SCALE_STEPS):
         scale = np.exp(log_scale)[:, None] * relative
         first, second = kernel.by_scale(y, mean, scale)
@@ -164,10 +165,10 @@ def usual_pulls(
     return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
 
 
-def _least_log_scale(kernel: Kernel, y: Floats) -> Floats:
-    """Return the log of the scale that is the rounding of the scores ``(B, n)``, ``(B,)``."""
-    unit = np.ones(len(y)) if kernel.link == "log" else np.maximum(np.abs(y).max(axis=1), 1e-280)
-    return np.log(TINY_SCALE * unit)
+def least_scale(link: Link, y: Floats) -> Floats:
+    """Return the scale that is the rounding of the scores ``(B, n)``, ``(B,)``."""
+    unit = np.ones(len(y)) if link == "log" else np.maximum(np.abs(y).max(axis=1), 1e-280)
+    return TINY_SCALE * unit
 
 
 def _weighted(part: Contribution, weight: Floats) -> Pulls:
@@ -185,7 +186,7 @@ def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight
     gap = np.log(y / np.where(mean > 0, mean, y)) if kernel.link == "log" else y - mean
     n = np.maximum(weight.sum(axis=1), 1.0)
     start = np.sqrt((weight * (gap / relative) ** 2).sum(axis=1) / n)
-    least = _least_log_scale(kernel, y)
+    least = np.log(least_scale(kernel.link, y))
     log_scale = np.maximum(np.log(np.maximum(start, 1e-300)), least)
     for _ in range(_STEPS):
         first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)

@@ -26,7 +26,7 @@ from .bootstrap import Bootstrap
 from .interval import Intervals
 from .posterior import Posterior
 from .profile import profile
-from .zoom import gaps
+from .valley import gaps
 
 __all__ = ["t_against"]
 

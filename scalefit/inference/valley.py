@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..solvers.search import Search
 
-__all__ = ["valley"]
+__all__ = ["gaps", "valley"]
 
 Floats = NDArray[np.float64]
 
@@ -109,8 +109,7 @@ def valley(
         floor[:, :, None] + half[:, :, None] * _STRIP, low[:, None, None, 1], high[:, None, None, 1]
     )
     gap = np.diff(first, axis=1)
-    edge = np.zeros((len(u), 1))
-    reach = np.maximum(np.hstack([edge, gap]), np.hstack([gap, edge]))
+    reach = gaps(first)
     slope = np.diff(floor, axis=1) / np.maximum(gap, 1e-300)
     slope = np.where(gap > 1e-12 * width[:, :1], slope, 0.0)
     slope = np.concatenate([slope, slope[:, -1:]], axis=1)
@@ -127,3 +126,11 @@ def valley(
             [np.repeat(slope, len(_STRIP), axis=1), np.zeros((len(u), _WIDE * _ACROSS))], axis=1
         ),
     )
+
+
+def gaps(points: Floats) -> Floats:
+    """Return how far each of some rising points ``(G, M)`` is from the farther neighbour."""
+    edge = np.zeros((len(points), 1))
+    between = np.diff(points, axis=1)
+    wider: Floats = np.maximum(np.hstack([edge, between]), np.hstack([between, edge]))
+    return wider

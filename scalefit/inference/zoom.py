@@ -16,9 +16,9 @@ from ..estimands import Estimand
 from ..laws import Frame
 from ..solvers.scan import grid
 from ..solvers.search import Search
-from .valley import valley
+from .valley import gaps, valley
 
-__all__ = ["Scan", "axes_of", "gaps", "zoomed"]
+__all__ = ["Scan", "axes_of", "zoomed"]
 
 Floats = NDArray[np.float64]
 
@@ -153,14 +153,6 @@ def _points(u: Floats, axes: Floats, low: Floats, high: Floats) -> tuple[Floats,
     nearby = np.clip(u + axes[:, :, 0] * np.linspace(-2.0, 2.0, LOCAL), low, high)
     points = np.sort(np.concatenate([everywhere, nearby, u], axis=1), axis=1)
     return points[:, :, None], gaps(points)[:, :, None], np.zeros(points.shape)
-
-
-def gaps(points: Floats) -> Floats:
-    """Return how far each of some rising points ``(G, M)`` is from the farther neighbour."""
-    edge = np.zeros((len(points), 1))
-    between = np.diff(points, axis=1)
-    wider: Floats = np.maximum(np.hstack([edge, between]), np.hstack([between, edge]))
-    return wider
 
 
 def axes_of(curvature: Floats, allowance: Floats, width: Floats) -> Floats:

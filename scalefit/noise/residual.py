@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, ndtri, stdtrit
 
-from ..kernel import TINY_SCALE, Contribution, Kernel, Link, Pulls, usual_pulls
+from ..kernel import Contribution, Kernel, Link, Pulls, least_scale, usual_pulls
 
 __all__ = [
     "HuberKernel",
@@ -291,9 +291,8 @@ class LaplaceKernel(ResidualKernel):
         share = weight / relative
         total = (share * (within * (far - 0.5 * within))).sum(axis=1) / self.threshold
         n = weight.sum(axis=1)
-        unit = 1.0 if log else np.maximum(np.abs(y).max(axis=1), 1e-280)
         known = np.isfinite(total)  # not where a mean is impossible
-        scale = np.maximum(np.where(known, total, 1.0) / n, TINY_SCALE * unit)
+        scale = np.maximum(np.where(known, total, 1.0) / n, least_scale(self.link, y))
         log_scale[:] = np.log(scale)
         share *= slope / (self.threshold * scale[:, None])
         pull = share * np.clip(gap, -self.threshold, self.threshold)

@@ -147,6 +147,10 @@ class _Ahead:
     held: Bools
     promise: Floats
 
+    def steepest(self, slope: Floats) -> Floats:
+        """Return the largest part of gradients ``(q, B)`` along what is not held, ``(B,)``."""
+        return _largest(np.where(self.held, 0.0, slope))
+
 
 @dataclass(frozen=True, slots=True)
 class _Descent:
@@ -226,8 +230,7 @@ def _ended(start: _Descent, among: Bools) -> tuple[_Descent, Bools]:
     last &= (promise >= 0) & (promise <= _SOME * found.value)
     last &= ~_limited(step, start.unit, start.radius)
     left = found.slope + _times(found.bend, step)
-    before, after = (_largest(np.where(ahead.held, 0.0, slope)) for slope in (found.slope, left))
-    last &= after <= 0.5 * before
+    last &= ahead.steepest(left) <= 0.5 * ahead.steepest(found.slope)
     u = np.where(last, np.clip(start.u + step, start.low, start.high), start.u)
     value = found.value - np.where(last, promise, 0.0)
     return replace(start, u=u, found=replace(found, value=value)), last
@@ -243,9 +246,7 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     trial = np.minimum(np.maximum(start.at + step, low), high)
     new = problem.model(trial, _inward(trial, high))
     level = np.abs(new.value - found.value) <= _LEVEL * found.value
-    flatter = _largest(np.where(ahead.held, 0.0, new.slope)) < _largest(
-        np.where(ahead.held, 0.0, found.slope)
-    )
+    flatter = ahead.steepest(new.slope) < ahead.steepest(found.slope)
     better = np.where(level, flatter, new.value < found.value)
     astray = ~(better | start.astray) & (moved > 1e-6)
     back = ~(better | astray)
@@ -387,7 +388,7 @@ def differenced(
 ) -> Quadratic:
     """Return the model of an objective of which only value and gradient are known.
 
-    It takes ``(B, q)``, and returns ``(B,)`` and ``(B, q)``.
+    It takes ``(B, q)``, and returns ``(B,)``, ``(B, q)`` and coefficients, which are not used.
     """
     value, slope, _ = objective(u.T)
     bend = np.empty((len(u), *u.shape))

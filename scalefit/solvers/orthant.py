@@ -20,7 +20,6 @@ from .basins import Quadratic, differenced
 from .linear import Projection, project
 from .newton import subsets
 from .separable import Problem
-from .sums import dot
 
 __all__ = ["OrthantProblem", "least_squares"]
 
@@ -195,15 +194,7 @@ class OrthantProblem:
         residual = free.y
         for j, column in enumerate(law.columns(free.z, theta, free.frame, np)):
             residual = residual - coefficients[:, j] * column
-        pull = -2.0 * free.weight * residual
-        gradient = np.empty_like(u)
-        for k, slopes in enumerate(law.gradient(free.z, theta, free.frame)):
-            along = np.zeros(len(u))
-            for j, slope in enumerate(slopes):
-                if np.ndim(slope):  # a scalar is a column that does not depend on this shape
-                    along = along + coefficients[:, j] * dot(pull, slope)
-            gradient[:, k] = along * law.shapes[k].coordinate.slope(u[:, k])
-        return rss, gradient, coefficients
+        return rss, free.gradient(u, coefficients.T, residual), coefficients
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives."""

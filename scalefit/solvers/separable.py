@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,13 +159,27 @@ class Problem:
     def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
         """Return sums of squares, their gradient and coefficients at ``u`` of shape ``(G, q)``."""
         fit = self._fit(u.T)
-        gradient, pull, solved = np.zeros(u.shape), -2.0 * self.weight * fit.residual, fit.solved
+        return fit.rss, self.gradient(u, fit.solved, fit.residual), fit.coefficients
+
+    def gradient(self, u: Floats, solved: Sequence[Floats] | Floats, residual: Floats) -> Floats:
+        """Return the gradients ``(G, q)`` of sums of squares whose columns are solved for.
+
+        Parameters
+        ----------
+        u : array (G, q)
+            Shapes.
+        solved : array (p, G)
+            What each column counts.
+        residual : array (K, G)
+            What the columns leave of the scores.
+        """
+        gradient, pull = np.zeros(u.shape), -2.0 * self.weight * residual
         for k, slopes in enumerate(self.law.gradient(self.z, self.theta(u), self.frame)):
             for j, slope in enumerate(slopes):
                 if np.ndim(slope):  # a scalar is a column that does not depend on this shape
                     gradient[:, k] += solved[j] * dot(slope, pull)
             gradient[:, k] *= self.law.shapes[k].coordinate.slope(u[:, k])
-        return fit.rss, gradient, fit.coefficients
+        return gradient
 
     def _fit(self, u: Floats) -> Projection:
         """Return the linear fits at ``u`` of shape ``(q, G)``."""
