@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .estimands import Curved
+from .estimands import is_curved
 from .scatter import Scatter
 
 __all__ = ["ARRAYS", "Draws", "drawn_values", "least_effective"]
@@ -134,7 +134,7 @@ def drawn_values(
     """Return a target for drawn parameters ``(G, S, q)`` and ``(G, S, p)``; shape ``(G, S)``."""
     shape = theta.shape[:2]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if isinstance(estimand, Curved):  # every draw is a curve of its own
+        if is_curved(estimand):  # every draw is a curve of its own
             rows = np.repeat(np.arange(shape[0]), shape[1])
             frame = frame.map(lambda value: value[rows])
             shapes = tuple(theta.reshape(rows.size, -1).T)

@@ -25,6 +25,7 @@ from .solvers.orthant import least_squares
 from .solvers.search import Search, Solution, solve
 from .solvers.separable import Problem
 from .solvers.shapes import shapes_at
+from .stacked import all_rows
 
 __all__ = [
     "Estimate",
@@ -80,6 +81,8 @@ class Estimate:
 
     def take(self, rows: Any) -> Estimate:
         """Return the estimate of some of the curves (``rows`` a slice or an index array)."""
+        if all_rows(rows, len(self)):
+            return self
         return Estimate(
             self.law,
             self.sample.take(rows),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .estimate import Estimate, estimate
 from .inference import resample
-from .selection import signed_root
+from .selection import root_alone, signed_root
 
 __all__ = ["SIMULATED", "bootstrap_plateau_test", "doubtful", "plateau_test"]
 
@@ -38,12 +38,16 @@ def plateau_test(null: Estimate, wide: Estimate) -> tuple[Floats, Floats]:
     root, p : arrays (G,)
         nan where the metric has no best value.
     """
+    root, p = signed_root(null, wide, _short_of_best(wide))
+    known = ~np.isnan(wide.sample.frame.limit)
+    return np.where(known, root, np.nan), np.where(known, p, np.nan)
+
+
+def _short_of_best(wide: Estimate) -> Floats:
+    """Return where it levels off: 1 short of the best score, -1 beyond, 0 where it is flat."""
     frame = wide.sample.frame
     limit = wide.evaluate(wide.law.limit(wide.shapes(), frame, np))
-    short = np.where(wide.flat, 0.0, np.sign(frame.sign * (frame.limit - limit)))
-    known = ~np.isnan(frame.limit)
-    root, p = signed_root(null, wide, np.where(known, short, np.nan))
-    return np.where(known, root, np.nan), np.where(known, p, np.nan)
+    return np.where(wide.flat, 0.0, np.sign(frame.sign * (frame.limit - limit)))
 
 
 def doubtful(wide: Estimate) -> NDArray[np.bool_]:
@@ -90,7 +94,8 @@ def bootstrap_plateau_test(
     for first in range(0, len(rows), _CURVES):
         part = rows[first : first + _CURVES]
         tables = resample(null.take(part), kind, simulated, (seed,))
-        drawn, _ = plateau_test(estimate(null.law, tables), estimate(wide.law, tables))
+        free = estimate(wide.law, tables)
+        drawn = root_alone(estimate(null.law, tables), free, _short_of_best(free))
         least = root[part] - 1e-9 * np.abs(root[part])
         larger = (drawn.reshape(len(part), simulated) >= least[:, None]).sum(axis=1)
         p[part] = (1.0 + larger) / (simulated + 1.0)

@@ -19,6 +19,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .laws import get_law
 from .results import gate_text
+from .sample import Sample
 from .selection import MAIN, MIN_SIZES, Candidates, has_best, signed_root
 
 __all__ = [
@@ -52,8 +53,8 @@ class Grounds:
 
     Parameters
     ----------
-    spanning : Candidates
-        The chosen laws, and those that a union is taken over.
+    candidates : Candidates
+        The chosen laws, and those beside them.
     curvature_p : array (G,)
         Of "doublings gain ever less"; see :func:`curvature`.
     distance : float or array (G,)
@@ -66,7 +67,7 @@ class Grounds:
         Their names, of several; what is said of the sizes then says of whose.
     """
 
-    spanning: Candidates
+    candidates: Candidates
     curvature_p: Floats
     distance: Floats | float
     reach: Floats | float
@@ -75,25 +76,41 @@ class Grounds:
 
     def chosen(self, values: Callable[[Estimate], NDArray[Any]]) -> NDArray[Any]:
         """Return what ``values`` says of each curve's chosen law, ``(G,)``."""
-        spanning = self.spanning
-        parts = {}
-        for i in np.unique(spanning.chosen):
-            rows = np.flatnonzero(spanning.chosen == i)
-            parts[i] = rows, values(spanning.estimates[i].take(rows))
-        found = np.zeros(len(spanning), dtype=np.result_type(*(part for _, part in parts.values())))
-        for rows, part in parts.values():
-            found[rows] = part
+        estimates, chosen = self.candidates.estimates, self.candidates.chosen
+        used = np.unique(chosen)
+        if used.size == 1:
+            return values(estimates[used[0]])
+        rows = [np.flatnonzero(chosen == i) for i in used]
+        parts = [values(estimates[i].take(mine)) for i, mine in zip(used, rows, strict=True)]
+        found: NDArray[Any] = np.concatenate(parts)[np.argsort(np.concatenate(rows))]
         return found
+
+    @property
+    def sample(self) -> Sample:
+        """The data, reduced to sizes."""
+        return self.candidates.sample
+
+    @property
+    def fits(self) -> Bools:
+        """Where the chosen law is not rejected beside the others; ``(G,)``."""
+        judging = self.candidates.judging()
+        return np.asarray(judging.surviving[judging.chosen, np.arange(len(judging))])
+
+    @property
+    def some_law_fits(self) -> Bools:
+        """Where some law is not rejected; ``(G,)``."""
+        fits = self.fits
+        return fits if fits.all() else np.any(self.candidates.spanning().surviving, axis=0)
 
     @property
     def usual(self) -> str:
         """Name of the law that levels off, of as many drivers as there are."""
-        return MAIN[len(self.spanning.sample.frame.drivers)]
+        return MAIN[len(self.sample.frame.drivers)]
 
     @property
     def law(self) -> str:
         """Name of the chosen law of a single curve."""
-        return self.spanning.law(0).name
+        return self.candidates.law(0).name
 
     def fewest(self, of_each: Floats) -> Floats:
         """Return the least of what is known of each driver ``(G, D)`` over those in question."""
@@ -185,9 +202,10 @@ def refusals_of_forecasts(
     return [reasons.get(code, "") for code in codes.tolist()]
 
 
-def curvature(candidates: Candidates, spanning: Candidates) -> tuple[Floats, Floats]:
+def curvature(candidates: Candidates) -> tuple[Floats, Floats]:
     """Test the log law against a law that bends towards a plateau; a p near 1 means upwards."""
-    wide, null = spanning.estimate_of("saturating_power"), candidates.estimate_of("log_linear")
+    wide = candidates.judging().estimate_of("saturating_power")
+    null = candidates.estimate_of("log_linear")
     exponent = np.where(wide.flat, 0.0, wide.theta[:, 0])
     return signed_root(null, wide, np.sign(np.nan_to_num(exponent)))
 
@@ -224,12 +242,12 @@ def condition(estimate: Estimate) -> Floats:
 
 def _enough(grounds: Grounds) -> Bools:
     """Return where there are sizes enough for a law, and the one that was asked for may be used."""
-    sizes = grounds.fewest(grounds.spanning.sample.levels) >= MIN_SIZES
+    sizes = grounds.fewest(grounds.sample.levels) >= MIN_SIZES
     return np.asarray(sizes & grounds.chosen(lambda each: each.within_gate))
 
 
 def _no_scatter(grounds: Grounds) -> Bools:
-    sample = grounds.spanning.sample
+    sample = grounds.sample
     seen = sample.count > 0
     top = np.where(seen, sample.mean, -np.inf).max(axis=1)
     rises = top > np.where(seen, sample.mean, np.inf).min(axis=1)
@@ -238,7 +256,7 @@ def _no_scatter(grounds: Grounds) -> Bools:
 
 def _ill_conditioned(grounds: Grounds) -> Bools:
     # A driver of few sizes has no exponent, which its gains do not need.
-    several = bool(grounds.spanning.sample.frame.other)
+    several = bool(grounds.sample.frame.other)
     return np.asarray((grounds.chosen(condition) > WORST_CONDITION) & (not several))
 
 
@@ -256,23 +274,23 @@ _LIST = (
     Refusal(
         "too_few_sizes", f"fewer than {MIN_SIZES} distinct sizes are too few to go beyond",
         "add runs at other sizes", False,
-        lambda grounds: grounds.fewest(grounds.spanning.sample.levels) < MIN_SIZES,
-        lambda grounds: grounds.fewest_text(grounds.spanning.sample.levels, 3, "sizes"),
+        lambda grounds: grounds.fewest(grounds.sample.levels) < MIN_SIZES,
+        lambda grounds: grounds.fewest_text(grounds.sample.levels, 3, "sizes"),
     ),
     Refusal(
         "narrow_range", "the sizes span less than one decade, too little for an exponent",
         "add runs at sizes a decade smaller or larger", True,
         lambda grounds: (
-            grounds.fewest(grounds.spanning.sample.decades_of_each) < MIN_DECADES * (1 - 1e-12)
+            grounds.fewest(grounds.sample.decades_of_each) < MIN_DECADES * (1 - 1e-12)
         ),
-        lambda grounds: grounds.fewest_text(grounds.spanning.sample.decades_of_each, 2, "decades"),
+        lambda grounds: grounds.fewest_text(grounds.sample.decades_of_each, 2, "decades"),
     ),
     Refusal(
         "few_runs", f"fewer than {MIN_DF} runs more than parameters", "add seeds or sizes", True,
         lambda grounds: (
-            grounds.spanning.sample.n - get_law(grounds.usual).n_params < MIN_DF
+            grounds.sample.n - get_law(grounds.usual).n_params < MIN_DF
         ),
-        lambda grounds: f"{int(grounds.spanning.sample.n[0])} runs",
+        lambda grounds: f"{int(grounds.sample.n[0])} runs",
     ),
     Refusal(
         "no_scatter", "runs of one size never differ, so nothing tells how large the noise is",
@@ -284,7 +302,7 @@ _LIST = (
         "below_gate", "the law that was asked for needs more sizes, or a wider range of them",
         "let law='auto' choose, or add sizes", False,
         lambda grounds: ~grounds.chosen(lambda each: each.within_gate),
-        lambda grounds: gate_text(grounds.spanning.estimates[int(grounds.spanning.chosen[0])]),
+        lambda grounds: gate_text(grounds.candidates.estimates[int(grounds.candidates.chosen[0])]),
         of_law=True,
     ),
     Refusal(
@@ -297,7 +315,7 @@ _LIST = (
     Refusal(
         "no_law_fits", "no law fits these sizes (lack of fit p < 0.01 for all)",
         "look at the plot: a break, a mixture of curves, or a wrong grouping", True,
-        lambda grounds: _enough(grounds) & ~grounds.spanning.surviving.any(axis=0),
+        lambda grounds: _enough(grounds) & ~grounds.some_law_fits,
         lambda grounds: grounds.lack_of_fit,
         of_law=True,
     ),
@@ -306,9 +324,7 @@ _LIST = (
         "let law='auto' choose; if it has, see law='power_log' and the residuals", True,
         lambda grounds: (
             _enough(grounds) & grounds.chosen(has_best)
-            & grounds.spanning.surviving.any(axis=0)
-            & ~grounds.spanning.surviving[
-                grounds.spanning.chosen, np.arange(len(grounds.spanning))]
+            & grounds.some_law_fits & ~grounds.fits
         ),
         lambda grounds: f"{grounds.law}: {grounds.lack_of_fit}",
         of_law=True,
@@ -332,7 +348,7 @@ _LIST = (
         "run larger sizes, or backtest as far: fit.backed_by(sf.backtest(fit, holdout=0.6))", True,
         lambda grounds: np.broadcast_to(
             np.asarray(grounds.distance) > np.asarray(grounds.reach) * (1 + 1e-9),
-            (len(grounds.spanning),),
+            (len(grounds.candidates),),
         ),
         _distance_text,
     ),

@@ -19,6 +19,7 @@ from .inference import (
     Intervals,
     Posterior,
     ask_together,
+    side_by_side,
     standard_error,
     within,
 )
@@ -77,11 +78,13 @@ def parameter_table(
     rows = {}
     questions = [Parameter(parameter.name) for parameter in estimate.law.parameters]
     answers = ask_together(estimate, [(question, level) for question in questions], inference)
-    for parameter, question, found in zip(estimate.law.parameters, questions, answers, strict=True):
+    errors = standard_error(*side_by_side(estimate, questions))
+    for parameter, question, found, error in zip(
+        estimate.law.parameters, questions, answers, errors, strict=True
+    ):
         if parameter.role == "level":
             found = _known_range(found, metric)
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
-        error = standard_error(estimate, question)[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
         if reason := refused(question):
             caution, lower, upper = f"not identified: {reason}", -np.inf, np.inf
@@ -96,9 +99,7 @@ def parameter_table(
             "upper": upper,
             "caution": caution,
         }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "parameter"
-    return table
+    return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="parameter"))
 
 
 def unmoved(estimate: Estimate) -> list[bool]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .kernel import Kernel, free_levels
 from .laws import Frame
 from .metrics import Metric
-from .stacked import some_rows
+from .stacked import all_rows, some_rows
 from .table import Table
 
 __all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
@@ -265,6 +265,8 @@ class Sample:
 
     def take(self, rows: Any) -> Sample:
         """Return the sample of some of the curves."""
+        if all_rows(rows, len(self)):
+            return self
         arrays = {
             each.name: some_rows(value, rows)
             for each in fields(self)

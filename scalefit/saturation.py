@@ -180,9 +180,9 @@ def assess(
     one_law = gain
     bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
-    bent = curvature(candidates, spanning)
+    bent = curvature(candidates)
     distance = question.beyond(candidates.law(0), sample.frame).distance
-    refusal = refused_codes(Grounds(spanning, bent[1], distance, reach))
+    refusal = refused_codes(Grounds(candidates, bent[1], distance, reach))
     verdict = np.where(refusal != "", "inconclusive", verdict)
     robust, disagreeing = _by_other_laws(
         spanning, verdict, gate.p, margin, question, (one_law, two_sided), inference

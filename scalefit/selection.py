@@ -33,6 +33,7 @@ __all__ = [
     "ask",
     "candidates",
     "has_best",
+    "root_alone",
     "signed_root",
     "surviving_laws",
 ]
@@ -107,17 +108,32 @@ class Candidates:
         """
         return self._spanning
 
+    def judging(self) -> Candidates:
+        """Return the same without the law that rejects no other: all that judges the chosen ones.
+
+        It is there where it is chosen. With ``law="auto"`` the others have all been fitted.
+        """
+        return self._judging
+
     @cached_property
     def _spanning(self) -> Candidates:
+        return self._beside(_hull(len(self.sample.frame.drivers)), self._judging.estimates)
+
+    @cached_property
+    def _judging(self) -> Candidates:
+        hull = _hull(len(self.sample.frame.drivers))
+        return self._beside(tuple(name for name in hull if name != SLOW), ())
+
+    def _beside(self, hull: tuple[str, ...], fitted: tuple[Estimate, ...]) -> Candidates:
+        """Return the chosen laws and those of a hull, of which some may be ``fitted`` already."""
         named = [e.law.name for e in self.estimates]
         used = {named[i] for i in self.chosen}
-        hull = _hull(len(self.sample.frame.drivers))
         laws = [e.law for e in self.estimates if e.law.name in {*used, *hull}]
         drawn = any(e.draws is not None for e in self.estimates)
         others = [get_law(name) for name in hull if name not in named]
         # A posterior that needs chains is made where it is asked for only.
         laws += [law for law in others if law.has_few_shapes or not drawn]
-        have = {e.law.name: e for e in self.estimates}
+        have = {e.law.name: e for e in (*fitted, *self.estimates)}
         parts = tuple(have.get(law.name) or estimate(law, self.sample) for law in laws)
         place = [e.law.name for e in parts]
         chosen = np.array([place.index(named[i]) for i in self.chosen], dtype=np.intp)
@@ -212,14 +228,20 @@ def signed_root(null: Estimate, wide: Estimate, sign: Floats) -> tuple[Floats, F
     ``r = sign sqrt[(RSS0 - RSS1) / (RSS1 / df)]`` is compared with t: the small-sample form of
     the likelihood ratio at a boundary (Self & Liang 1987, doi:10.1080/01621459.1987.10478472).
     """
+    root = root_alone(null, wide, sign)
+    return root, stdtr(np.maximum(wide.residual_df, 1.0), -root)
+
+
+def root_alone(null: Estimate, wide: Estimate, sign: Floats) -> Floats:
+    """Return the statistic of :func:`signed_root` without its tail, which takes longer."""
     df = np.maximum(wide.residual_df, 1.0)
     residual = wide.total_ss
     with np.errstate(divide="ignore", invalid="ignore"):  # misfits may be 0, or infinite
         excess = np.maximum(null.total_ss - residual, 0.0)
         root = np.sqrt(excess / (residual / df))
     # A flat curve that is fitted without residuals would be 0 times infinity.
-    root = np.where(sign == 0, 0.0, np.where(excess > 0, root, 0.0)) * sign
-    return root, stdtr(df, -root)
+    signed: Floats = np.where(sign == 0, 0.0, np.where(excess > 0, root, 0.0)) * sign
+    return signed
 
 
 def has_best(item: Estimate) -> Bools:

@@ -9,7 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["some_rows", "stacked"]
+__all__ = ["all_rows", "some_rows", "stacked"]
+
+
+def all_rows(rows: Any, n: int) -> bool:
+    """Return whether ``rows``, a slice or an array, are all of n in their order.
+
+    Examples
+    --------
+    >>> all_rows(slice(0, 5), 3), all_rows(np.array([0, 1, 2]), 3), all_rows(np.array([0, 2, 1]), 3)
+    (True, True, False)
+    """
+    if isinstance(rows, slice):
+        return rows.indices(n) == (0, n, 1)
+    whole = np.asarray(rows)
+    if whole.dtype == bool:
+        return bool(whole.all())
+    return whole.size == n and bool((whole == np.arange(n)).all())
 
 
 def some_rows(values: NDArray[Any], rows: Any) -> NDArray[Any]:

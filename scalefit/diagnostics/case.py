@@ -11,7 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..estimands import Asked, Beyond, Curved, Estimand, Gain, Implicit, Parameter, Value
+from ..estimands import (
+    Asked,
+    Beyond,
+    Estimand,
+    Gain,
+    Implicit,
+    Parameter,
+    Value,
+    is_curved,
+    is_implicit,
+)
 from ..estimate import Estimate
 from ..inference import Inference, Intervals
 from ..influence import influence_table
@@ -85,18 +95,17 @@ class Case:
     @cached_property
     def grounds(self) -> Grounds:
         """What refusals are judged by, for the tenfold gain."""
-        spanning = self.candidates.spanning()
         bent = np.ones(1)  # doublings of one driver alone do not tell how a surface bends
         if not self.sample.frame.other:
-            bent = curvature(self.candidates, spanning)[1]
+            bent = curvature(self.candidates)[1]
         distance = Gain(10.0).beyond(self.chosen.law, self.sample.frame).distance
-        return Grounds(spanning, bent, distance, self.reach)
+        return Grounds(self.candidates, bent, distance, self.reach)
 
     def refused(self, estimand: Asked | Implicit) -> str:
         """Return why a question is not answered; empty if it is."""
         if isinstance(estimand, Parameter):
             return self._refused_parameter(estimand.name)
-        if isinstance(estimand, Curved) or (isinstance(estimand, Implicit) and estimand.implicit):
+        if is_curved(estimand) or is_implicit(estimand):
             return ""
         asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
         return self._why(asked, 1)[0]

@@ -24,8 +24,7 @@ def misfit(case: Case) -> Iterator[Finding]:
     """Yield whether the law misses the sizes' means, where it is not rejected for it."""
     chosen = case.chosen
     p = float(chosen.lack_of_fit[1][0])
-    spanning = case.grounds.spanning
-    if p < 0.05 and spanning.surviving[spanning.chosen[0], 0]:
+    if p < 0.05 and case.grounds.fits[0]:
         yield Finding(
             "lack_of_fit", "warn", f"{chosen.law.name} may miss the sizes' means",
             f"lack of fit p = {p:.2g}; intervals use the misfit's mean square where it is larger",

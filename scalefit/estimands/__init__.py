@@ -15,7 +15,16 @@ from __future__ import annotations
 from .cost import Cost, as_cost
 from .curve import Difference, Gain, GainBetween, MarginalGain, ObservedGain, Parameter, Value
 from .optimum import BestScore, BestSize, SharePower, best_place
-from .question import Asked, Beyond, Curved, Estimand, Implicit, touching
+from .question import (
+    Asked,
+    Beyond,
+    Curved,
+    Estimand,
+    Implicit,
+    is_curved,
+    is_implicit,
+    touching,
+)
 from .reaching import SizeReaching
 
 __all__ = [
@@ -38,5 +47,7 @@ __all__ = [
     "Value",
     "as_cost",
     "best_place",
+    "is_curved",
+    "is_implicit",
     "touching",
 ]

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, cast
 
 import numpy as np
 
 from ..laws import Frame, Law, Shape, Terms
 
-__all__ = ["Asked", "Beyond", "Curved", "Estimand", "Implicit", "SameForAll", "either", "touching"]
+__all__ = [
+    "Asked",
+    "Beyond",
+    "Curved",
+    "Estimand",
+    "Implicit",
+    "SameForAll",
+    "either",
+    "is_curved",
+    "is_implicit",
+    "touching",
+]
 
 Array = Any
 
@@ -81,7 +92,6 @@ class Estimand(Protocol):
         """Return the question about some of the curves."""
 
 
-@runtime_checkable
 class Implicit(Protocol):
     """A size as the root of a gap that is linear at every size, and rises or falls through 0.
 
@@ -106,7 +116,6 @@ class Implicit(Protocol):
         """Return the question about some of the curves."""
 
 
-@runtime_checkable
 class Curved(Protocol):
     """A question whose answer is no linear function of the coefficients, such as an optimum."""
 
@@ -133,14 +142,24 @@ class Curved(Protocol):
 Asked = Estimand | Curved
 
 
+def is_curved(question: object) -> TypeGuard[Curved]:
+    """Return whether the answer to a question is no linear function of the coefficients."""
+    return hasattr(question, "touching")
+
+
+def is_implicit(question: object) -> TypeGuard[Implicit]:
+    """Return whether a question is for a size that is found as a root."""
+    return bool(getattr(question, "implicit", False))
+
+
 def touching(
     estimand: Asked, law: Law, coefficients: Array, theta: tuple[Array, ...],
     frame: Frame,
 ) -> Estimand:  # fmt: skip
     """Return the linear question that an estimand is at given parameters; see :class:`Curved`."""
-    if isinstance(estimand, Curved):
+    if is_curved(estimand):
         return estimand.touching(law, coefficients, theta, frame)
-    return estimand
+    return cast("Estimand", estimand)
 
 
 class SameForAll:

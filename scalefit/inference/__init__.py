@@ -21,7 +21,7 @@ from .posterior import Posterior, posterior_sd, posterior_shares
 from .profile import profile
 from .resampling import resample
 from .support import refuse
-from .together import Question, ask_together
+from .together import Question, ask_together, side_by_side
 from .union import join, union
 from .wald import standard_error, wald
 
@@ -48,6 +48,7 @@ __all__ = [
     "profile",
     "refuse",
     "resample",
+    "side_by_side",
     "standard_error",
     "t_against",
     "union",

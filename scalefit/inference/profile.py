@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..estimands import Asked, Beyond, Curved, Estimand
+from ..estimands import Asked, Beyond, Estimand, is_curved
 from ..estimate import Estimate, parabola, pose, smooth
 from ..laws import Terms
 from ..sample import Sample
@@ -75,10 +75,11 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
     cut = estimate.solution.rss + variance * critical
     law = estimate.law
     costly = estimate.sample.kernel is not None or len(law.shapes) > 2
-    if isinstance(estimand, Curved) or (law.n_drivers > 1 and costly):
+    if is_curved(estimand) or (law.n_drivers > 1 and costly):
         lower, upper = followed_ends(estimate, estimand, cut)
         found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
         return refuse(widened(found, estimate, estimand), estimate, estimand)
+    estimand = cast("Estimand", estimand)
     if estimate.law.guesses:
         lower, upper = constrained_ends(estimate, estimand, cut)
         return widened(Intervals(value, lower, upper, level, label), estimate, estimand)

@@ -45,6 +45,8 @@ _BLIND = 0.03
 _FIRST = {1: 33, 2: 9}
 _CLOSER, _ZOOMS, _SHRINK = 5, 3, 0.45
 _NEWTON = 8
+#: Convergence is quadratic: a step of this share of the width, and of the weight, is the last one.
+_STILL = 1e-7
 _NOT_BELOW_ZERO = [SPREAD, EDGE_SPREAD, GIVE]
 
 
@@ -417,6 +419,7 @@ def _newton(slope: Slope, now: _Climb) -> Floats:
     bends = np.einsum("aib,kacb,cjb->kijb", turn, np.stack([_bend(part) for part in value]), turn)
     unit = np.eye(q)[:, :, None]
     x, v = np.zeros(model.at.shape), np.zeros(0)
+    left = np.ones(len(rows), dtype=bool)
     for _ in range(_NEWTON):
         pull = (bends * x).sum(axis=2)
         _, spread, misfit = value[:, 0] + ((slopes + 0.5 * pull) * x).sum(axis=1)
@@ -442,6 +445,10 @@ def _newton(slope: Slope, now: _Climb) -> Floats:
         more = ((over * back).sum(axis=0) - excess) / np.where(size != 0, size, np.inf)
         more = np.clip(more, -0.7 * v, 3.0 * v)
         goal = x + forth * more - back
-        x = np.clip(np.where(np.isfinite(goal), goal, x), low, high)
-        v = np.maximum(v + more, 1e-300)
+        goal = np.clip(np.where(left & np.isfinite(goal), goal, x), low, high)
+        moved = (np.abs(goal - x) > _STILL).any(axis=0) | (np.abs(more) > _STILL * v)
+        x, v = goal, np.where(left, np.maximum(v + more, 1e-300), v)
+        left = left & moved  # what has come to rest stays there, however long others take
+        if not left.any():
+            break
     return np.clip(model.at + scale * x, take(slope.low, rows), take(slope.high, rows))

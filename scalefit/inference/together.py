@@ -15,13 +15,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimands import Asked, Beyond, Curved, Estimand, Implicit
+from ..estimands import Asked, Beyond, Estimand, Implicit, is_curved, is_implicit
 from ..estimate import Estimate
 from ..laws import Frame, Law, Terms
 from .interval import Intervals
 from .inversion import invert
 
-__all__ = ["Question", "ask_together"]
+__all__ = ["Question", "ask_together", "side_by_side"]
 
 #: What is asked, and at which level.
 Question = tuple[Asked | Implicit, float]
@@ -95,9 +95,9 @@ def ask_together(
     answers: dict[int, Intervals] = {}
     direct: dict[int, tuple[Estimand, float]] = {}
     for k, (estimand, level) in enumerate(questions):
-        if isinstance(estimand, Implicit) and estimand.implicit:
+        if is_implicit(estimand):
             answers[k] = invert(estimate, estimand, level, inference)
-        elif isinstance(estimand, Curved):
+        elif is_curved(estimand):
             answers[k] = inference(estimate, estimand, level)
         else:
             direct[k] = (cast(Estimand, estimand), level)
@@ -112,14 +112,21 @@ def _in_one_pass(
     questions: Sequence[tuple[Estimand, float]],
     inference: Callable[[Estimate, Asked, Any], Intervals],
 ) -> list[Intervals]:
-    n_curves = len(estimate)
-    row = np.tile(np.arange(n_curves), len(questions))
-    which = np.repeat(np.arange(len(questions)), n_curves)
-    several = _Several(tuple(estimand for estimand, _ in questions), which, row)
-    levels = np.array([level for _, level in questions])
-    found = inference(estimate.take(row), several, levels[which])
+    repeated, asked = side_by_side(estimate, [estimand for estimand, _ in questions])
+    levels = np.repeat([level for _, level in questions], len(estimate))
+    found = inference(repeated, asked, levels)
     parts = np.split(np.stack([found.estimate, found.lower, found.upper]), len(questions), axis=1)
     return [
         Intervals(part[0], part[1], part[2], level, found.method)
         for part, (_, level) in zip(parts, questions, strict=True)
     ]
+
+
+def side_by_side(estimate: Estimate, estimands: Sequence[Estimand]) -> tuple[Estimate, Estimand]:
+    """Return all curves once a question, one question after the other, and what each is asked."""
+    if len(estimands) == 1:
+        return estimate, estimands[0]
+    n_curves = len(estimate)
+    row = np.tile(np.arange(n_curves), len(estimands))
+    which = np.repeat(np.arange(len(estimands)), n_curves)
+    return estimate.take(row), _Several(tuple(estimands), which, row)

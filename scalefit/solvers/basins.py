@@ -135,8 +135,8 @@ def _blocks(owner: Ints, size: int) -> list[Ints]:
 
     So whatever they do to each other does not depend on the company of their owner.
     """
-    cuts = np.unique(np.searchsorted(owner, owner[size::size]))
-    return np.split(np.arange(len(owner)), cuts)
+    cuts = dict.fromkeys(np.searchsorted(owner, owner[size::size]).tolist())
+    return np.split(np.arange(len(owner)), list(cuts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,8 @@ def _ended(start: _Descent, among: Bools) -> tuple[_Descent, Bools]:
     step, promise = ahead.step, ahead.promise
     last = among & (_largest(step) <= _UNSEEN * (1.0 + _largest(start.u)))
     last &= (promise >= 0) & (promise <= _SOME * found.value)
+    if not last.any():
+        return start, last
     last &= ~_limited(step, start.unit, start.radius)
     left = found.slope + _times(found.bend, step)
     last &= ahead.steepest(left) <= 0.5 * ahead.steepest(found.slope)

@@ -37,6 +37,8 @@ def designs(arrays: Sequence[NDArray[Any]], widest: int) -> Ints:
            [3, 3]])
     """
     n = len(arrays[0])
+    if n == 1:
+        return np.zeros((1, 1), dtype=np.intp)
     flat = np.concatenate([values.reshape(n, -1) for values in arrays], axis=1)
     bits = np.ascontiguousarray(flat, dtype=float).view(np.uint64)
     order, starts = np.arange(n), np.zeros(1, dtype=np.intp)

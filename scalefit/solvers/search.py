@@ -157,7 +157,7 @@ def solve(problem: Search) -> tuple[Solution, Floats]:
     start = low + position * (high - low)
     found = minima(scaled.take(curve), start.T, low.T, high.T, width.T, curve)
     best, n_basins, runner_up = _select(curve, found.u.T, found.model.value, width, n_curves)
-    u, bend = found.u.T[best], np.moveaxis(take(found.model.bend, best), 2, 0)
+    u, bend = found.u.T[best], take(found.model.bend, best).transpose(2, 0, 1)
     rss, slope, coefficients = scaled.objective(u)
     at_bound = np.where(u <= lower, -1, 0) + np.where(u >= upper, 1, 0)
     gradient = np.abs(np.where(at_bound * slope < 0, 0.0, slope)).max(axis=-1)
@@ -178,15 +178,19 @@ def _scan(problem: Search) -> tuple[Ints, Floats]:
 
         def misfit(places: Floats, alike: Ints = alike) -> Floats:
             rss = problem.survey(places, alike)
-            # What fills up a group has been looked at.
-            rss[:, 1:][alike[:, 1:] == alike[:, :-1]] = np.inf
+            again = alike[:, 1:] == alike[:, :-1]
+            if again.any():  # what fills up a group has been looked at
+                rss[:, 1:][again] = np.inf
             rss = rss.reshape(alike.size, -1)
             return rss if np.isfinite(rss).all() else np.where(np.isfinite(rss), rss, np.inf)
 
         curve, position = scan(misfit, counts)
         curves.append(alike.ravel()[curve])
         positions.append(position)
-    none = np.setdiff1d(np.arange(len(problem)), np.concatenate(curves))
+    unseen = np.ones(len(problem), dtype=bool)
+    for curve in curves:
+        unseen[curve] = False
+    none = np.flatnonzero(unseen)
     curve = np.concatenate([*curves, none])
     position = np.concatenate([*positions, np.full((none.size, len(counts)), 0.5)])
     order = np.argsort(curve, kind="stable")

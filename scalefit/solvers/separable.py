@@ -59,9 +59,7 @@ class Problem:
         cls, law: Law, z: Floats, y: Floats, weight: Floats, frame: Frame, *, rising: bool
     ) -> Problem:
         """Return the problem of fitting scores ``y`` ``(G, K)``, with a frame of shape ``(G,)``."""
-        z, y, weight = (
-            np.ascontiguousarray(np.moveaxis(values, 1, 0)) for values in (z, y, weight)
-        )
+        z, y, weight = (np.ascontiguousarray(values.swapaxes(0, 1)) for values in (z, y, weight))
         return cls(law, frame, z, y - law.offset(z, (), frame, np), weight, rising)
 
     def take(self, rows: Any) -> Problem:
@@ -103,7 +101,7 @@ class Problem:
 
     def designs(self, widest: int, /, *more: Floats) -> Ints:
         """Return the curves in groups of the same sizes ``(D, W)``, and of more ``(G, ...)``."""
-        return designs([np.moveaxis(self.z, 1, 0), *self.frame.arrays, *more], widest)
+        return designs([self.z.swapaxes(0, 1), *self.frame.arrays, *more], widest)
 
     def survey(self, positions: Floats, alike: Ints) -> Floats:
         """Return the same at fractions ``(M, q)`` of the box for groups ``(D, W)`` of one design.
@@ -138,7 +136,7 @@ class Problem:
         one = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in one.bounds())
         u = low + positions * (high - low)
-        target, weight = (np.moveaxis(values[:, alike], 0, 2) for values in (self.y, self.weight))
+        target, weight = (values[:, alike].transpose(1, 2, 0) for values in (self.y, self.weight))
         if (weight == weight[:, :1]).all():
             weight = weight[:, :1]
         return u, one.by_curve(u), target, weight
@@ -147,7 +145,7 @@ class Problem:
         """Return the columns at ``u`` ``(G, M, q)``, as ``(G, K, M)`` or scalars."""
         shape = (self.n_terms, *u.shape[:2])
         return [
-            column if np.ndim(column) == 0 else np.moveaxis(np.broadcast_to(column, shape), 0, 1)
+            column if np.ndim(column) == 0 else np.broadcast_to(column, shape).swapaxes(0, 1)
             for column in self.columns(u)
         ]
 

@@ -23,7 +23,8 @@ def total(values: Floats, axis: int = 0) -> Floats:
     >>> total(np.array([[1.0, 10.0], [2.0, 20.0]]))
     array([ 3., 30.])
     """
-    if prod(values.shape[axis + 1 :]) > 1:
+    terms = len(values) if axis == 0 else prod(values.shape[: axis + 1])
+    if values.size > terms:
         found: Floats = np.add.reduce(values, axis)
     else:
         found = np.add.accumulate(values, axis).take(-1, axis)
