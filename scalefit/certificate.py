@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +145,12 @@ def _second_solver(estimate: Estimate) -> float:
     z, y, root = sample.z[0], sample.benefit[0], np.sqrt(sample.weight[0])
     p = law.n_columns
 
-    def residual(all_params: Floats) -> Floats:
+    def residual(all_params: NDArray[Any]) -> NDArray[Any]:
         theta = tuple(all_params[p:])
         total = law.offset(z, theta, frame, np)
         for j, column in enumerate(law.columns(z, theta, frame, np)):
             total = total + all_params[j] * column
-        gap: Floats = root * (total - y) / scale
+        gap: NDArray[Any] = root * (total - y) / scale
         return gap
 
     scale = max(np.sqrt(_spread(estimate)), 1e-150)
@@ -159,11 +160,12 @@ def _second_solver(estimate: Estimate) -> float:
     bounds = [shape.bounds(frame) for shape in law.shapes]
     low = np.array([-np.inf] * p + [float(b[0]) for b in bounds] + [-np.inf] * len(law.guesses))
     high = np.array([np.inf] * p + [float(b[1]) for b in bounds] + [np.inf] * len(law.guesses))
-    if law.rising and p:
-        low[p - 1] = 0.0
+    low[list(law.rises)] = 0.0
+    # The laws take complex steps, which are exact; a user's function may not.
+    derivatives: Any = "2-point" if law.guesses else "cs"
     best = np.inf
     for k, theta in enumerate(starts):
-        columns = [np.broadcast_to(c, z.shape) for c in law.columns(z, tuple(theta), frame, np)]
+        columns = [np.broadcast_to(c, y.shape) for c in law.columns(z, tuple(theta), frame, np)]
         design = root[:, None] * np.stack(columns, axis=1) if p else np.zeros((z.size, 0))
         target = root * (y - law.offset(z, tuple(theta), frame, np))
         linear = np.linalg.lstsq(design, target, rcond=None)[0] if p else np.zeros(0)
@@ -171,7 +173,7 @@ def _second_solver(estimate: Estimate) -> float:
         start = np.clip(np.append(first, theta), low, high)
         with np.errstate(all="ignore"):
             end = least_squares(
-                residual, start, bounds=(low, high), x_scale="jac",
+                residual, start, bounds=(low, high), x_scale="jac", jac=derivatives,
                 ftol=1e-14, xtol=1e-14, gtol=1e-14, max_nfev=400,
             )  # fmt: skip
         best = min(best, 2.0 * float(end.cost) * scale**2)

@@ -75,6 +75,19 @@ def test_noise_free_surfaces_give_the_parameters_back(name, noise):
     np.testing.assert_allclose(found.fitted()[0], sample.mean[0], rtol=1e-8)
 
 
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_second_solver_confirms_the_least_squares_of_a_surface(name):
+    table = losses(sd=0.01)
+    law = get_law(name)
+    drivers = BOTH
+    if law.n_drivers == 3:
+        drivers = [*BOTH, "unique_tokens"]
+        table["unique_tokens"] = table["tokens"] / np.linspace(0.5, 4.0, len(table))
+    receipt = sf.fit(table, drivers=drivers, law=name, noise="gaussian").certificate
+    assert receipt.status in ("ok", "at_bound", "multi_basin")
+    assert -1e-9 < receipt.second_solver < 1e-5  # SciPy may stop short, but not go lower
+
+
 def test_the_additive_law_is_named_where_it_fits(language):
     assert language.law.name == "additive"
     statuses = dict(zip(language.laws["law"], language.laws["status"], strict=True))
