@@ -244,10 +244,11 @@ def key_label(by: Sequence[str], key: Sequence[object]) -> str:
 
     Examples
     --------
-    >>> key_label(["model", "layers"], ["scVI", 4]), key_label([], [])
-    ('model=scVI, layers=4', 'all rows')
+    >>> key_label(["model", "layers"], ["scVI", None]), key_label([], [])
+    ('model=scVI, layers=-', 'all rows')
     """
-    return ", ".join(f"{n}={v}" for n, v in zip(by, key, strict=True)) or "all rows"
+    pairs = zip(by, key, strict=True)
+    return ", ".join(f"{n}={'-' if v is None else v}" for n, v in pairs) or "all rows"
 
 
 def first_rows(group: Codes) -> Codes:

@@ -214,13 +214,13 @@ class Sample:
     @property
     def n(self) -> Floats:
         """Number of runs, shape ``(G,)``."""
-        n: Floats = self.count.sum(axis=1)
+        n: Floats = self.count @ np.ones(self.count.shape[1])
         return n
 
     @property
     def n_sizes(self) -> Floats:
         """Number of distinct sizes, shape ``(G,)``."""
-        sizes: Floats = (self.count > 0).sum(axis=1).astype(float)
+        sizes: Floats = (self.count > 0) @ np.ones(self.count.shape[1])
         return sizes
 
     @property
@@ -252,10 +252,8 @@ class Sample:
         """Weighted sum of squares of replicates about their means (pure error), shape ``(G,)``."""
         if self.kernel is not None:
             return self.pure
-        one_run = np.divide(
-            self.weight, self.count, out=np.zeros_like(self.weight), where=self.count > 0
-        )
-        total: Floats = (one_run * self.spread).sum(axis=1)
+        one_run = self.weight / np.maximum(self.count, 1.0)
+        total: Floats = np.einsum("gk,gk->g", one_run, self.spread)
         return total
 
     @property

@@ -98,9 +98,9 @@ def one_line(fit: Fit) -> str:
         )
         return f"<Fit{name}: {fit.law.name}, gain at 10x {told}>"
     found = fit.saturation()
-    gain = interval_text(*_three(found.gain))
+    gain, verdict = interval_text(*_three(found.gain)), found.verdict.replace("_", " ")
     return (
-        f"<Fit{name}: {fit.law.name}, {found.verdict} ({found.strength}), "
+        f"<Fit{name}: {fit.law.name}, {verdict} ({found.strength}), "
         f"gain at {found.factor:g}x {gain}>"
     )
 

@@ -180,8 +180,7 @@ def _carried(sample: Sample, known: Bools, copies: Copies | None) -> tuple[Ints,
 
 def _one_run(sample: Sample) -> Floats:
     """Return the weight of a single run at each size, ``(G, K)``; 0 where there is none."""
-    count = sample.count
-    return np.divide(sample.weight, count, out=np.zeros_like(count), where=count > 0)
+    return sample.weight / np.maximum(sample.count, 1.0)
 
 
 def _about_fit(estimate: Estimate, runs: _Runs, errors: Floats) -> Floats:
