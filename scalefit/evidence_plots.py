@@ -57,6 +57,7 @@ def plot_laws(fit: Fit, ax: Axes | None = None, *, beyond: float = 10.0) -> Axes
     >>> [line.get_label() for line in plot_laws(fit, paper()).lines][-3:]
     ['saturating_power', 'constant (rejected)', 'size means']
     """
+    fit.table.need_one_driver("a picture of all laws")
     sizes = draw.size_grid(fit, beyond, 121)
     rows = fit.laws.sort_values("chosen", ascending=False, kind="stable").to_dict("records")
     estimates = {e.law.name: e for e in fit.candidates.estimates if e.applicable[0]}

@@ -17,7 +17,7 @@ from .bayes import Bayes, as_bayes
 from .checked import Backed, Judged, assess_curves
 from .claims import claims
 from .errors import FitError, UnknownCurveError, nearest
-from .estimands import Asked, Gain, Implicit
+from .estimands import Asked, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, get_inference, union
 from .laws import Law, resolve
@@ -284,6 +284,8 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         if inference == "union":
             span = self.candidates.spanning()
             method = self.settings.within_law
+            if isinstance(estimand, Parameter):
+                _need_in_all(estimand.name, span, str(self.settings.conditional))
             return union(span.estimates, span.surviving, estimand, level, method)[0]
         method = self.settings.named(inference)
         return ask(self.candidates, [(estimand, level)], method)[0][0]
@@ -322,6 +324,17 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
 
     def _repr_html_(self) -> str:
         return words.html(self)
+
+
+def _need_in_all(parameter: str, span: Candidates, within: str) -> None:
+    """Raise an error where a union is taken over laws of which one does not have a parameter."""
+    laws = [e.law for e, fits in zip(span.estimates, span.surviving[:, 0], strict=True) if fits]
+    without = [law.name for law in laws if parameter not in [own.name for own in law.parameters]]
+    if without:
+        raise FitError(
+            f"a union is over all laws that fit, and {', '.join(without)} has no {parameter!r}; "
+            f"ask with inference={within!r}, or for what they share, such as sf.Gain(10)"
+        )
 
 
 class FitSet(WithPosterior, Mapping[Any, Fit]):

@@ -23,6 +23,7 @@ from .errors import FitError
 from .estimands import Cost, SharePower, as_cost, best_place
 from .isoflop_plot import plot_isoflop
 from .results import mean_curve
+from .settings import need_one_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,6 +200,7 @@ def isoflop(
     parabola          0.51                0.50                0.52
     envelope          0.50                -inf                 inf
     """
+    need_one_curve(fit, "sf.isoflop")
     price, drivers = as_cost(cost), fit.table.drivers
     if len(drivers) != 2 or fit.law.n_drivers != 2:
         raise FitError(

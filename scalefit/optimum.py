@@ -14,6 +14,7 @@ from .errors import FitError
 from .estimands import BestScore, BestSize, Cost, SharePower, Value, as_cost, best_place
 from .estimate import Estimate
 from .inference import Interval
+from .settings import need_one_curve
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -84,6 +85,7 @@ def optimum(
     0  1.000000e+20  9.000000e+08  8.700000e+08  9.400000e+08
     1  1.000000e+21  2.930000e+09  2.750000e+09  3.120000e+09
     """
+    need_one_curve(fit, "sf.optimum")
     drivers, found = fit.table.drivers, as_cost(cost)
     if len(drivers) != 2 or fit.law.n_drivers != 2:
         raise FitError(

@@ -152,6 +152,8 @@ def plot_fits(
     curves = list(fits.values()) if isinstance(fits, Mapping) else list(fits)
     if not curves:
         raise FitError("there are no curves to draw")
+    if len(curves[0].table.drivers) > 1:
+        raise FitError("small multiples have one driver; draw the surfaces one by one: fit.plot()")
     verdicts = _verdicts(fits, curves)
     columns = max(1, min(columns, len(curves)))
     rows = -(-len(curves) // columns)

@@ -79,6 +79,7 @@ def parameter_table(
     questions = [Parameter(parameter.name) for parameter in estimate.law.parameters]
     answers = ask_together(estimate, [(question, level) for question in questions], inference)
     errors = standard_error(*side_by_side(estimate, questions))
+    told = estimate.tangent()[0, :, estimate.law.n_columns :].any(axis=0) | estimate.flat[0]
     for parameter, question, found, error in zip(
         estimate.law.parameters, questions, answers, errors, strict=True
     ):
@@ -86,7 +87,10 @@ def parameter_table(
             found = _known_range(found, metric)
         value, lower, upper = found.estimate[0], found.lower[0], found.upper[0]
         caution = _caution(estimate, parameter.role, value, lower, upper)
-        if reason := refused(question):
+        reason = refused(question)
+        if not reason and parameter.shape >= 0 and not told[parameter.shape]:
+            reason = "the fitted scores do not depend on it"
+        if reason:
             caution, lower, upper = f"not identified: {reason}", -np.inf, np.inf
         if not caution and unmoved(estimate)[parameter.shape] and parameter.shape >= 0:
             caution = "the prior decides: the data leave it as it was"
@@ -192,6 +196,8 @@ def _column_of_sizes(given: Any, driver: str) -> Floats:
         raise FitError(f"sizes must be numbers in units of {driver!r}; got {given!r}") from None
     if sizes.ndim != 1:
         raise FitError(f"sizes must be one list of numbers; got an array of shape {sizes.shape}")
+    if not sizes.size:
+        raise FitError(f"there are no sizes of {driver!r}; give one or more, such as [1e8, 1e9]")
     bad = sizes[~(np.isfinite(sizes) & (sizes > 0))]
     if bad.size:
         raise FitError(f"size {bad[0]:g}: sizes of {driver!r} must be positive and finite")

@@ -110,7 +110,7 @@ def runs(sample: Sample) -> Rows:
     curve, size, slot = np.nonzero(known)
     cell = curve, size, slot
     n = len(curve)
-    near = neighbours(sample, _places(sample))
+    near = neighbours(sample)
     number = np.full(known.shape, -1, dtype=np.intp)
     number[cell] = np.arange(n)
     sorted_rows = np.take_along_axis(number.reshape(len(sample), -1), near.order, axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .noise import Noise
 from .pool import competing
 from .selection import Candidates
 
-__all__ = ["Settings", "WithPosterior", "check_pool", "one_level"]
+__all__ = ["Settings", "WithPosterior", "check_pool", "need_one_curve", "one_level"]
 
 _POOLS = ("none", "partial", "complete")
 
@@ -83,6 +83,15 @@ def check_pool(pool: str, bayes: Bayes | None) -> None:
         )
     if pool != "none" and bayes is None:
         raise ScalefitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+
+
+def need_one_curve(fit: object, name: str) -> None:
+    """Raise an error where the function ``name`` of one fit is given a set of them."""
+    if isinstance(fit, Mapping):
+        raise FitError(
+            f"{name} takes one curve, and there are {len(fit)}; name one, as in "
+            f"{name}(fits[{next(iter(fit))!r}])"
+        )
 
 
 def one_level(level: float) -> float:

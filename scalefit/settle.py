@@ -143,7 +143,7 @@ class _Ordered:
 def _ordered(fitted: Estimate) -> _Ordered:
     sample = fitted.sample
     n_curves, width = len(sample), sample.runs.shape[2]
-    near = neighbours(sample, sample.z)
+    near = neighbours(sample)
     present = near.present
 
     def by_row(values: Floats) -> Floats:
@@ -238,15 +238,16 @@ def _put(values: Floats, rows: NDArray[np.intp], new: Floats) -> Floats:
 def mean_correlation(fitted: Estimate) -> Floats:
     """Return the covariance of the sizes' means for unit variance of one run, ``(G, K, K)``.
 
-    Two rows of one run are correlated by ``correlation ** |log size ratio|``, rows of different
-    runs are independent.
+    Two rows of one run are correlated by ``correlation ** |log size ratio|``, with several drivers
+    the length of all log ratios; rows of different runs are independent.
     """
     sample = fitted.sample
     present = sample.unit >= 0
     units = np.arange(max(int(sample.unit.max(initial=-1)) + 1, 1))
     member = (present[..., None] & (sample.unit[..., None] == units)).sum(axis=2).astype(float)
     shared = np.einsum("gku,glu->gkl", member, member)
-    apart = np.abs(sample.z[:, :, None] - sample.z[:, None, :])
+    place = _places(sample)
+    apart = np.sqrt(((place[:, :, None] - place[:, None]) ** 2).sum(axis=-1))
     likeness = sample.errors.correlation[:, None, None] ** apart
     weight = fitted.information * sample.count
     inverse = 1.0 / np.sqrt(np.where(weight > 0, weight, np.inf))
@@ -258,8 +259,8 @@ class Neighbours(NamedTuple):
     """Rows of G curves by run, then size; arrays ``(G, N)`` with places for all possible rows.
 
     ``order`` are the rows, ``present`` those that exist, ``follows`` those with a row before in
-    their run, and ``gap`` the log distance to it; ``typical`` ``(G,)`` is the median distance, 1
-    where no row has a neighbour.
+    their run, and ``gap`` the log distance to it, over all drivers; ``typical`` ``(G,)`` is the
+    median distance, 1 where no row has a neighbour.
     """
 
     order: NDArray[np.intp]
@@ -269,8 +270,13 @@ class Neighbours(NamedTuple):
     typical: Floats
 
 
-def neighbours(sample: Sample, place: Floats) -> Neighbours:
-    """Return which rows stand next to each other in their runs, at log sizes ``(G, K)``."""
+def _places(sample: Sample) -> Floats:
+    """Return the log sizes of all drivers, ``(G, K, D)``."""
+    return sample.z if sample.z.ndim == 3 else sample.z[:, :, None]
+
+
+def neighbours(sample: Sample) -> Neighbours:
+    """Return which rows stand next to each other in their runs, and how far apart."""
     n_curves, n_sizes, width = sample.runs.shape
     unit = np.where(sample.unit < 0, np.iinfo(np.int32).max, sample.unit)
     key = (unit * n_sizes + np.arange(n_sizes)[:, None]).reshape(n_curves, -1)
@@ -278,8 +284,9 @@ def neighbours(sample: Sample, place: Floats) -> Neighbours:
     unit = np.take_along_axis(unit.reshape(n_curves, -1), order, 1)
     present = unit < np.iinfo(np.int32).max
     follows = present & (np.diff(unit, axis=1, prepend=-1) == 0)
-    each = np.take_along_axis(np.repeat(place, width, axis=1), order, 1)
-    gap = np.where(follows, np.diff(each, axis=1, prepend=np.nan), np.nan)
+    each = np.take_along_axis(np.repeat(_places(sample), width, axis=1), order[:, :, None], 1)
+    gap = np.sqrt((np.diff(each, axis=1, prepend=np.nan) ** 2).sum(axis=2))
+    gap = np.where(follows, gap, np.nan)
     alone = ~follows.any(axis=1, keepdims=True)
     typical = np.nanmedian(np.where(alone, 1.0, gap), axis=1)
     return Neighbours(order, present, follows, gap, typical)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from ._format import counted
 from .groups import Group
 
 __all__ = ["EVALUATION", "correlation"]
@@ -64,9 +64,10 @@ def correlation(
     whole = whole / np.outer(scale, scale)
     off = whole[np.triu_indices(len(groups), 1)]
     off = off[np.abs(off) > 1e-9]
+    typical = float(np.median(off)) if off.size else 0.0
     return whole, (
-        f"{pairs} pairs of groups share their runs; correlation of their errors "
-        f"{np.median(off):.2f} (median, from deviations paired by size and seed)"
+        f"{counted(pairs, 'pair')} of groups share their runs; correlation of their errors "
+        f"{typical:.2f} (median, from deviations paired by size and seed)"
     )
 
 
@@ -87,18 +88,16 @@ def _paired(one: Group, other: Group) -> float | None:
     assert one.fit is not None
     assert other.fit is not None
     frames = []
+    sizes = list(range(len(one.fit.table.drivers)))
     for fit in (one.fit, other.fit):
-        rows = fit.table.rows
-        score = rows[fit.table.score]
-        frames.append(
-            pd.DataFrame({
-                "size": rows[fit.driver].to_numpy(), "seed": rows[fit.table.seed].astype(str),
-                "away": (score - score.groupby(rows[fit.driver]).transform("mean")).to_numpy(),
-            })
-        )  # fmt: skip
-    both = frames[0].merge(frames[1], on=["size", "seed"], suffixes=("", "_other"))
-    both = both[both.groupby("size")["seed"].transform("size") > 1]
-    if len(both) - both["size"].nunique() < _FEWEST:
+        table, rows = fit.table, fit.table.rows
+        frame = rows[list(table.drivers)].set_axis(sizes, axis=1)
+        score = rows[table.score]
+        away = score - score.groupby([frame[d] for d in sizes]).transform("mean")
+        frames.append(frame.assign(seed=rows[table.seed].astype(str), away=away))
+    both = frames[0].merge(frames[1], on=[*sizes, "seed"], suffixes=("", "_other"))
+    both = both[both.groupby(sizes)["seed"].transform("size") > 1]
+    if len(both) - both.groupby(sizes).ngroups < _FEWEST:
         return None
     mine, theirs = both["away"], both["away_other"]
     spread = float(np.sqrt((mine**2).sum() * (theirs**2).sum()))

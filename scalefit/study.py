@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .errors import FitError
 from .estimands import Estimand
-from .fit import Fit, FitSet
+from .fit import Fit
 from .inference import profile
 from .laws import AUTO, Law, get_law
 from .metrics import Metric
@@ -24,6 +24,7 @@ from .noise import Gaussian, Noise, get_noise, usual_margin
 from .sample import Sample, of_runs, of_table
 from .saturation import Assessment, assess, margins
 from .selection import Candidates, candidates
+from .settings import need_one_curve
 from .stated import Hypothesis
 from .table import Table
 from .truths import Truths, drawn_truths, need_independent_runs
@@ -221,11 +222,7 @@ def runs_known(source: Any) -> dict[float, int]:
     """
     if isinstance(source, Hypothesis):
         return dict.fromkeys(source.cells, source.seeds)
-    if isinstance(source, FitSet):
-        raise FitError(
-            f"a plan is made for one curve, and there are {len(source)}; name one, as in "
-            f"sf.plan(fits[{next(iter(source))!r}])"
-        )
+    need_one_curve(source, "sf.plan")
     if not isinstance(source, Fit):
         raise FitError(
             f"{type(source).__name__!r} is neither a fit nor a hypothesis; pass sf.fit(table), or "

@@ -96,8 +96,9 @@ def driver_gains(
         if name in drivers:
             range_ = ObservedGain(driver_number(drivers, name))
             both = [(range_, level), (range_, 2.0 * _ONE_SIDED - 1.0)]
-            observed, one_sided = (found[0] for found in ask(fitted, both, inference))
-            seen = one_sided.upper
+            if not refused(range_):
+                observed, one_sided = (found[0] for found in ask(fitted, both, inference))
+                seen = one_sided.upper
         compared = isinstance(question, Gain)
         rows[name] = {
             "gain": gain.estimate, "lower": gain.lower, "upper": _capped(gain.upper, span),

@@ -79,18 +79,23 @@ def plot_surface(
         cost = "6ND"
     with draw.style():
         ax = draw.screen((6.4, 4.8)) if ax is None else ax
-        low, high = _shown(score, height)
+        low, high = _shown(score, height[~withheld])
         levels = np.linspace(low, high, 15)
         shades = "viridis" if fit.table.metrics[0].sign > 0 else "viridis_r"
-        painted = ax.contourf(across, up, height, levels, cmap=shades, extend="both", alpha=0.85)
-        lines = ax.contour(
-            across, up, height, levels[::2], colors="white", linewidths=0.5, alpha=0.7
-        )
-        ax.clabel(lines, fontsize=6.5, fmt="%.3g")
-        ax.scatter(
+        painted: Any = ax.scatter(
             sizes[0], sizes[1], c=score, cmap=shades, vmin=low, vmax=high, s=16, edgecolors="black",
             linewidths=0.6, zorder=4,
         )  # fmt: skip
+        told = height[~withheld]
+        if told.size:
+            painted = ax.contourf(
+                across, up, height, levels, cmap=shades, extend="both", alpha=0.85
+            )
+        if told.size and np.ptp(told) > (high - low) / 15:  # else no line would cross it
+            lines = ax.contour(
+                across, up, height, levels[::2], colors="white", linewidths=0.5, alpha=0.7
+            )
+            ax.clabel(lines, fontsize=6.5, fmt="%.3g")
         for line, edge in ((ax.axvline, sizes[0].max()), (ax.axhline, sizes[1].max())):
             line(edge, color=draw.GREY, linewidth=0.9, linestyle=(0, (1, 2)), zorder=3)
         ax.set_xscale("log")
@@ -112,8 +117,10 @@ def _shown(score: Floats, height: Floats) -> tuple[float, float]:
     """Return the scores that colours tell apart: those of the runs, and as much again."""
     low, high = float(score.min()), float(score.max())
     span = (high - low) or 0.05 * abs(high) or 1.0
-    bottom, top = float(np.nanmin(height)), float(np.nanmax(height))
-    return max(low - 0.5 * span, min(low, bottom)), min(high + 0.5 * span, max(high, top))
+    bottom, top = np.min(height, initial=low), np.max(height, initial=high)
+    if top - bottom < 1e-6 * span:
+        return low - 0.5 * span, high + 0.5 * span
+    return max(low - 0.5 * span, float(bottom)), min(high + 0.5 * span, float(top))
 
 
 def _costs(fit: Fit, ax: Axes, cost: Cost, sizes: list[Floats]) -> None:
@@ -131,7 +138,9 @@ def _costs(fit: Fit, ax: Axes, cost: Cost, sizes: list[Floats]) -> None:
         part.law, part.coefficients, part.shapes(), frame.map(lambda v: v[rows]), cost,
         np.exp(many),
     )  # fmt: skip
-    if not np.isfinite(place[0]).any():
+    found = np.isfinite(place[0])
+    sizes_of = {name: np.exp(p[found]) for name, p in zip(fit.table.drivers, place, strict=True)}
+    if not found.any() or all(fit.refused_at(sizes_of)):
         return
     ax.plot(
         np.exp(place[0]), np.exp(place[1]), color=draw.VERMILLION, linewidth=1.6, zorder=5,

@@ -342,6 +342,103 @@ def test_proportional_drivers_have_no_parameters_of_their_own():
     assert fit.params["caution"].str.contains("do not vary independently").all()
 
 
+@pytest.mark.parametrize("noise", [None, "gaussian", "huber"])
+def test_of_proportional_drivers_only_moves_along_their_line_are_told(noise):
+    params = 10 ** np.linspace(7, 9.5, 12)
+    loss = 1.8 + 480 * params**-0.35 + 2100 * (20 * params) ** -0.37
+    table = {"params": params, "tokens": 20 * params}
+    table["loss"] = loss + np.random.default_rng(0).normal(0, 0.01, 12)
+    fit = sf.fit(table, drivers=BOTH, noise=noise)
+    gains = fit.gains()
+    assert gains["lower"].map(np.isfinite).tolist() == [False, False, True, False]
+    assert gains.loc[BOTH, "observed"].isna().all()
+    assert gains.loc["params", "caution"].startswith("the drivers do not vary independently")
+    told = fit.predict({"params": [1e10, 1e10, 1e8], "tokens": [2e11, 1e11, 1e9]})
+    assert (told["caution"] == "").tolist() == [True, False, False]
+    assert sf.optimum(fit, 1e20)["caution"].iloc[0] == told["caution"].iloc[1]
+    ax = fit.plot(ax=plots.paper())
+    assert not any(line.get_label().startswith("best runs") for line in ax.lines)
+
+
+def test_a_constant_driver_of_one_group_leaves_the_other_driver_its_gain():
+    params = 10 ** np.linspace(7, 9.5, 8)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"params": np.tile(params, 2), "task": ["a"] * 8 + ["b"] * 8})
+    table["tokens"] = np.concatenate([np.full(8, 1e9), 10 ** rng.uniform(9, 11, 8)])
+    table["loss"] = 1.8 + 480 * table["params"] ** -0.35 + rng.normal(0, 0.01, 16)
+    fits = sf.fit(table, drivers=BOTH, by="task")
+    assert np.isfinite(fits["a"].gain(10, driver="params").lower)
+    assert np.isnan(fits["a"].gain(10, driver="tokens").estimate)
+    assert np.isfinite(fits["b"].gain(10).estimate)
+
+
+@pytest.mark.parametrize("law", ["additive", "auto"])
+def test_rows_of_one_run_are_alike_in_two_drivers(law):
+    """Checkpoints: every number of parameters is one run over all its tokens."""
+    rng = np.random.default_rng(4)
+    params, tokens = (
+        np.repeat(10 ** np.linspace(7, 9, 6), 8),
+        np.tile(np.geomspace(1e9, 1e11, 8), 6),
+    )
+    shift = rng.normal(0, 0.02, 6).repeat(8) + rng.normal(0, 0.002, 48)
+    loss = (1.8 + 480 * params**-0.35 + 2100 * tokens**-0.37) * np.exp(shift)
+    table = {"params": params, "tokens": tokens, "loss": loss, "run": np.arange(6).repeat(8)}
+    alike = sf.fit(table, drivers=BOTH, run="run", law=law)
+    alone = sf.fit({**table, "run": np.arange(48)}, drivers=BOTH, law=law)
+    assert alike.estimate.sample.errors.correlation[0] > 0.5
+    assert alike.estimate.sample.errors.n_effective[0] < 30
+    width = [np.ptp(fit.params.loc["E", ["lower", "upper"]]) for fit in (alike, alone)]
+    assert width[0] > 1.2 * width[1]
+
+
+def test_equal_scores_are_drawn_and_tell_no_exponent(tmp_path):
+    fit = sf.fit(losses().assign(loss=2.5), drivers=BOTH)
+    fit.plot(ax=plots.paper())
+    sf.report(fit, tmp_path / "flat.html")
+    assert fit.params.loc[["alpha", "beta"], "estimate"].isna().all()
+
+
+def test_a_third_driver_that_is_never_below_the_second_is_named():
+    table = losses()
+    table["unique_tokens"] = table["tokens"] / np.linspace(1.5, 9.0, len(table))
+    wrong = sf.fit(table, drivers=["params", "unique_tokens", "tokens"])
+    right = sf.fit(table, drivers=["params", "tokens", "unique_tokens"])
+    assert "nothing_repeats" in wrong.diagnostics["code"].tolist()
+    assert "nothing_repeats" not in right.diagnostics["code"].tolist()
+
+
+def test_questions_that_surfaces_cannot_answer_are_refused_in_words(language):
+    for question in (sf.Gain(10, 2), sf.Gain(10, -1), sf.MarginalGain(driver=2)):
+        with pytest.raises(sf.FitError, match="the table's drivers are number 0, 1"):
+            language.ask(question)
+    for kind in (sf.BestSize, sf.SharePower):
+        with pytest.raises(sf.FitError, match="0 for the first driver"):
+            kind(1e20, 2)
+    with pytest.raises(sf.FitError, match="surfaces do so along a line"):
+        sf.Crossing(language.estimate)
+    with pytest.raises(sf.FitError, match="there are no sizes of 'params'"):
+        language.predict({"params": [], "tokens": []})
+    with pytest.raises(sf.TableError, match="a picture of all laws needs one driver"):
+        plots.plot_laws(language)
+
+
+def test_sets_of_surfaces_are_named_where_one_is_needed():
+    table = pd.concat([losses(seed=k).assign(task=str(k)) for k in (1, 2)])
+    fits = sf.fit(table, drivers=BOTH, by="task", law="additive")
+    for ask in (lambda: sf.optimum(fits, 1e20), lambda: sf.isoflop(fits)):
+        with pytest.raises(sf.FitError, match=r"takes one curve, and there are 2; name one"):
+            ask()
+    with pytest.raises(sf.FitError, match="draw the surfaces one by one"):
+        fits.plot()
+
+
+def test_a_union_needs_laws_that_share_the_parameter():
+    fit = sf.fit(losses(), drivers=BOTH, law="additive", noise="gaussian")
+    assert np.isfinite(fit.ask(sf.Parameter("alpha"), inference="union").lower)
+    with pytest.raises(sf.FitError, match="additive_bounded has no 'A'"):
+        fit.ask(sf.Parameter("A"), inference="union")
+
+
 def test_a_table_too_small_for_the_law_has_its_special_case():
     few = scores().sample(5, random_state=1)
     assert sf.fit(few, drivers=["params", "cells"]).law.name == "additive_tied"

@@ -14,13 +14,13 @@ from .design import conditioning, replicates, sizes
 from .forecast import extrapolation, passing_bounds, stability
 from .scatter import error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
-from .surface import interaction, levels, unfitted
+from .surface import interaction, levels, repeats, unfitted
 
 __all__ = ["Case", "diagnose"]
 
 #: Checks of any fit, of several drivers, and those that need a verdict, and so one driver.
 _OF_ANY = (replicates, uneven, outlying, error_models, minima)
-_OF_SURFACES = (unfitted, levels, interaction, misfit)
+_OF_SURFACES = (unfitted, levels, repeats, interaction, misfit)
 _OF_VERDICTS = (
     sizes, pattern, misfit, trend, identification, conditioning, agreement_of_methods,
     extrapolation, passing_bounds, stability,

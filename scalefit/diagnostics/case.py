@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from ..estimands import (
     Asked,
     Beyond,
+    Difference,
     Estimand,
     Gain,
+    GainBetween,
     Implicit,
     Parameter,
     Value,
@@ -38,6 +40,10 @@ from ..table import Table
 __all__ = ["Case"]
 
 Floats = NDArray[np.float64]
+
+_ALIKE = "the drivers do not vary independently, so neither effect is known alone"
+#: Share of the range of log sizes below which they are the same.
+_SMALL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -105,10 +111,13 @@ class Case:
         """Return why a question is not answered; empty if it is."""
         if isinstance(estimand, Parameter):
             return self._refused_parameter(estimand.name)
-        if is_curved(estimand) or is_implicit(estimand):
+        if is_curved(estimand):
+            return _ALIKE if self.drivers_alike else ""
+        if is_implicit(estimand):
             return ""
-        asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
-        return self._why(asked, 1)[0]
+        question = cast("Estimand", estimand)
+        why = self._why(question.beyond(self.chosen.law, self.sample.frame), 1)[0]
+        return why or (_ALIKE if self._leaves(_moves(question, len(self.table.drivers))) else "")
 
     def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
         """Return why there is no prediction at each of some sizes; empty where there is one.
@@ -116,7 +125,13 @@ class Case:
         Those that are ``pooled`` over several laws are not refused for what ails one of them.
         """
         frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
-        return self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
+        told = self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
+        if not self.drivers_alike:
+            return told
+        centres = np.stack([own.x0 for own in frame.drivers], axis=-1)
+        moves = np.log(x / centres) - self._places.mean(axis=0)
+        pairs = zip(told, moves, strict=True)
+        return [why or (_ALIKE if self._leaves(move) else "") for why, move in pairs]
 
     def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
         each = [np.broadcast_to(part.distance, (n,)) for part in asked.each or (asked,)]
@@ -138,7 +153,7 @@ class Case:
     def _refused_parameter(self, name: str) -> str:
         """Return why an exponent or an asymptote is not told: its sizes are too few or too near."""
         if self.drivers_alike:
-            return "the drivers do not vary independently, so neither effect is known alone"
+            return _ALIKE
         if self.force or not rests_on_range(self.chosen, name):
             return ""
         along = drivers_of(self.chosen.law, name)
@@ -151,12 +166,29 @@ class Case:
     @property
     def drivers_alike(self) -> bool:
         """Whether the log size of one driver follows from those of the others in every run."""
-        sample = self.sample
-        if not sample.frame.other:
-            return False
-        z = sample.z[0, sample.count[0] > 0]
-        rank = np.linalg.matrix_rank(z - z.mean(axis=0), tol=1e-6 * max(float(np.ptp(z)), 1e-300))
-        return bool(rank < z.shape[1])
+        return len(self._never) > 0
+
+    @property
+    def _places(self) -> Floats:
+        """The log sizes of all drivers, ``(K, D)``."""
+        places: Floats = self.sample.z[0, self.sample.count[0] > 0]
+        return places
+
+    @cached_property
+    def _never(self) -> Floats:
+        """Directions ``(n, D)`` of the log sizes in which the runs do not differ."""
+        if not self.sample.frame.other:
+            return np.zeros((0, 1))
+        places = self._places
+        _, extent, along = np.linalg.svd(places - places.mean(axis=0))
+        wide = np.zeros(len(along), dtype=bool)
+        wide[: len(extent)] = extent > _SMALL * max(float(np.ptp(places)), 1e-300)
+        return np.asarray(along[~wide])
+
+    def _leaves(self, moves: Floats) -> bool:
+        """Return whether any of some moves ``(..., D)`` of log sizes goes where no runs differ."""
+        size = max(float(np.abs(moves).max(initial=0.0)), 1e-300)
+        return bool((np.abs(moves @ self._never.T) > _SMALL * size).any())
 
     @cached_property
     def standard_residuals(self) -> Floats:
@@ -197,3 +229,20 @@ class Case:
     def sensitivity(self) -> pd.DataFrame:
         """Estimates under other error models: see :mod:`scalefit.sensitivity`."""
         return noise_sensitivity(self.chosen, self.table, self.noise)
+
+
+def _moves(question: Estimand, n_drivers: int) -> Floats:
+    """Return which log sizes a question about gains moves, ``(..., D)``; of others nothing."""
+    if isinstance(question, Difference):
+        return np.concatenate(
+            [_moves(each, n_drivers) for each in (question.first, question.second)]
+        )
+    if isinstance(question, GainBetween):
+        ends = (
+            np.broadcast_to(question.x_from, n_drivers),
+            np.broadcast_to(question.x_to, n_drivers),
+        )
+        return np.atleast_2d(np.log(ends[1]) - np.log(ends[0]))
+    if not hasattr(question, "driver"):
+        return np.zeros((1, n_drivers))
+    return np.atleast_2d([float(question.driver in (None, d)) for d in range(n_drivers)])

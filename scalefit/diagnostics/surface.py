@@ -14,7 +14,7 @@ from ..refusals import refusal_findings
 from ..selection import MIN_SIZES
 from .case import Case
 
-__all__ = ["interaction", "levels", "unfitted"]
+__all__ = ["interaction", "levels", "repeats", "unfitted"]
 
 #: Runs more than parameters from which a product of the drivers is looked for.
 _MIN_DF = 10
@@ -42,6 +42,23 @@ def levels(case: Case) -> Iterator[Finding]:
                 "narrow_driver", "warn", f"{name} spans less than one decade",
                 f"{decades:.2g} decades", "run smaller or larger ones; forecasts are refused",
             )  # fmt: skip
+
+
+def repeats(case: Case) -> Iterator[Finding]:
+    """Yield whether no run can have seen anything twice, so that the third driver has no say."""
+    if case.chosen.law.name != "additive_repeat":
+        return
+    _, seen, unique = (case.table.rows[name].to_numpy(dtype=float) for name in case.table.drivers)
+    if (unique >= seen).all():
+        names = case.table.drivers
+        yield Finding(
+            "nothing_repeats", "warn",
+            f"{names[2]} is never below {names[1]}, so nothing is seen twice and {names[2]} has "
+            "no say",
+            f"in all {len(seen)} runs",
+            f"the drivers are given in the order params, tokens seen, unique tokens: is "
+            f"{names[2]} the last?",
+        )  # fmt: skip
 
 
 def interaction(case: Case) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FitError
 from ..laws import Frame, Law, Terms
-from .place import distance, from_largest, log_size, of_curves, outside, point
+from .place import distance, from_largest, log_size, moved_drivers, of_curves, outside, point
 from .question import Beyond, Estimand, SameForAll, either
 
 __all__ = [
@@ -222,11 +222,11 @@ class ObservedGain(SameForAll):
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the gain as terms."""
-        moves = [self.driver in (None, d) for d in range(len(frame.drivers))]
+        which = moved_drivers(frame, self.driver)
         start, end = (
             [
                 end if moved else own.z_largest
-                for own, end, moved in zip(frame.drivers, ends, moves, strict=True)
+                for own, end, moved in zip(frame.drivers, ends, which, strict=True)
             ]
             for ends in zip(*((own.z_min, own.z_max) for own in frame.drivers), strict=True)
         )
@@ -275,7 +275,8 @@ class MarginalGain:
             start = [own.z_largest for own in frame.drivers]
         else:
             start = log_size(self.x, frame)
-        doubled = [z + np.log(2.0) if self.driver in (None, d) else z for d, z in enumerate(start)]
+        sizes = zip(start, moved_drivers(frame, self.driver), strict=True)
+        doubled = [z + np.log(2.0) if moved else z for z, moved in sizes]
         return start, doubled
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:

@@ -32,6 +32,11 @@ _STEP = 0.01
 _STENCIL = tuple(zip((-2, -1, 1, 2), (1 / 12, -2 / 3, 2 / 3, -1 / 12), strict=True))
 
 
+def _first_or_second(driver: int) -> None:
+    if driver not in (0, 1):
+        raise FitError(f"driver={driver!r}; give 0 for the first driver or 1 for the second")
+
+
 def _two(law: Law) -> None:
     if law.n_drivers != 2:
         raise FitError(
@@ -199,6 +204,9 @@ class BestSize(SameForAll):
     driver: int = 0
     cost: Cost = field(default_factory=Cost)
 
+    def __post_init__(self) -> None:
+        _first_or_second(self.driver)
+
     @property
     def label(self) -> str:
         """The question in a few words."""
@@ -285,6 +293,9 @@ class SharePower(SameForAll):
     compute: float
     driver: int = 0
     cost: Cost = field(default_factory=Cost)
+
+    def __post_init__(self) -> None:
+        _first_or_second(self.driver)
 
     @property
     def label(self) -> str:

@@ -30,9 +30,17 @@ def point(places: Sequence[Array]) -> Array:
 
 def from_largest(frame: Frame, driver: int | None, by: float) -> list[Array]:
     """Return the log sizes of the largest run with one driver, or all, moved by a log ratio."""
-    return [
-        own.z_largest + (by if driver in (None, d) else 0.0) for d, own in enumerate(frame.drivers)
-    ]
+    drivers = zip(frame.drivers, moved_drivers(frame, driver), strict=True)
+    return [own.z_largest + (by if moved else 0.0) for own, moved in drivers]
+
+
+def moved_drivers(frame: Frame, driver: int | None) -> list[bool]:
+    """Return for each driver whether a question about one of them, or about all, moves it."""
+    n = len(frame.drivers)
+    if driver is not None and driver not in range(n):
+        known = ", ".join(map(str, range(n)))
+        raise FitError(f"driver={driver!r}; the table's drivers are number {known}, in their order")
+    return [driver in (None, d) for d in range(n)]
 
 
 def outside(frame: Frame, *places: Sequence[Array]) -> Beyond:

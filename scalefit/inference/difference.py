@@ -121,6 +121,8 @@ class Crossing:
                 f"a crossing needs the estimate of the other curve, not {type(self.other).__name__}"
                 "; write Crossing(other.estimate)"
             )
+        if self.other.law.n_drivers > 1:
+            raise FitError("curves of one driver cross at a size; surfaces do so along a line")
 
     @property
     def label(self) -> str:

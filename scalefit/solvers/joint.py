@@ -26,6 +26,8 @@ __all__ = ["Hint", "Joint", "joint_ends", "polish", "solve_together"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+#: Share of the largest eigenvalue below which a direction of the coefficients tells nothing.
+_ALIKE = 1e-13
 #: Returns a target ``(B,)`` and its gradient ``(B, p + q)`` at coefficients and shapes of the
 #: curves with given numbers.
 Target = Callable[[Floats, Floats, Any], tuple[Floats, Floats]]
@@ -235,9 +237,12 @@ def _solution(
     held = ((at <= least[:, :p]) | (at >= most[:, :p]))[:, :, None]
     inner = np.where(held | held.transpose(0, 2, 1), np.eye(p), model.hessian[:, :p, :p])
     mixed = np.where(held, 0.0, model.hessian[:, :p, p:])
-    curvature = model.hessian[:, p:, p:] - mixed.transpose(0, 2, 1) @ np.linalg.solve(
-        inner + 1e-300 * np.eye(p), mixed
-    )
+    # Coefficients that the data cannot tell apart, as of drivers that move together, share the way.
+    size = np.sqrt(np.abs(np.einsum("gpp->gp", inner)))
+    size = np.where(size > 0, size, 1.0)[:, :, None]
+    alike = inner / (size * size.transpose(0, 2, 1))
+    solved = np.linalg.pinv(alike, rcond=_ALIKE, hermitian=True) @ (mixed / size) / size
+    curvature = model.hessian[:, p:, p:] - mixed.transpose(0, 2, 1) @ solved
     rss = np.maximum(model.rss - problem.pure, 0.0)
     return Solution(
         u, rss, curvature, np.abs(slope).max(axis=1, initial=0.0) / model.rss, n_basins,
