@@ -40,6 +40,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+#: Tail below which a fall of the scores is more than chance.
+_WORSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,14 @@ class Estimate:
         ratio = self.lack_of_fit_ss / safe_df / np.where(possible, pure, 1.0)
         p = fdtrc(safe_df, safe_pure, ratio)
         return np.where(possible, ratio, np.nan), np.where(possible, p, np.nan)
+
+    @property
+    def held(self) -> Bools:
+        """Where the curve is held flat although the scores get worse with p < 0.05; ``(G,)``."""
+        variance, df = self.scale
+        fall = np.maximum(self.solution.rss - self.lack_of_fit_ss, 0.0)
+        ratio = fall / np.where(variance > 0, variance, np.inf)
+        return np.asarray(self.flat & (fdtrc(1.0, np.minimum(df, 1e9), ratio) < _WORSE))
 
     @property
     def scale(self) -> tuple[Floats, Floats]:

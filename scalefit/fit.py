@@ -24,6 +24,7 @@ from .laws import Law, resolve
 from .noise import (
     Gaussian,
     Noise,
+    Usual,
     Variance,
     asked_for,
     get_noise,
@@ -253,12 +254,14 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
 
     def without(self, rows: Iterable[int]) -> Fit:
         """Return the fit of the same laws without some rows, by their 1-based numbers."""
-        table = rows_without(self.table, [int(row) for row in rows])
+        table = rows_without(self.table, rows)
         fitted = refit(table, self.settings.noise, self.candidates)
         return replace(self, table=table, candidates=fitted)
 
     def backed_by(self, backtest: Backed) -> Fit:
         """Return this fit, forecasting as far as its backtest has shown forecasts to hold."""
+        if not hasattr(backtest, "reach_of"):
+            raise FitError(f"{backtest!r} shows no reach; pass a backtest, sf.backtest(fit)")
         return replace(self, reach=max(1.0, backtest.reach_of(self.table)))
 
     def ask(
@@ -273,7 +276,7 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         :attr:`law`.
         """
         level = one_level(self.settings.level if level is None else level)
-        if not hasattr(estimand, "take"):
+        if not hasattr(estimand, "take") or isinstance(estimand, type):
             raise FitError(
                 f"{estimand!r} is no question; ask sf.Gain(10), sf.Parameter('exponent'), ..."
             )
@@ -332,7 +335,7 @@ def _need_in_all(parameter: str, span: Candidates, within: str) -> None:
     without = [law.name for law in laws if parameter not in [own.name for own in law.parameters]]
     if without:
         raise FitError(
-            f"a union is over all laws that fit, and {', '.join(without)} has no {parameter!r}; "
+            f"a union is over all laws that fit, and {parameter!r} is none of {without[0]}'s; "
             f"ask with inference={within!r}, or for what they share, such as sf.Gain(10)"
         )
 
@@ -375,7 +378,10 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
                 f"no curve {key!r}; keys are ({', '.join(self.all_rows.by)}) such as "
                 f"{list(self._index)[:3]}{close}"
             ) from None
-        return Fit(self.all_rows.take([i]), self.candidates.take(slice(i, i + 1)), self.settings)
+        candidates, settings = self.candidates.take(slice(i, i + 1)), self.settings
+        if isinstance(settings.noise, Usual):
+            settings = replace(settings, noise=settings.noise.of(candidates.sample))
+        return Fit(self.all_rows.take([i]), candidates, settings)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._index)

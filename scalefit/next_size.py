@@ -194,10 +194,13 @@ def _any_law(
             rejected += share * (alive.sum(axis=0) - kept.sum(axis=0))
     n = alive.sum(axis=0)
     some = n[:, 0] > 0
+    told = rejected[some] / (n * np.maximum(n - 1, 1))[some]
     with np.errstate(invalid="ignore"):
         ratio = expected[some] / n[some] / width(target, before, alive)[some]
-        told = rejected[some] / (n * np.maximum(n - 1, 1))[some]
-    return 1.0 - np.nanmean(ratio, axis=0), np.asarray(told.mean(axis=0))
+    known = np.isfinite(ratio)
+    many = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known.any(axis=0), np.where(known, ratio, 0.0).sum(axis=0) / many, np.nan)
+    return 1.0 - mean, np.where(some.any(), told.sum(axis=0) / max(len(told), 1), np.nan)
 
 
 def _about(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import operator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ._columns import ROW
+from .errors import FitError
 from .estimands import Gain
 from .estimate import Estimate
 from .inference import Inference
@@ -54,9 +56,18 @@ def outlying_runs(estimate: Estimate, table: Table) -> pd.DataFrame:
     return pd.DataFrame(told, index=pd.Index(rows[ROW].iloc[far].to_numpy(dtype=int), name="row"))
 
 
-def rows_without(table: Table, left_out: Collection[int]) -> Table:
+def rows_without(table: Table, left_out: Iterable[int]) -> Table:
     """Return a table without some of its rows, by their 1-based number."""
-    kept = ~table.rows[ROW].isin(list(left_out)).to_numpy()
+    try:
+        numbers = [operator.index(row) for row in left_out]
+    except TypeError:
+        raise FitError(f"rows {left_out!r}; give their numbers, such as [3, 7]") from None
+    unknown = sorted({*numbers} - {*table.rows[ROW].tolist()})
+    if unknown:
+        raise FitError(f"there is no row {unknown[0]} in {table.source}")
+    kept = ~table.rows[ROW].isin(numbers).to_numpy()
+    if not kept.any():
+        raise FitError("nothing is left to fit without all rows")
     return replace(table, rows=table.rows[kept], group=table.group[kept])
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Predicted"]
 
+Floats = NDArray[np.float64]
+_HELD = "scores get worse with size, and curves are held to rise: this one is flat and misses them"
+
 
 class Predicted:
     """The part of :class:`scalefit.Fit` that predicts."""
@@ -97,7 +100,7 @@ class Predicted:
         """
         if interval not in ("mean", "run"):
             raise FitError(f"interval={interval!r}; use 'mean' (the curve) or 'run' (one new run)")
-        x = sizes_from(sizes, self.table.drivers)
+        x = self._sizes(sizes)
         level = one_level(self.settings.level if level is None else level)
         beyond = beyond_largest(self.candidates.sample, x)
         far = beyond > 1 + 1e-9
@@ -113,16 +116,26 @@ class Predicted:
         told = prediction_table(
             found, x, self.table.drivers, beyond, self.table.metrics[0], interval
         )  # fmt: skip
-        return withhold(told, self._case.refused_at(x, pool is not None))
+        shown = withhold(told, self._case.refused_at(x, pool is not None))
+        if self.estimate.held[0]:
+            shown["caution"] = shown["caution"].where(shown["caution"] != "", _HELD)
+        return shown
 
     def refused_at(self, sizes: Any) -> list[str]:
         """Return why a forecast at each of some sizes is refused; empty where it is not.
 
         ``sizes`` are as for :meth:`predict`.
         """
-        x = sizes_from(sizes, self.table.drivers)
+        x = self._sizes(sizes)
         far = beyond_largest(self.candidates.sample, x) > 1 + 1e-9
         return self._case.refused_at(x, bool(far.any()) and self.pool is not None)
+
+    def _sizes(self, given: Any) -> Floats:
+        x = sizes_from(given, self.table.drivers)
+        if not len(x):
+            names = " and ".join(map(repr, self.table.drivers))
+            raise FitError(f"there are no sizes of {names}; give one or more, such as [1e8, 1e9]")
+        return x
 
     def _by_law(self, x: Any, level: float, interval: Literal["mean", "run"]) -> Intervals:
         return predictions(self.estimate, x, level, self.settings.within_law, interval)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -30,6 +31,8 @@ _READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fro
     _PARQUET, "pyarrow"
 )
 _DELIMITERS = ("\t", ";", ",", "|")
+#: A line before the header with which some spreadsheets say what stands between fields.
+_TOLD = re.compile(r"\s*sep=(.)[ \t]*\r?\n", re.IGNORECASE)
 #: Options with which the first line is no longer the header.
 _MOVES_HEADER = {"header", "names", "skiprows", "comment"}
 
@@ -163,6 +166,9 @@ def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     options = dict(options)
     text = _decode(raw, name, options.pop("encoding", None))
     delimiter = options.pop("delimiter", None) or options.pop("sep", None)
+    told = _TOLD.match(text)
+    if told and _MOVES_HEADER.isdisjoint(options):
+        text, delimiter = text[told.end() :], delimiter or told[1]
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = delimiter or max(_DELIMITERS, key=first.count)
     if len(delimiter) == 1 and _MOVES_HEADER.isdisjoint(options):

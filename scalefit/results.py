@@ -196,8 +196,6 @@ def _column_of_sizes(given: Any, driver: str) -> Floats:
         raise FitError(f"sizes must be numbers in units of {driver!r}; got {given!r}") from None
     if sizes.ndim != 1:
         raise FitError(f"sizes must be one list of numbers; got an array of shape {sizes.shape}")
-    if not sizes.size:
-        raise FitError(f"there are no sizes of {driver!r}; give one or more, such as [1e8, 1e9]")
     bad = sizes[~(np.isfinite(sizes) & (sizes > 0))]
     if bad.size:
         raise FitError(f"size {bad[0]:g}: sizes of {driver!r} must be positive and finite")

@@ -316,8 +316,16 @@ def of_table(table: Table) -> Sample:
         table.metrics,
         other,
         **known,
-        unit=None if unit is None else pd.factorize(table.rows[unit])[0],
+        unit=None if unit is None else _numbered(table.rows[unit]),
     )
+
+
+def _numbered(names: pd.Series) -> NDArray[np.intp]:
+    """Return the number of each name; a row without one is a unit of its own."""
+    code = np.array(pd.factorize(names)[0], dtype=np.intp)
+    nameless = code < 0
+    code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
+    return code
 
 
 def of_runs(

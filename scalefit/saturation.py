@@ -38,6 +38,7 @@ from .metrics import Metric
 from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
 from .runs_needed import times_as_many
+from .sample import Sample
 from .selection import Candidates, ask
 
 __all__ = ["DECIDED", "ONE_SIDED", "VERDICTS", "Assessment", "assess", "margins"]
@@ -202,7 +203,7 @@ def assess(
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
-        _reasons(verdict, refusal, gate, bounds, observed, margin, factor),
+        _reasons(verdict, refusal, gate, bounds, observed, margin, factor, sample),
         refusal, withheld,
         gain, bounds, observed,
         robust,
@@ -352,7 +353,10 @@ def _probability(
 
 
 def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:
-    parts = np.stack([np.stack(e.lack_of_fit) for e in candidates.estimates])
+    # A curve that is held flat is judged by the one that falls, which is not reported.
+    parts = np.stack([
+        np.where(e.held, np.nan, np.stack(e.lack_of_fit)) for e in candidates.estimates
+    ])  # fmt: skip
     chosen = parts[candidates.chosen, :, np.arange(len(candidates))]
     return chosen[:, 0], chosen[:, 1]
 
@@ -365,7 +369,9 @@ def _reasons(
     observed: Intervals,
     margin: Floats,
     factor: float,
+    sample: Sample,
 ) -> NDArray[Any]:
+    alike = np.isfinite(sample.errors.correlation)
     reasons = []
     for g, said in enumerate(verdict):
         m, k = number(margin[g]), f"{factor:g} times the largest size"
@@ -388,7 +394,7 @@ def _reasons(
         elif seen:
             reason = (
                 f"{k} may gain anything from {low} to {_open(high)}, which includes the margin "
-                f"of {m}; {_what_would_settle(bounds, margin, g)}"
+                f"of {m}; {_what_would_settle(bounds, margin, g, bool(alike[g]))}"
             )
         else:
             reason = (
@@ -401,7 +407,9 @@ def _reasons(
     return np.array(reasons, dtype=object)
 
 
-def _what_would_settle(bounds: Intervals, margin: Floats, g: int) -> str:
+def _what_would_settle(bounds: Intervals, margin: Floats, g: int, alike: bool) -> str:
+    if alike:  # how alike more of them would be is not known
+        return "rows of one run are alike, so that other runs at these sizes tell more than its own"
     bound = bounds[g]
     times = times_as_many(bound.estimate, bound.lower, bound.upper, float(margin[g]))
     if times > _HOPELESS:

@@ -162,7 +162,8 @@ class Candidates:
                 "n_params": e.law.n_params,
                 "objective": float(e.total_ss[0]),
                 "residual_sd": 0.0 if e.exact[0] else float(e.run_scale[0]),
-                "lack_of_fit_p": float(e.lack_of_fit[1][0]),
+                # A curve that is held flat is judged by the one that falls, which is not shown.
+                "lack_of_fit_p": np.nan if e.held[0] else float(e.lack_of_fit[1][0]),
                 "aicc": float(aicc[i]),
                 "weight": float(weight[i]),
                 "status": _status(e, bool(here.surviving[i, 0])),

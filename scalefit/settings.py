@@ -86,7 +86,9 @@ def check_pool(pool: str, bayes: Bayes | None) -> None:
 
 
 def need_one_curve(fit: object, name: str) -> None:
-    """Raise an error where the function ``name`` of one fit is given a set of them."""
+    """Raise an error where the function ``name`` of one fit is given a set of them, or none."""
+    if not hasattr(fit, "candidates"):
+        raise FitError(f"{name} takes a fit, and this is {type(fit).__name__!r}: pass sf.fit(...)")
     if isinstance(fit, Mapping):
         raise FitError(
             f"{name} takes one curve, and there are {len(fit)}; name one, as in "

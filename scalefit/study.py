@@ -23,7 +23,7 @@ from .metrics import Metric
 from .noise import Gaussian, Noise, get_noise, usual_margin
 from .sample import Sample, of_runs, of_table
 from .saturation import Assessment, assess, margins
-from .selection import Candidates, candidates
+from .selection import MIN_SIZES, Candidates, candidates
 from .settings import need_one_curve
 from .stated import Hypothesis
 from .table import Table
@@ -222,7 +222,8 @@ def runs_known(source: Any) -> dict[float, int]:
     """
     if isinstance(source, Hypothesis):
         return dict.fromkeys(source.cells, source.seeds)
-    need_one_curve(source, "sf.plan")
+    if isinstance(source, Mapping):
+        need_one_curve(source, "sf.plan")
     if not isinstance(source, Fit):
         raise FitError(
             f"{type(source).__name__!r} is neither a fit nor a hypothesis; pass sf.fit(table), or "
@@ -303,8 +304,16 @@ def _of_fit(source: Fit, law: str | None, n: int, seed: int, noise: str | Noise 
     metric = table.metrics[0]
     spanning = fitted.spanning()
     survivors = np.flatnonzero(spanning.surviving[:, 0])
+    if fitted.sample.n_sizes[0] < MIN_SIZES:
+        raise FitError(
+            f"fewer than {MIN_SIZES} sizes carry no law to plan by; add sizes, or state what you "
+            "expect as sf.Hypothesis(...)"
+        )
     if not survivors.size:
-        raise FitError("no law fits this table, so that there is no truth to plan by")
+        raise FitError(
+            "no law fits this table, so that there is no truth to plan by; look at the residuals, "
+            "or state what you expect as sf.Hypothesis(...)"
+        )
     if law == "surviving":
         drawn_from = [spanning.estimates[i] for i in survivors]
     else:

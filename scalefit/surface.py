@@ -150,9 +150,12 @@ def contrasts(
     -------
     DataFrame
         Columns driver, from, to, gain, lower, upper; a row from each value to the next one, and
-        from the least to the greatest of three. Empty where every driver has four values or more.
+        from the least to the greatest of three. Empty where every driver has four values or more,
+        and for a single driver.
     """
     sample = fitted.sample
+    if len(drivers) == 1:  # fewer than four sizes in all carry no law
+        return pd.DataFrame([], columns=["driver", "from", "to", "gain", "lower", "upper"])
     top = largest_run(fitted)
     every = np.concatenate([sample.x[0][:, None], sample.other[0]], axis=1)[sample.count[0] > 0]
     rows = []

@@ -192,7 +192,7 @@ def test_equal_scores_leave_nothing_to_compare(metric):
     codes = set(fit.diagnostics["code"])
     assert "equal_scores" in codes
     assert codes.isdisjoint({"several_minima", "methods_disagree", "noise_sensitivity"})
-    assert "at most 0, less than the margin" in fit.saturation().reason
+    assert fit.saturation().reason.endswith("so nothing tells how large the noise is")
 
 
 def test_nested_laws_never_fit_better():
@@ -350,3 +350,84 @@ def test_very_far_predictions_overflow_into_bounds_without_a_warning():
     table = fit.predict([1e-300, 1e300])
     assert np.isfinite(table[["lower", "upper"]]).all().all()
     assert sf.fit(frame(), law="hill").saturation(factor=1e6).verdict != ""
+
+
+def test_a_curve_is_fitted_as_it_is_alone_whatever_stands_beside_it():
+    """Twelve sizes without replicates are one run, also beside a curve that has replicates."""
+    rng = np.random.default_rng(0)
+    long, short = np.geomspace(1e4, 1e7, 12), np.tile(np.geomspace(1e4, 1e7, 6), 3)
+    parts = [
+        pd.DataFrame({"cells": x, "f1": 0.85 - 0.35 * (x / 1e4) ** -0.4}).assign(task=name)
+        for x, name in ((long, "run"), (short, "seeds"))
+    ]
+    parts[1]["seed"] = np.repeat(range(3), 6)
+    for part in parts:
+        part["f1"] += rng.normal(0, 0.005, len(part))
+    fits = sf.fit(pd.concat(parts), by="task")
+    for part, (_, fit) in zip(parts, fits.items(), strict=True):
+        alone = sf.fit(part.drop(columns="task"))
+        assert fit.settings.noise == alone.settings.noise
+        one, other = fit.gain(), alone.gain()
+        ends = [other.estimate, other.lower, other.upper]
+        assert [one.estimate, one.lower, one.upper] == pytest.approx(ends, rel=1e-9, abs=1e-9)
+        assert fit.saturation().verdict == alone.saturation().verdict
+    assert fits.saturation()["verdict"].tolist() == ["inconclusive", "still_scaling"]
+
+
+def test_predictions_of_a_curve_that_is_held_flat_say_so():
+    x = np.tile(np.geomspace(1e4, 1e7, 6), 3)
+    noise = 0.005 * np.random.default_rng(0).standard_normal(x.size)
+    falling = sf.fit({"cells": x, "f1": 0.4 + 0.4 * (x / 1e4) ** -0.4 + noise})
+    assert falling.predict([1e4, 1e8])["caution"].str.contains("scores get worse").all()
+    flat = falling.laws["status"] == "flat"
+    assert flat.any()
+    assert falling.laws.loc[flat, "lack_of_fit_p"].isna().all()
+    assert (sf.fit({"cells": x, "f1": 0.5 + noise}).predict([1e4])["caution"] == "").all()
+
+
+def test_fewer_than_four_sizes_carry_no_answer_and_no_contrasts():
+    x = np.tile([1e4, 1e5, 1e6], 3)
+    few = sf.fit({"cells": x, "f1": 0.6 + 0.1 * np.log10(x / 1e4)})
+    assert few.contrasts.empty
+    assert "fewer than 4" in few.ask(sf.GainBetween(1e4, 1e6)).method
+    with pytest.raises(sf.FitError, match="fewer than 4 sizes carry no law to plan by"):
+        sf.plan(few, sizes=[1e7])
+
+
+def test_questions_that_make_no_sense_are_refused_in_words():
+    fit = sf.fit(frame())
+    for ask, words in (
+        (lambda: fit.without([999]), "no row 999"),
+        (lambda: fit.without(3), "give their numbers"),
+        (lambda: fit.without(range(1, 19)), "nothing is left"),
+        (lambda: fit.ask(sf.Gain), "is no question"),
+        (lambda: fit.backed_by(3), "pass a backtest"),
+        (lambda: fit.predict([]), "there are no sizes"),
+        (lambda: sf.isoflop(frame()), "takes a fit"),
+        (lambda: fit.ask(sf.Parameter("asymptote"), inference="union"), "is none of hill's"),
+    ):
+        with pytest.raises(sf.FitError, match=words):
+            ask()
+
+
+def test_runs_without_a_seed_are_runs_of_their_own():
+    data = frame()
+    data["seed"] = data["seed"].astype(object)
+    data.loc[data.index[:4], "seed"] = None
+    unit = sf.fit(data).candidates.sample.unit
+    assert (unit >= 0).sum() == len(data)
+
+
+@pytest.mark.parametrize("law", ["power_log", "broken_stick"])
+def test_laws_without_a_closed_form_tell_the_size_reaching_a_share(law):
+    x = np.tile(np.geomspace(1e4, 1e7, 12), 3)
+    noise = 0.005 * np.random.default_rng(0).standard_normal(x.size)
+    fit = sf.fit({"cells": x, "f1": 0.85 - 0.35 * (x / 1e4) ** -0.4 + noise}, law=law)
+    found = fit.ask(sf.SizeReaching(0.95))
+    ends = fit.predict([x.min(), found.estimate, x.max()])["estimate"]
+    assert (ends[1] - ends[0]) / (ends[2] - ends[0]) == pytest.approx(0.95, abs=1e-3)
+    assert x.min() < found.lower < found.estimate < found.upper < x.max()
+    hull = fit.ask(sf.SizeReaching(0.95), inference="union")
+    assert hull.lower <= found.lower
+    assert np.isfinite([hull.lower, hull.upper]).all()
+    assert fit.ask(sf.SizeReaching(0.95, "attainable")).estimate == np.inf

@@ -105,6 +105,13 @@ def test_options_reach_pandas():
     ]
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", "SEP=;\n", "sep=; \n"])
+def test_a_line_that_says_what_the_delimiter_is_is_no_header(line):
+    frame = read_table(io.StringIO(line + "cells;f1\n1e4;0.5\n1e5;0.6\n"))
+    assert frame.columns.tolist() == ["cells", "f1"]
+    assert frame["f1"].tolist() == [0.5, 0.6]
+
+
 def test_a_quoted_delimiter_is_not_a_delimiter():
     frame = read_table(io.StringIO('cells,"score, mean"\n1,2\n'))
     assert list(frame.columns) == ["cells", "score, mean"]

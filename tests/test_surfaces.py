@@ -435,7 +435,7 @@ def test_sets_of_surfaces_are_named_where_one_is_needed():
 def test_a_union_needs_laws_that_share_the_parameter():
     fit = sf.fit(losses(), drivers=BOTH, law="additive", noise="gaussian")
     assert np.isfinite(fit.ask(sf.Parameter("alpha"), inference="union").lower)
-    with pytest.raises(sf.FitError, match="additive_bounded has no 'A'"):
+    with pytest.raises(sf.FitError, match="'A' is none of additive_bounded's"):
         fit.ask(sf.Parameter("A"), inference="union")
 
 

@@ -33,7 +33,7 @@ from ..refusals import REFUSALS, Grounds, curvature, refusals_of_forecasts
 from ..results import drivers_of, residuals, rests_on_range
 from ..sample import Sample
 from ..saturation import Assessment
-from ..selection import Candidates, ask
+from ..selection import MIN_SIZES, Candidates, ask
 from ..sensitivity import noise_sensitivity
 from ..table import Table
 
@@ -111,9 +111,11 @@ class Case:
         """Return why a question is not answered; empty if it is."""
         if isinstance(estimand, Parameter):
             return self._refused_parameter(estimand.name)
+        if self.sample.n_sizes[0] < MIN_SIZES:
+            return REFUSALS["too_few_sizes"].reason
         if is_curved(estimand):
             return _ALIKE if self.drivers_alike else ""
-        if is_implicit(estimand):
+        if is_implicit(estimand, self.chosen.law):
             return ""
         question = cast("Estimand", estimand)
         why = self._why(question.beyond(self.chosen.law, self.sample.frame), 1)[0]

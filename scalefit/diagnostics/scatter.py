@@ -39,9 +39,12 @@ def uneven(case: Case) -> Iterator[Finding]:
             "size scatter as much by chance",
         )  # fmt: skip
     if not several.any() and case.chosen.total_ss[0] <= 1e-20 * np.sum(sample.mean[0] ** 2):
+        few = sample.n[0] <= case.chosen.law.n_params
+        seen = f"{int(sample.n[0])} runs for {case.chosen.law.n_params} parameters"
         yield Finding(
             "no_noise", "warn", "the law passes through every point: intervals have no width",
-            "residuals are zero to rounding", "use measured scores",
+            seen if few else "residuals are zero to rounding",
+            "add runs at other sizes" if few else "use measured scores",
         )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def identification(case: Case) -> Iterator[Finding]:
         text = "is not identified: no number is given" if both else "is bounded on one side only"
         yield Finding(
             f"open_{parameter.name}", "warn", f"the {parameter.name} {text}", str(found),
-            "report the gain, which is identified, or widen the sizes",
+            "report the gain, or widen the sizes",
         )  # fmt: skip
     if chosen.law.name != "saturating_power" and case.grounds.curvature_p[0] > ACCELERATING:
         yield Finding(

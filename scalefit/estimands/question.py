@@ -102,9 +102,8 @@ class Implicit(Protocol):
     def label(self) -> str:
         """The question in a few words."""
 
-    @property
-    def implicit(self) -> bool:
-        """Whether the size is no function of the shape alone."""
+    def implicit(self, law: Law) -> bool:
+        """Return whether the size is no function of the shapes of a law alone."""
 
     def sizes(self, frame: Frame) -> tuple[Array, Array]:
         """Return the smallest and the largest observed size, ``(G,)``, about which to search."""
@@ -147,9 +146,9 @@ def is_curved(question: object) -> TypeGuard[Curved]:
     return hasattr(question, "touching")
 
 
-def is_implicit(question: object) -> TypeGuard[Implicit]:
-    """Return whether a question is for a size that is found as a root."""
-    return bool(getattr(question, "implicit", False))
+def is_implicit(question: object, law: Law) -> TypeGuard[Implicit]:
+    """Return whether a question is for a size that a law can only tell as a root."""
+    return hasattr(question, "implicit") and bool(question.implicit(law))
 
 
 def touching(

@@ -64,24 +64,25 @@ class SizeReaching(SameForAll):
         whole = "score at the largest size" if self.of == "score" else f"{self.of} gain"
         return f"size reaching {100 * self.share:g} % of the {whole}"
 
-    @property
-    def implicit(self) -> bool:
-        """Whether the size is no function of the shape alone."""
-        return self.of == "score"
+    def implicit(self, law: Law) -> bool:
+        """Return whether the size is no function of the shapes of a law alone."""
+        unsolved = self.of == "observed" and law.reach is None and law.n_drivers == 1
+        return self.of == "score" or unsolved
 
     def sizes(self, frame: Frame) -> tuple[Array, Array]:
         """Return the smallest and the largest observed size."""
         return frame.x0 * np.exp(frame.z_min), frame.x0 * np.exp(frame.z_max)
 
     def gap(self, estimate: Any, x: Array, level: Any, inference: Callable[..., Any]) -> Any:
-        """Return the intervals of the score at a size less its share of that at the largest."""
-        return inference(estimate, _ScoreGap(x, self.share), level)
+        """Return the intervals of the score at a size less the score that is to be reached."""
+        gap = _ScoreGap if self.of == "score" else _GainGap
+        return inference(estimate, gap(x, self.share), level)
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the size as terms without weights: it depends on the shape only."""
-        if self.implicit:
+        if self.implicit(law):
             raise FitError(
-                "a share of the score is no function of the shape; ask a fit, fit.ask(...), or use "
+                f"{self.label} is no function of the shape; ask a fit, fit.ask(...), or use "
                 "ask_together, which inverts the inference"
             )
         if law.n_drivers > 1:
@@ -90,8 +91,8 @@ class SizeReaching(SameForAll):
                 "ask for the best use of a budget (sf.optimum), or fit one driver"
             )
         none = (0.0,) * law.n_columns
-        if law.reach is None:
-            return Terms(none, np.nan + 0.0 * frame.z_max)
+        if law.reach is None:  # of laws that grow without a limit
+            return Terms(none, np.inf + 0.0 * frame.z_max)
         end = frame.z_max if self.of == "observed" else np.inf + 0.0 * frame.z_max
         with np.errstate(all="ignore"):
             z = law.reach(self.share, frame.z_min, end, theta, frame)
@@ -128,3 +129,26 @@ class _ScoreGap:
 
     def take(self, rows: Any) -> Estimand:
         return _ScoreGap(of_curves(self.x, rows), self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class _GainGap:
+    """How far the score at a size is above the one at ``share`` of the observed gain."""
+
+    x: Array
+    share: float
+
+    @property
+    def label(self) -> str:
+        return f"score less that at {100 * self.share:g} % of the observed gain"
+
+    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
+        here = law.value_terms(point(log_size(self.x, frame)), theta, frame, xp)
+        first, last = (law.value_terms(z, theta, frame, xp) for z in (frame.z_min, frame.z_max))
+        return here - first.scaled(1.0 - self.share) - last.scaled(self.share)
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        return outside(frame, log_size(self.x, frame))
+
+    def take(self, rows: Any) -> Estimand:
+        return _GainGap(of_curves(self.x, rows), self.share)

@@ -17,7 +17,7 @@ from scipy.special import stdtr, stdtrit
 from ..errors import FitError
 from ..estimands import Estimand, Value
 from ..estimate import Estimate
-from ..laws import Frame
+from ..laws import Frame, Law
 from .interval import Intervals
 
 __all__ = ["Crossing", "difference"]
@@ -129,9 +129,8 @@ class Crossing:
         """The question in a few words."""
         return "size at which the curves cross"
 
-    @property
-    def implicit(self) -> bool:
-        """Whether the size is no function of the shape alone."""
+    def implicit(self, law: Law) -> bool:  # noqa: ARG002
+        """Return that the size is no function of the shapes alone."""
         return True
 
     def sizes(self, frame: Frame) -> tuple[Floats, Floats]:

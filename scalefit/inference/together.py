@@ -95,7 +95,7 @@ def ask_together(
     answers: dict[int, Intervals] = {}
     direct: dict[int, tuple[Estimand, float]] = {}
     for k, (estimand, level) in enumerate(questions):
-        if is_implicit(estimand):
+        if is_implicit(estimand, estimate.law):
             answers[k] = invert(estimate, estimand, level, inference)
         elif is_curved(estimand):
             answers[k] = inference(estimate, estimand, level)

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 from ..errors import ScalefitError, nearest
 from ..sample import Sample
-from .autoregressive import Autoregressive, one_run
+from .autoregressive import Autoregressive
 from .beta import Beta
 from .binomial import Binomial
 from .gaussian import Gaussian, Seeds, Variance, variance_slope
 from .known_error import KnownError
 from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student, usual_margin
+from .usual import Usual, usual_noise
 
 __all__ = [
     "NOISES",
@@ -28,6 +29,7 @@ __all__ = [
     "Noise",
     "Seeds",
     "Student",
+    "Usual",
     "Variance",
     "asked_for",
     "get_noise",
@@ -84,7 +86,7 @@ def get_noise(
     noise : str, Noise or None
         None: known errors where there is a column of standard errors, an autoregression where
         rows are checkpoints of runs, shared items where their number is given; else the answer is
-        None, and :func:`usual_noise` decides.
+        None, and :func:`~scalefit.noise.usual.usual_noise` decides.
     variance : {"auto", "constant", "power"}
         For the error models that estimate it.
     roles : mapping of str to str
@@ -134,19 +136,6 @@ def _with_all(noise: Noise, roles: Mapping[str, str]) -> Noise:
                 f"or leave {role}= out"
             )
     return noise
-
-
-def usual_noise(sample: Sample, variance: Variance = "auto") -> Noise:
-    """Return the error model of a sample where none is asked for.
-
-    That of :func:`~scalefit.noise.likelihoods.usual_margin`; with one driver and curves long enough
-    to be checkpoints of a run, their correlation as well.
-    """
-    margin = usual_margin(sample, variance)
-    replicated = bool((sample.count > 1).any())
-    if variance == "auto" and not sample.frame.other and not replicated and one_run(sample).any():
-        return Autoregressive()
-    return margin
 
 
 def asked_for(noise: Noise, sample: Sample) -> Noise:

@@ -105,7 +105,7 @@ class Student(Likelihood):
     @property
     def words(self) -> str:
         """The errors in words."""
-        known = "4 degrees of freedom, estimated from 40 runs on"
+        known = "4 degrees of freedom, or with 40 runs and more the most likely from 2 to 30"
         if self.df is not None:
             known = f"{self.df:g} degrees of freedom"
         return f"Student-t with {known}, on the log scale for positive losses"

@@ -337,12 +337,12 @@ def _compared(found: Comparison | str) -> Section:
 
 
 def _tested(found: Backtest | str) -> Section:
+    if isinstance(found, str):
+        return Section("backtest", "Backtest", (f"No size was hidden: {found}.",))
     lead = (
         "The largest sizes are hidden, everything is fitted again, and the hidden runs are "
         "forecast."
     )
-    if isinstance(found, str):
-        return Section("backtest", "Backtest", (lead, f"No size was hidden: {found}."))
     said = [lead, *found.headline().split("\n"), f"{capital(found.weights_text())}."]
     if len(found.skipped):
         reason = found.skipped["reason"].iloc[0]

@@ -305,8 +305,9 @@ def start(problem: Rows) -> Floats:
             flat = problem.mean(centre)
             bottom = np.where(used, flat, np.inf).min(axis=1)
             top = np.where(used, flat, -np.inf).max(axis=1)
-            down = (bottom - floor) / np.maximum(bottom - low, 1e-300)
-            up = (ceiling - top) / np.maximum(high - top, 1e-300)
+            with np.errstate(over="ignore"):
+                down = (bottom - floor) / np.maximum(bottom - low, 1e-300)
+                up = (ceiling - top) / np.maximum(high - top, 1e-300)
             mix = (0.9 * np.clip(np.minimum(down, up), 0.0, 1.0))[:, None]
             blend = centre + mix * (fit.coefficients - centre)
             state[:, :-1] = np.where(bad[:, None], blend, state[:, :-1])

@@ -1,0 +1,79 @@
+"""Errors where none are asked for, settled curve by curve: of single runs, or rows of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..sample import Sample
+from .autoregressive import MIN_ROWS, Autoregressive, one_run
+from .gaussian import Gaussian, Variance
+from .likelihoods import Student, usual_margin
+
+__all__ = ["Usual", "usual_noise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The usual errors of a table in which some curves count as one run, and others do not.
+
+    Curves without replicates at twelve sizes or more have rows that are alike, as
+    :class:`~scalefit.noise.Autoregressive` has them, all others errors of single runs. So a curve
+    is fitted as it is alone, whatever stands beside it.
+
+    Examples
+    --------
+    >>> Usual().name
+    'usual'
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in reports; as an argument it is ``noise=None``."""
+        return "usual"
+
+    @property
+    def variance(self) -> Variance:
+        """How the variance may change with size."""
+        return "auto"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Roles of further columns that this error model makes use of."""
+        return frozenset()
+
+    @property
+    def words(self) -> str:
+        """The errors in words."""
+        return (
+            "Student-t on the log scale for losses and normal for scores; in curves without "
+            f"replicates at {MIN_ROWS} sizes or more correlated along log size as in a first-order "
+            "autoregression, which was estimated from the residuals"
+        )
+
+    def weigh(self, sample: Sample) -> Sample:
+        """Return the sample with the weights, and the kernel, of this error model."""
+        alone = one_run(sample)
+        found = usual_margin(sample).weigh(sample)
+        errors = replace(found.errors, correlation=np.where(alone, 0.0, np.nan))
+        unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
+        return replace(found, unit=unit, errors=errors)
+
+    def of(self, sample: Sample) -> Autoregressive | Gaussian | Student:
+        """Return the errors of a single curve."""
+        return Autoregressive() if one_run(sample).all() else usual_margin(sample)
+
+
+def usual_noise(
+    sample: Sample, variance: Variance = "auto"
+) -> Autoregressive | Gaussian | Student | Usual:
+    """Return the error model of a sample where none is asked for.
+
+    That of :func:`~scalefit.noise.likelihoods.usual_margin`; with one driver and curves long enough
+    to be checkpoints of a run, their correlation as well.
+    """
+    alone = one_run(sample)
+    if variance != "auto" or sample.frame.other or not alone.any():
+        return usual_margin(sample, variance)
+    return Autoregressive() if alone.all() else Usual()
