@@ -250,8 +250,8 @@ def _no_scatter(grounds: Grounds) -> Bools:
     sample = grounds.sample
     seen = sample.count > 0
     top = np.where(seen, sample.mean, -np.inf).max(axis=1)
-    equal = top == np.where(seen, sample.mean, np.inf).min(axis=1)
-    return np.asarray(((sample.n > sample.n_sizes) | equal) & ~sample.spread.any(axis=1))
+    rises = top > np.where(seen, sample.mean, np.inf).min(axis=1)
+    return np.asarray((sample.n > sample.n_sizes) & ~sample.spread.any(axis=1) & rises)
 
 
 def _ill_conditioned(grounds: Grounds) -> Bools:

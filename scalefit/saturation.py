@@ -196,7 +196,7 @@ def assess(
     influential, flipped, tried = _without_sizes(
         candidates, verdict, gain, margin, factor, inference
     )
-    replicated = sample.pure_df > 0
+    replicated = (sample.pure_df > 0) & sample.spread.any(axis=1)
     firm = (
         (disagreeing == "") & np.isnan(flipped) & tried & replicated & (verdict != "inconclusive")
     )
