@@ -24,6 +24,7 @@ __all__ = [
     "group_rows",
     "key_label",
     "role_of",
+    "unit_numbers",
     "varies",
 ]
 
@@ -249,6 +250,20 @@ def key_label(by: Sequence[str], key: Sequence[object]) -> str:
     """
     pairs = zip(by, key, strict=True)
     return ", ".join(f"{n}={'-' if v is None else v}" for n, v in pairs) or "all rows"
+
+
+def unit_numbers(names: pd.Series) -> Codes:
+    """Return the number of each name; a row without one has a number of its own.
+
+    Examples
+    --------
+    >>> unit_numbers(pd.Series(["a", None, "b", "a", None]))
+    array([0, 2, 1, 0, 3])
+    """
+    code: Codes = np.array(pd.factorize(names)[0], dtype=np.intp)
+    nameless = code < 0
+    code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
+    return code
 
 
 def first_rows(group: Codes) -> Codes:

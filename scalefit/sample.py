@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from ._columns import unit_numbers
 from .kernel import Kernel, free_levels
 from .laws import Frame
 from .metrics import Metric
@@ -316,16 +316,8 @@ def of_table(table: Table) -> Sample:
         table.metrics,
         other,
         **known,
-        unit=None if unit is None else _numbered(table.rows[unit]),
+        unit=None if unit is None else unit_numbers(table.rows[unit]),
     )
-
-
-def _numbered(names: pd.Series) -> NDArray[np.intp]:
-    """Return the number of each name; a row without one is a unit of its own."""
-    code = np.array(pd.factorize(names)[0], dtype=np.intp)
-    nameless = code < 0
-    code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
-    return code
 
 
 def of_runs(

@@ -75,8 +75,7 @@ class SizeReaching(SameForAll):
 
     def gap(self, estimate: Any, x: Array, level: Any, inference: Callable[..., Any]) -> Any:
         """Return the intervals of the score at a size less the score that is to be reached."""
-        gap = _ScoreGap if self.of == "score" else _GainGap
-        return inference(estimate, gap(x, self.share), level)
+        return inference(estimate, _Gap(x, self), level)
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the size as terms without weights: it depends on the shape only."""
@@ -106,49 +105,34 @@ class SizeReaching(SameForAll):
 
 
 @dataclass(frozen=True, slots=True)
-class _ScoreGap:
-    """How far the score at a size is above ``share`` times that at the largest one."""
+class _Gap:
+    """How far the score at a size is above the one that is to be reached."""
 
     x: Array
-    share: float
+    reached: SizeReaching
 
     @property
     def label(self) -> str:
-        return f"score less {100 * self.share:g} % of that at the largest size"
+        return f"score less that at the {self.reached.label}"
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
-        higher = frame.sign > 0
-        here = law.value_terms(point(log_size(self.x, frame)), theta, frame, xp)
-        top = law.value_terms(frame.z_max, theta, frame, xp)
-        return here.scaled(np.where(higher, 1.0, self.share)) - top.scaled(
-            np.where(higher, self.share, 1.0)
-        )
-
-    def beyond(self, law: Law, frame: Frame) -> Beyond:
-        return outside(frame, log_size(self.x, frame))
-
-    def take(self, rows: Any) -> Estimand:
-        return _ScoreGap(of_curves(self.x, rows), self.share)
-
-
-@dataclass(frozen=True, slots=True)
-class _GainGap:
-    """How far the score at a size is above the one at ``share`` of the observed gain."""
-
-    x: Array
-    share: float
-
-    @property
-    def label(self) -> str:
-        return f"score less that at {100 * self.share:g} % of the observed gain"
-
-    def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
-        here = law.value_terms(point(log_size(self.x, frame)), theta, frame, xp)
+        here = law.value_terms(point(self._places(frame)), theta, frame, xp)
         first, last = (law.value_terms(z, theta, frame, xp) for z in (frame.z_min, frame.z_max))
-        return here - first.scaled(1.0 - self.share) - last.scaled(self.share)
+        share = self.reached.share
+        if self.reached.of == "observed":
+            return here - first.scaled(1.0 - share) - last.scaled(share)
+        higher = frame.sign > 0
+        return here.scaled(np.where(higher, 1.0, share)) - last.scaled(np.where(higher, share, 1.0))
+
+    def _places(self, frame: Frame) -> list[Array]:
+        """Return the log size; a share of the observed gain is reached within the sizes."""
+        places = log_size(self.x, frame)
+        if self.reached.of != "observed":
+            return places
+        return [np.clip(z, frame.z_min, frame.z_max) for z in places]
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
-        return outside(frame, log_size(self.x, frame))
+        return outside(frame, self._places(frame))
 
     def take(self, rows: Any) -> Estimand:
-        return _GainGap(of_curves(self.x, rows), self.share)
+        return _Gap(of_curves(self.x, rows), self.reached)
