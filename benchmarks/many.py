@@ -53,7 +53,8 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         ratio = self.theirs / self.ours
-        said = f"{ratio:.0f} times faster" if ratio > 10 else f"{1 / ratio:.2f} of its time"
+        faster = self.bar.endswith("faster")
+        said = f"{ratio:.0f} times faster" if faster else f"{1 / ratio:.2f} of its time"
         times = f"{span(self.ours)} | {self.peer}, {span(self.theirs)}"
         return f"| {self.job} | {times} | {said} | {self.bar} | {self.note} |"
 
