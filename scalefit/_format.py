@@ -7,7 +7,16 @@ import unicodedata
 
 import pandas as pd
 
-__all__ = ["capital", "counted", "interval_text", "number", "plain", "size_text", "table_text"]
+__all__ = [
+    "capital",
+    "counted",
+    "interval_text",
+    "key_texts",
+    "number",
+    "plain",
+    "size_text",
+    "table_text",
+]
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -125,6 +134,11 @@ def plain(text: object, longest: int | None = None) -> str:
     if longest is not None and len(line) > longest:
         line = line[: longest - 1].rstrip() + "…"
     return line
+
+
+def key_texts(keys: pd.DataFrame) -> pd.DataFrame:
+    """Return the keys of curves as they are shown: ``-`` where one is missing."""
+    return keys.map(lambda key: "-" if key is None else key)
 
 
 def table_text(table: pd.DataFrame, index: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._format import interval_text, number, size_text
+from ._format import interval_text, key_texts, number, size_text
 from ._options import as_typed
 from ._terminal import print_lines, print_table
 
@@ -87,7 +87,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
             "curves": rows,
         })  # fmt: skip
         return
-    shown = rows[[*fits.all_rows.by, "verdict", "strength"]].copy()
+    shown = key_texts(rows[[*fits.all_rows.by, "verdict", "strength"]])
     triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
     shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in rows["margin"]]

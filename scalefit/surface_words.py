@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._format import capital, interval_text, number, size_text
+from ._format import capital, interval_text, key_texts, number, size_text
 from .hypotheses import interval_sizes
 from .surface import largest_run
 
@@ -119,7 +119,7 @@ def gains_text(gains: pd.DataFrame) -> pd.DataFrame:
 def surfaces_text(table: pd.DataFrame, by: Sequence[str], drivers: Sequence[str]) -> pd.DataFrame:
     """Return :meth:`FitSet.table` of several drivers with gains as text."""
     shown = table[[*by, "runs", "sizes", "law"]].copy()
-    shown[list(by)] = shown[list(by)].map(lambda key: "-" if key is None else key)
+    shown[list(by)] = key_texts(shown[list(by)])
     for name in drivers:
         triples = zip(
             *(table[f"{part}_{name}"] for part in ("gain", "lower", "upper")), strict=True

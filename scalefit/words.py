@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._format import counted, interval_text, number, size_text, table_text
+from ._format import counted, interval_text, key_texts, number, size_text, table_text
 from .adjustment import ADJUSTED
 from .surface_words import (
     CONTRASTS_HEADING,
@@ -231,7 +231,7 @@ def set_text(table: pd.DataFrame) -> pd.DataFrame:
     ends = ["lower", "upper", "bound_lower", "bound_upper"]
     shown = table.drop(columns=["gain", *ends, "margin", "published", "adjusted_verdict"]).copy()
     by = table.columns[: list(table.columns).index("runs")]
-    shown[by] = shown[by].map(lambda key: "-" if key is None else key)
+    shown[by] = key_texts(shown[by])
     triples = zip(table["gain"], table["lower"], table["upper"], strict=True)
     shown["gain at 10x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in table["margin"]]
