@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._format import key_text
 from .errors import TableError, nearest
 from .metrics import lookup
 
@@ -248,8 +249,7 @@ def key_label(by: Sequence[str], key: Sequence[object]) -> str:
     >>> key_label(["model", "layers"], ["scVI", None]), key_label([], [])
     ('model=scVI, layers=-', 'all rows')
     """
-    pairs = zip(by, key, strict=True)
-    return ", ".join(f"{n}={'-' if v is None else v}" for n, v in pairs) or "all rows"
+    return ", ".join(f"{n}={key_text(v)}" for n, v in zip(by, key, strict=True)) or "all rows"
 
 
 def unit_numbers(names: pd.Series) -> Codes:

@@ -11,6 +11,7 @@ __all__ = [
     "capital",
     "counted",
     "interval_text",
+    "key_text",
     "key_texts",
     "number",
     "plain",
@@ -138,7 +139,12 @@ def plain(text: object, longest: int | None = None) -> str:
 
 def key_texts(keys: pd.DataFrame) -> pd.DataFrame:
     """Return the keys of curves as they are shown: ``-`` where one is missing."""
-    return keys.map(lambda key: "-" if key is None else key)
+    return keys.map(key_text)
+
+
+def key_text(key: object) -> object:
+    """Return a key of a curve as it is shown; see :func:`key_texts`."""
+    return "-" if key is None else key
 
 
 def table_text(table: pd.DataFrame, index: bool = False) -> str:

@@ -150,10 +150,13 @@ class Estimate:
     @property
     def held(self) -> Bools:
         """Where the curve is held flat although the scores get worse with p < 0.05; ``(G,)``."""
+        flat = self.flat
+        if not flat.any():
+            return flat
         variance, df = self.scale
         fall = np.maximum(self.solution.rss - self.lack_of_fit_ss, 0.0)
         ratio = fall / np.where(variance > 0, variance, np.inf)
-        return np.asarray(self.flat & (fdtrc(1.0, np.minimum(df, 1e9), ratio) < _WORSE))
+        return np.asarray(flat & (fdtrc(1.0, np.minimum(df, 1e9), ratio) < _WORSE))
 
     @property
     def scale(self) -> tuple[Floats, Floats]:

@@ -380,7 +380,7 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
             ) from None
         candidates, settings = self.candidates.take(slice(i, i + 1)), self.settings
         if isinstance(settings.noise, Usual):
-            settings = replace(settings, noise=settings.noise.of(candidates.sample))
+            settings = replace(settings, noise=usual_noise(candidates.sample))
         return Fit(self.all_rows.take([i]), candidates, settings)
 
     def __iter__(self) -> Iterator[Any]:

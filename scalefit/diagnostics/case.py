@@ -24,9 +24,11 @@ from ..estimands import (
     is_curved,
     is_implicit,
 )
+from ..estimands.place import log_size, moved_drivers, point
 from ..estimate import Estimate
 from ..inference import Inference, Intervals
 from ..influence import influence_table
+from ..laws import Frame
 from ..noise import Noise
 from ..outliers import effect_of_leaving_out, outlying_runs, refit, rows_without
 from ..refusals import REFUSALS, Grounds, curvature, refusals_of_forecasts
@@ -117,9 +119,11 @@ class Case:
             return _ALIKE if self.drivers_alike else ""
         if is_implicit(estimand, self.chosen.law):
             return ""
-        question = cast("Estimand", estimand)
-        why = self._why(question.beyond(self.chosen.law, self.sample.frame), 1)[0]
-        return why or (_ALIKE if self._leaves(_moves(question, len(self.table.drivers))) else "")
+        question, frame = cast("Estimand", estimand), self.sample.frame
+        why = self._why(question.beyond(self.chosen.law, frame), 1)[0]
+        if why or not self.drivers_alike:
+            return why
+        return _ALIKE if self._leaves(_moves(question, frame)) else ""
 
     def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
         """Return why there is no prediction at each of some sizes; empty where there is one.
@@ -130,8 +134,7 @@ class Case:
         told = self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
         if not self.drivers_alike:
             return told
-        centres = np.stack([own.x0 for own in frame.drivers], axis=-1)
-        moves = np.log(x / centres) - self._places.mean(axis=0)
+        moves = point(log_size(x, frame)) - self._places.mean(axis=0)
         pairs = zip(told, moves, strict=True)
         return [why or (_ALIKE if self._leaves(move) else "") for why, move in pairs]
 
@@ -233,18 +236,13 @@ class Case:
         return noise_sensitivity(self.chosen, self.table, self.noise)
 
 
-def _moves(question: Estimand, n_drivers: int) -> Floats:
+def _moves(question: Estimand, frame: Frame) -> Floats:
     """Return which log sizes a question about gains moves, ``(..., D)``; of others nothing."""
     if isinstance(question, Difference):
-        return np.concatenate(
-            [_moves(each, n_drivers) for each in (question.first, question.second)]
-        )
+        return np.concatenate([_moves(each, frame) for each in (question.first, question.second)])
     if isinstance(question, GainBetween):
-        ends = (
-            np.broadcast_to(question.x_from, n_drivers),
-            np.broadcast_to(question.x_to, n_drivers),
-        )
-        return np.atleast_2d(np.log(ends[1]) - np.log(ends[0]))
+        start, end = (point(log_size(x, frame)) for x in (question.x_from, question.x_to))
+        return np.asarray(end - start)
     if not hasattr(question, "driver"):
-        return np.zeros((1, n_drivers))
-    return np.atleast_2d([float(question.driver in (None, d)) for d in range(n_drivers)])
+        return np.zeros((1, len(frame.drivers)))
+    return np.array([moved_drivers(frame, question.driver)], dtype=float)

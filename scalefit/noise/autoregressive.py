@@ -12,7 +12,7 @@ from ..sample import Sample
 from .gaussian import Gaussian, Variance
 from .likelihoods import LIKELIHOODS, Likelihood, usual_margin
 
-__all__ = ["MIN_ROWS", "Autoregressive", "one_run"]
+__all__ = ["MIN_ROWS", "Autoregressive", "one_run", "units"]
 
 #: Sizes from which a curve without replicates can tell how alike its neighbouring rows are.
 MIN_ROWS = 12
@@ -100,11 +100,16 @@ class Autoregressive:
 
 def _runs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Return the run of each row, and in which curves there are runs with several rows."""
-    alone = one_run(sample)
-    unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
+    unit = units(sample)
     present = unit >= 0
-    units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
-    return unit, units < present.sum(axis=(1, 2))
+    n_units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
+    return unit, n_units < present.sum(axis=(1, 2))
+
+
+def units(sample: Sample) -> NDArray[np.intp]:
+    """Return the run of each row, of curves that count as one run the same for all."""
+    alone = one_run(sample)[:, None, None]
+    return np.where(alone & (sample.unit >= 0), 0, sample.unit)
 
 
 def one_run(sample: Sample) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..sample import Sample
-from .autoregressive import MIN_ROWS, Autoregressive, one_run
+from .autoregressive import MIN_ROWS, Autoregressive, one_run, units
 from .gaussian import Gaussian, Variance
 from .likelihoods import Student, usual_margin
 
@@ -54,15 +54,9 @@ class Usual:
 
     def weigh(self, sample: Sample) -> Sample:
         """Return the sample with the weights, and the kernel, of this error model."""
-        alone = one_run(sample)
         found = usual_margin(sample).weigh(sample)
-        errors = replace(found.errors, correlation=np.where(alone, 0.0, np.nan))
-        unit = np.where(alone[:, None, None] & (sample.unit >= 0), 0, sample.unit)
-        return replace(found, unit=unit, errors=errors)
-
-    def of(self, sample: Sample) -> Autoregressive | Gaussian | Student:
-        """Return the errors of a single curve."""
-        return Autoregressive() if one_run(sample).all() else usual_margin(sample)
+        errors = replace(found.errors, correlation=np.where(one_run(sample), 0.0, np.nan))
+        return replace(found, unit=units(sample), errors=errors)
 
 
 def usual_noise(
