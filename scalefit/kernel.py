@@ -160,7 +160,8 @@ def usual_pulls(
         move = np.clip(-slope / np.maximum(np.abs(stiff), 1e-300), -2.0, 2.0)
         move = np.where(np.isfinite(move), move, 0.0)
         log_scale[:] = np.maximum(log_scale + move, least)
-        if np.all((np.abs(move) < 1e-9) | (log_scale <= least)):
+        # Convergence is quadratic: such a step leaves an error of its square.
+        if np.all((np.abs(move) < 1e-5) | (log_scale <= least)):
             break
     return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
 

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 #: Tables simulated: p = 0.05 is known to about +/- 0.007.
 SIMULATED = 999
 #: Curves whose tables are fitted together.
-_CURVES = 4
+_CURVES = 8
 
 
 def plateau_test(null: Estimate, wide: Estimate) -> tuple[Floats, Floats]:

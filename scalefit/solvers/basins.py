@@ -386,18 +386,23 @@ def eigen(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 def differenced(
-    objective: Callable[[Floats], tuple[Floats, Floats, Floats]], u: Floats, step: Floats
+    value: Floats, slope: Floats, slope_at: Callable[[Floats], Floats], u: Floats, step: Floats
 ) -> Quadratic:
-    """Return the model of an objective of which only value and gradient are known.
+    """Return the model about ``u`` ``(q, B)`` of an objective that has no second derivatives.
 
-    It takes ``(B, q)``, and returns ``(B,)``, ``(B, q)`` and coefficients, which are not used.
+    Parameters
+    ----------
+    value : array (B,)
+    slope : array (B, q)
+    slope_at : callable
+        Returns slopes ``(B, q)`` at ``(B, q)``.
+    u, step : arrays (q, B)
     """
-    value, slope, _ = objective(u.T)
     bend = np.empty((len(u), *u.shape))
     for j in range(len(u)):
         moved = u.copy()
         moved[j] += step[j]
-        bend[j] = (objective(moved.T)[1] - slope).T / step[j]
+        bend[j] = (slope_at(moved.T) - slope).T / step[j]
     return Quadratic(value, slope.T, 0.5 * (bend + bend.swapaxes(0, 1)))
 
 

@@ -25,6 +25,8 @@ __all__ = ["LikelihoodProblem"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+#: Of more places than this a survey looks at one in so many: at those that least squares has best.
+_MANY, _PROMISING = 4096, 8
 #: Elements of one work array.
 _BLOCK = 400_000
 
@@ -180,8 +182,8 @@ class LikelihoodProblem:
             relative, columns, np.zeros((n_curves, 1)),
         )  # fmt: skip
 
-    def _fit(self, rows: Rows, steps: int) -> Optimum:
-        found = minimise(rows, start(rows), steps)
+    def _fit(self, rows: Rows, steps: int, state: Floats | None = None) -> Optimum:
+        found = minimise(rows, start(rows) if state is None else state, steps)
         if not self.rising:
             return found
         wrong = np.flatnonzero((found.state[:, list(self.law.rises)] < 0).any(axis=1))
@@ -213,7 +215,17 @@ class LikelihoodProblem:
         """Return the same at fractions ``(M, q)`` of the box for such groups, ``(D, W, M)``."""
         some = self.take(alike[:, 0])
         low, high = (bound[:, None] for bound in some.bounds())
-        return some.screen(low + positions * (high - low))[:, None]
+        places = low + positions * (high - low)
+        many = max(_MANY, len(positions) // _PROMISING)
+        if many >= len(positions):
+            return some.screen(places)[:, None]
+        # There are too many places to look at: basins are where least squares is promising.
+        rough = some.by_least_squares().screen(places)
+        kept = np.argpartition(np.nan_to_num(rough, nan=np.inf), many - 1, axis=1)[:, :many]
+        found = np.full(rough.shape, np.inf)
+        near = np.take_along_axis(places, kept[:, :, None], axis=1)
+        np.put_along_axis(found, kept, some.screen(near), axis=1)
+        return found[:, None]
 
     def rss(self, u: Floats) -> Floats:
         """Return the objective at ``u`` of shape ``(G, M, q)`` with all digits."""
@@ -223,6 +235,11 @@ class LikelihoodProblem:
         """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
         rows = self.rows(u[:, None, :])
         found = self._fit(rows, FINE)
+        value = np.maximum(found.model.rss - self.pure, 0.0)
+        return value, self._slope(u, rows, found), found.state[:, :-1]
+
+    def _slope(self, u: Floats, rows: Rows, found: Optimum) -> Floats:
+        """Return the gradient ``(G, q)`` of the objective, all but the shapes being at its best."""
         total = found.model.rss
         scale = np.exp(found.state[:, -1:]) * rows.relative
         part = rows.kernel.contribution(rows.y, rows.mean(found.state[:, :-1]), scale)
@@ -238,8 +255,7 @@ class LikelihoodProblem:
             gradient[:, k] = along * self.law.shapes[k].coordinate.slope(u[..., k])
         with np.errstate(over="ignore", invalid="ignore"):  # where the objective is not finite
             gradient = gradient * (2.0 * total / self.n)[:, None]
-        gradient = np.where(np.isfinite(gradient), gradient, 0.0)
-        return np.maximum(total - self.pure, 0.0), gradient, found.state[:, :-1]
+        return np.where(np.isfinite(gradient), gradient, 0.0)
 
     @property
     def n_terms(self) -> int:
@@ -247,8 +263,20 @@ class LikelihoodProblem:
         return int(self.runs[0].size)
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
-        """Return the objective at ``u`` of shape ``(q, G)``, with two derivatives."""
-        return differenced(self.objective, u, step)
+        """Return the objective at ``u`` of shape ``(q, G)``, with two derivatives.
+
+        A step away the best coefficients are found from those at ``u``.
+        """
+        place = u.T
+        rows = self.rows(place[:, None, :])
+        found = self._fit(rows, FINE)
+
+        def slope(moved: Floats) -> Floats:
+            rows = self.rows(moved[:, None, :])
+            return self._slope(moved, rows, self._fit(rows, FINE, found.state))
+
+        value = np.maximum(found.model.rss - self.pure, 0.0)
+        return differenced(value, self._slope(place, rows, found), slope, u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool

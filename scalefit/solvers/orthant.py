@@ -198,7 +198,8 @@ class OrthantProblem:
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives."""
-        return differenced(self.objective, u, step)
+        value, slope, _ = self.objective(u.T)
+        return differenced(value, slope, lambda moved: self.objective(moved)[1], u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool
