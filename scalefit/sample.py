@@ -376,7 +376,9 @@ def by_size(
     bounded : array (G,) of bool, optional
         Whether the metric has a worst value; by default it has none.
     """
-    order = np.lexsort((*other[::-1], x, group))
+    # Runs of a size come by their scores, so that what is drawn from them, as by a bootstrap, does
+    # not depend on the order of the rows.
+    order = np.lexsort((*([] if se is None else [se]), y, *other[::-1], x, group))
     x, y, group = x[order], y[order], group[order]
     other = [values[order] for values in other]
     starts = np.ones(len(x), dtype=bool)

@@ -118,7 +118,7 @@ def test_clusters_are_drawn_whole():
     again = resample(one, "cluster", 100, (0,))
     for g in range(100):
         at_each = [
-            sorted(np.flatnonzero(np.isin(one.sample.runs[0, k], row)).tolist())
+            sorted(one.sample.unit[0, k][np.isin(one.sample.runs[0, k], row)].tolist())
             for k, row in enumerate(again.runs[g])
         ]
         assert all(seeds == at_each[0] for seeds in at_each)

@@ -374,3 +374,14 @@ def test_three_meanings_of_reaching_stand_side_by_side():
     assert observed == pytest.approx(1e5 * (0.3 / (0.3 - 0.95 * total)) ** 2, rel=0.05)
     assert attainable == pytest.approx(1e5 * 0.05**-2, rel=0.2)
     assert score == pytest.approx(1e5 * (0.3 / (0.9 - 0.95 * 0.87)) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("table", [runs, losses])
+def test_the_order_of_rows_changes_nothing_that_is_drawn(table):
+    data = table(sigma=0.01)
+    shuffled = data.sample(frac=1, random_state=1)
+    one, other = sf.fit(data), sf.fit(shuffled)
+    assert "methods_agree" in codes(one)
+    pd.testing.assert_frame_equal(one.diagnostics, other.diagnostics)
+    drawn = [fit.saturation().tests for fit in (one, other)]
+    pd.testing.assert_frame_equal(*drawn)
