@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
@@ -13,6 +14,7 @@ __all__ = [
     "Kernel",
     "Link",
     "Pulls",
+    "best_log_scale",
     "best_scale",
     "free_levels",
     "least_scale",
@@ -152,18 +154,30 @@ def usual_pulls(
     kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
 ) -> Pulls:
     """Return :meth:`Kernel.pulls` of any kernel, the scale being found by Newton's method."""
-    least = np.log(least_scale(kernel.link, y))
+
+    def by_scale(log_scale: Floats) -> tuple[Floats, Floats]:
+        first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)
+        return (weight * first).sum(axis=1), (weight * second).sum(axis=1)
+
+    best_log_scale(by_scale, log_scale, np.log(least_scale(kernel.link, y)))
+    return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
+
+
+def best_log_scale(
+    by_scale: Callable[[Floats], tuple[Floats, Floats]], log_scale: Floats, least: Floats
+) -> None:
+    """Bring log scales ``(B,)`` to their best values in place, at ``least`` or above.
+
+    ``by_scale`` returns the two derivatives of what is to be small, both ``(B,)``.
+    """
     for _ in range(_SCALE_STEPS):
-        scale = np.exp(log_scale)[:, None] * relative
-        first, second = kernel.by_scale(y, mean, scale)
-        slope, stiff = (weight * first).sum(axis=1), (weight * second).sum(axis=1)
+        slope, stiff = by_scale(log_scale)
         move = np.clip(-slope / np.maximum(np.abs(stiff), 1e-300), -2.0, 2.0)
         move = np.where(np.isfinite(move), move, 0.0)
         log_scale[:] = np.maximum(log_scale + move, least)
         # Convergence is quadratic: such a step leaves an error of its square.
         if np.all((np.abs(move) < 1e-5) | (log_scale <= least)):
             break
-    return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
 
 
 def least_scale(link: Link, y: Floats) -> Floats:

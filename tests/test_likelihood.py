@@ -14,9 +14,10 @@ import scalefit as sf
 from scalefit.estimands import Gain, Value
 from scalefit.estimate import estimate
 from scalefit.inference import profile
+from scalefit.kernel import usual_pulls
 from scalefit.laws import get_law
 from scalefit.noise import Hoffmann, LogNormal, Student
-from scalefit.noise.residual import NormalKernel
+from scalefit.noise.residual import LaplaceKernel, NormalKernel, StudentKernel
 from scalefit.sample import by_size
 
 SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
@@ -53,6 +54,34 @@ def test_normal_errors_are_least_squares(name):
         width = np.maximum(one.upper - one.lower, 1e-12)
         np.testing.assert_allclose(two.lower / width, one.lower / width, atol=1e-5)
         np.testing.assert_allclose(two.upper / width, one.upper / width, atol=1e-5)
+
+
+@pytest.mark.parametrize("link", ["log", "identity"])
+@pytest.mark.parametrize("kernel", ["student", "laplace"])
+def test_pulls_in_closed_form_are_those_of_the_density(kernel, link):
+    rng = np.random.default_rng(0)
+    if kernel == "student":
+        own = StudentKernel(link, rng.uniform(2.0, 30.0, 40), False)
+    else:
+        own = LaplaceKernel(link, 0.03)
+    y = rng.uniform(1.0, 2.0, (40, 12))
+    mean, relative = (y**k * np.exp(0.2 * rng.standard_normal(y.shape)) for k in (1, 0))
+    weight = (rng.random(y.shape) > 0.2).astype(float)
+    one, two = np.full(40, -2.0), np.full(40, -2.0)
+    found = own.pulls(y, mean, relative, weight, one)
+    usual = usual_pulls(own, y, mean, relative, weight, two)
+    np.testing.assert_allclose(one, two, atol=1e-9)
+    for name in ("value", "by_mean", "by_mean_twice", "by_both", "by_scale_twice"):
+        each, other = getattr(found, name), getattr(usual, name)
+        np.testing.assert_allclose(each, other, atol=1e-9 * np.abs(other).max())
+    if link == "log" and kernel == "student":  # a mean that no run can have
+        mean[0, 0] = mean[1, 0] = -1.0
+        weight[0, 0], weight[1, 0] = 0.0, 1.0
+        with np.errstate(invalid="ignore"):
+            again = own.pulls(y, mean, relative, weight, np.full(40, -2.0)).value
+        assert np.isfinite(again[0])
+        assert again[1] == np.inf
+        np.testing.assert_array_equal(again[2:], found.value[2:])
 
 
 def test_an_outlier_moves_a_student_fit_little():

@@ -395,14 +395,13 @@ def differenced(
     value : array (B,)
     slope : array (B, q)
     slope_at : callable
-        Returns slopes ``(B, q)`` at ``(B, q)``.
+        Returns slopes ``(q, B, q)`` at ``(q, B, q)``: with each of the coordinates moved.
     u, step : arrays (q, B)
     """
-    bend = np.empty((len(u), *u.shape))
-    for j in range(len(u)):
-        moved = u.copy()
-        moved[j] += step[j]
-        bend[j] = (slope_at(moved.T) - slope).T / step[j]
+    q = len(u)
+    moved = np.repeat(u.T[None], q, axis=0)
+    moved[np.arange(q), :, np.arange(q)] += step
+    bend = (slope_at(moved) - slope).swapaxes(1, 2) / step[:, None, :]
     return Quadratic(value, slope.T, 0.5 * (bend + bend.swapaxes(0, 1)))
 
 

@@ -267,16 +267,18 @@ class LikelihoodProblem:
 
         A step away the best coefficients are found from those at ``u``.
         """
-        place = u.T
+        place, many = u.T, np.tile(np.arange(len(self)), len(u))
         rows = self.rows(place[:, None, :])
         found = self._fit(rows, FINE)
 
-        def slope(moved: Floats) -> Floats:
-            rows = self.rows(moved[:, None, :])
-            return self._slope(moved, rows, self._fit(rows, FINE, found.state))
+        def slope_at(moved: Floats) -> Floats:
+            every, there = self.take(many), moved.reshape(len(many), -1)
+            rows = every.rows(there[:, None, :])
+            slope = every._slope(there, rows, every._fit(rows, FINE, found.state[many]))
+            return slope.reshape(moved.shape)
 
         value = np.maximum(found.model.rss - self.pure, 0.0)
-        return differenced(value, self._slope(place, rows, found), slope, u, step)
+        return differenced(value, self._slope(place, rows, found), slope_at, u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool

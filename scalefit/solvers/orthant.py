@@ -199,7 +199,11 @@ class OrthantProblem:
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives."""
         value, slope, _ = self.objective(u.T)
-        return differenced(value, slope, lambda moved: self.objective(moved)[1], u, step)
+
+        def slope_at(moved: Floats) -> Floats:
+            return np.stack([self.objective(place)[1] for place in moved])
+
+        return differenced(value, slope, slope_at, u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool
