@@ -95,8 +95,14 @@ def bootstrap_plateau_test(
         part = rows[first : first + _CURVES]
         tables = resample(null.take(part), kind, simulated, (seed,))
         free = estimate(wide.law, tables)
-        drawn = root_alone(estimate(null.law, tables), free, _short_of_best(free))
-        least = root[part] - 1e-9 * np.abs(root[part])
-        larger = (drawn.reshape(len(part), simulated) >= least[:, None]).sum(axis=1)
+        short = _short_of_best(free)
+        least = (root[part] - 1e-9 * np.abs(root[part])).repeat(simulated)
+        # A table that levels off beyond the best score has a negative root.
+        some = np.flatnonzero((short > 0) | (least <= 0))
+        drawn = np.full(len(free), -np.inf)
+        if some.size:
+            pure = estimate(null.law, tables.take(some))
+            drawn[some] = root_alone(pure, free.take(some), short[some])
+        larger = (drawn >= least).reshape(len(part), simulated).sum(axis=1)
         p[part] = (1.0 + larger) / (simulated + 1.0)
     return p
