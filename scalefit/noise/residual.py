@@ -31,7 +31,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-def dot(weight: Floats, values: Floats) -> Floats:
+def _sums(weight: Floats, values: Floats) -> Floats:
     """Return weighted sums of rows ``(B, n)``."""
     total: Floats = np.einsum("bn,bn->b", weight, values)
     return total
@@ -176,42 +176,40 @@ class StudentKernel(ResidualKernel):
     def pulls(
         self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
     ) -> Pulls:
-        """Return the pulls of runs: of :meth:`contribution`, without what cancels from them.
-
-        With ``g`` the gap over the relative scale of a run and ``e`` the square of the scale all
-        that matters is ``share = g^2 / (nu e + g^2)``.
-        """
+        """Return the pulls of runs: those of :meth:`contribution`, sharing what is in several."""
         nu, log = self.df[:, None], self.link == "log"
-        slope = 1.0 / mean if log else np.ones_like(mean)
-        gap = (np.log(y * slope) if log else y - mean) / relative
+        per_mean = 1.0 / mean if log else np.ones_like(mean)
+        gap = (np.log(y * per_mean) if log else y - mean) / relative
         possible = np.isfinite(gap)
         known = True
         if not possible.all():
             known = (possible | (weight == 0)).all(axis=1)
-            gap, slope = np.where(possible, gap, 0.0), np.where(possible, slope, 0.0)
-        square, n = gap * gap, weight.sum(axis=1)
+            gap, per_mean = np.where(possible, gap, 0.0), np.where(possible, per_mean, 0.0)
+        n = weight.sum(axis=1)
 
         def by_scale(log_scale: Floats) -> tuple[Floats, Floats]:
-            share = square / (nu * np.exp(2.0 * log_scale)[:, None] + square)
-            one, two = dot(weight, share), dot(weight, share * share)
+            square = (gap * np.exp(-log_scale)[:, None]) ** 2
+            share = square / (nu + square)
+            one, two = _sums(weight, share), _sums(weight, share * share)
             return n - (self.df + 1.0) * one, 2.0 * (self.df + 1.0) * (one - two)
 
         best_log_scale(by_scale, log_scale, np.log(least_scale(self.link, y)))
         _, stiff = by_scale(log_scale)
-        middle = nu * np.exp(2.0 * log_scale)[:, None]
-        total = middle + square
-        slope = slope / relative
-        each = weight * slope * (nu + 1.0) / total
-        pull = each * gap
-        twice = each * slope * (middle - square) / total
+        per_scale = np.exp(-log_scale)[:, None]
+        u = gap * per_scale
+        total = nu + u * u
+        along = per_mean * per_scale / relative
+        each = weight * along * (nu + 1.0) / total
+        pull = each * u
+        twice = each * along * (nu - u * u) / total
         if log:
-            twice = twice + pull * slope * relative
-        tail = 0.5 * (self.df + 1.0) * dot(weight, np.log1p(square / middle))
+            twice = twice + pull * per_mean
         constant = 0.5 * np.log(self.df) + betaln(0.5 * self.df, 0.5) + log_scale
+        tail = 0.5 * (self.df + 1.0) * _sums(weight, np.log1p(u * u / nu))
         value = np.where(known, tail + n * constant, np.inf)
         if relative.size > len(relative):
-            value = value + dot(weight, np.log(relative))
-        return Pulls(value, -pull, twice, 2.0 * pull * middle / total, stiff)
+            value = value + _sums(weight, np.log(relative))
+        return Pulls(value, -pull, twice, 2.0 * pull * nu / total, stiff)
 
     def rho_by_scale(self, u: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of ``rho(u) + log(scale)`` in the log of the scale."""
