@@ -276,6 +276,11 @@ def one_table() -> Iterator[str]:
         fit = sf.fit(small(k, 10, 3))
         return fit.params, fit.gain(10)
 
+    def of_losses(k: int) -> Any:
+        table = small(k, 10, 3)
+        fit = sf.fit({"cells": table["cells"], "loss": 2.0 - table["f1"]})
+        return fit.params, fit.gain(10)
+
     def complete(k: int) -> Any:
         fit = sf.fit(small(k, 6, 3))
         return fit.params, fit.gain(10), fit.saturation()
@@ -285,6 +290,7 @@ def one_table() -> Iterator[str]:
 
     for job, bar, what in (
         ("30 rows: fit, parameters and a gain with intervals", "30 ms", with_intervals),
+        ("the same of losses, with Student-t errors", "", of_losses),
         ("18 rows: fit and certificate", "20 ms", certified),
         ("18 rows: fit, intervals and verdict", "150 ms", complete),
     ):
