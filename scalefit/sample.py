@@ -16,7 +16,7 @@ from .metrics import Metric
 from .stacked import all_rows, some_rows
 from .table import Table
 
-__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
+__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table", "run_order"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -376,9 +376,7 @@ def by_size(
     bounded : array (G,) of bool, optional
         Whether the metric has a worst value; by default it has none.
     """
-    # Runs of a size come by their scores, so that what is drawn from them, as by a bootstrap, does
-    # not depend on the order of the rows.
-    order = np.lexsort((*([] if se is None else [se]), y, *other[::-1], x, group))
+    order = _run_order(x, y, group, other, se)
     x, y, group = x[order], y[order], group[order]
     other = [values[order] for values in other]
     starts = np.ones(len(x), dtype=bool)
@@ -441,6 +439,25 @@ def by_size(
         pure=zeros,
         bounded=np.zeros(shape[0], dtype=bool) if bounded is None else bounded,
     )  # fmt: skip
+
+
+def run_order(table: Table) -> NDArray[np.intp]:
+    """Return the rows of a checked table in the order in which :func:`of_table` lists its runs."""
+    first, *other = (table.rows[driver].to_numpy(dtype=float) for driver in table.drivers)
+    score, error = table.rows[table.score].to_numpy(dtype=float), table.roles.get("se")
+    known = None if error is None else table.rows[error].to_numpy(dtype=float)
+    return _run_order(first, score, table.group, other, known)
+
+
+def _run_order(
+    x: Floats, y: Floats, group: NDArray[np.intp], other: Sequence[Floats], se: Floats | None
+) -> NDArray[np.intp]:
+    """Return the order of runs: by curve, size and score.
+
+    What is drawn from the runs of a size, as by a bootstrap, so does not depend on how rows come.
+    """
+    found: NDArray[np.intp] = np.lexsort((*([] if se is None else [se]), y, *other[::-1], x, group))
+    return found
 
 
 def _within(group: NDArray[np.intp], unit: NDArray[np.intp]) -> NDArray[np.intp]:

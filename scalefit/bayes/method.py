@@ -14,6 +14,7 @@ from ..draws import ARRAYS, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
+from ..sample import run_order
 from ..scatter import kinds, scatter_of
 from ..table import Table
 from .models import Pool, has_model, refuse_unknown
@@ -318,10 +319,8 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
     if missing:
         have = ", ".join(str(c) for c in table.rows.columns if not str(c).startswith("_"))
         raise FitError(f"cluster={missing[0]!r} is no column of the table; it has {have}")
-    x = table.rows[table.drivers[0]].to_numpy(dtype=float)
-    order = np.lexsort((x, table.group))
     key = table.rows[list(columns)].astype(str).agg("\x1f".join, axis=1).to_numpy()
-    return np.asarray(pd.factorize(key[order])[0])
+    return np.asarray(pd.factorize(key[run_order(table)])[0])
 
 
 def can_collapse(estimate: Estimate) -> bool:
