@@ -253,14 +253,14 @@ def key_label(by: Sequence[str], key: Sequence[object]) -> str:
 
 
 def unit_numbers(names: pd.Series) -> Codes:
-    """Return the number of each name; a row without one has a number of its own.
+    """Return the number of each name in their order; a row without one has a number of its own.
 
     Examples
     --------
     >>> unit_numbers(pd.Series(["a", None, "b", "a", None]))
     array([0, 2, 1, 0, 3])
     """
-    code: Codes = np.array(pd.factorize(names)[0], dtype=np.intp)
+    code: Codes = np.array(pd.factorize(names, sort=True)[0], dtype=np.intp)
     nameless = code < 0
     code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
     return code

@@ -306,7 +306,6 @@ def of_table(table: Table) -> Sample:
     and spreads as the runs would.
     """
     first, *other = (table.rows[driver].to_numpy(dtype=float) for driver in table.drivers)
-    unit = table.roles.get("run", table.seed)
     known = {role: table.rows[name].to_numpy(dtype=float) for role, name in table.roles.items()
              if role != "run"}  # fmt: skip
     return of_runs(
@@ -316,7 +315,7 @@ def of_table(table: Table) -> Sample:
         table.metrics,
         other,
         **known,
-        unit=None if unit is None else unit_numbers(table.rows[unit]),
+        unit=_units(table),
     )
 
 
@@ -376,7 +375,7 @@ def by_size(
     bounded : array (G,) of bool, optional
         Whether the metric has a worst value; by default it has none.
     """
-    order = _run_order(x, y, group, other, se)
+    order = _run_order(group, x, *other, y, se, unit)
     x, y, group = x[order], y[order], group[order]
     other = [values[order] for values in other]
     starts = np.ones(len(x), dtype=bool)
@@ -443,20 +442,22 @@ def by_size(
 
 def run_order(table: Table) -> NDArray[np.intp]:
     """Return the rows of a checked table in the order in which :func:`of_table` lists its runs."""
-    first, *other = (table.rows[driver].to_numpy(dtype=float) for driver in table.drivers)
-    score, error = table.rows[table.score].to_numpy(dtype=float), table.roles.get("se")
-    known = None if error is None else table.rows[error].to_numpy(dtype=float)
-    return _run_order(first, score, table.group, other, known)
+    names = (*table.drivers, table.score, table.roles.get("se"))
+    known = (None if name is None else table.rows[name].to_numpy(dtype=float) for name in names)
+    return _run_order(table.group, *known, _units(table))
 
 
-def _run_order(
-    x: Floats, y: Floats, group: NDArray[np.intp], other: Sequence[Floats], se: Floats | None
-) -> NDArray[np.intp]:
-    """Return the order of runs: by curve, size and score.
+def _units(table: Table) -> NDArray[np.intp] | None:
+    unit = table.roles.get("run", table.seed)
+    return None if unit is None else unit_numbers(table.rows[unit])
+
+
+def _run_order(*keys: NDArray[Any] | None) -> NDArray[np.intp]:
+    """Return the order of runs: by curve, sizes, score, and what else is known, the first first.
 
     What is drawn from the runs of a size, as by a bootstrap, so does not depend on how rows come.
     """
-    found: NDArray[np.intp] = np.lexsort((*([] if se is None else [se]), y, *other[::-1], x, group))
+    found: NDArray[np.intp] = np.lexsort([key for key in keys[::-1] if key is not None])
     return found
 
 

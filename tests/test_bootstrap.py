@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -111,6 +112,21 @@ def test_cases_are_rows_and_keep_enough_sizes():
     assert set(drawn) <= set(one.sample.runs.ravel())
     owner = np.broadcast_to(one.sample.runs, (500, 4, 1)) * np.ones_like(again.runs)
     assert (drawn == owner[np.isfinite(again.runs)]).all()
+
+
+def test_draws_do_not_depend_on_the_order_of_rows():
+    rng = np.random.default_rng(0)
+    sizes, seeds = np.repeat(10.0 ** np.linspace(4, 7, 6), 12), np.tile(np.arange(12), 6)
+    scores = 0.9 - 0.4 * (sizes / 1e4) ** -0.3 + 0.01 * rng.standard_normal(12)[seeds]
+    scores = (scores + 0.004 * rng.standard_normal(72)).round(2)  # many are equal
+    table = pd.DataFrame({"cells": sizes, "f1": scores, "seed": seeds})
+    crossed = Gaussian(seeds="crossed")
+    one, other = (
+        sf.fit(rows, noise=crossed) for rows in (table, table.sample(frac=1.0, random_state=1))
+    )
+    for kind in ("cluster", "residual", "wild", "case"):
+        found = [fit.gain(10, inference=Bootstrap(kind, 49)) for fit in (one, other)]
+        assert found[0] == found[1], kind
 
 
 def test_clusters_are_drawn_whole():

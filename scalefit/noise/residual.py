@@ -176,14 +176,17 @@ class StudentKernel(ResidualKernel):
     def pulls(
         self, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
     ) -> Pulls:
-        """Return the pulls of runs: those of :meth:`contribution`, sharing what is in several."""
+        """Return the pulls of runs: those of :meth:`contribution`, sharing what is in several.
+
+        A run whose mean is impossible pulls at nothing, and makes the value infinite if it counts.
+        """
         nu, log = self.df[:, None], self.link == "log"
         per_mean = 1.0 / mean if log else np.ones_like(mean)
         gap = (np.log(y * per_mean) if log else y - mean) / relative
         possible = np.isfinite(gap)
-        known = True
+        allowed = True
         if not possible.all():
-            known = (possible | (weight == 0)).all(axis=1)
+            allowed = (possible | (weight == 0)).all(axis=1)
             gap, per_mean = np.where(possible, gap, 0.0), np.where(possible, per_mean, 0.0)
         n = weight.sum(axis=1)
 
@@ -206,8 +209,8 @@ class StudentKernel(ResidualKernel):
             twice = twice + pull * per_mean
         constant = 0.5 * np.log(self.df) + betaln(0.5 * self.df, 0.5) + log_scale
         tail = 0.5 * (self.df + 1.0) * _sums(weight, np.log1p(u * u / nu))
-        value = np.where(known, tail + n * constant, np.inf)
-        if relative.size > len(relative):
+        value = np.where(allowed, tail + n * constant, np.inf)
+        if relative.size > len(relative):  # a single column is 1
             value = value + _sums(weight, np.log(relative))
         return Pulls(value, -pull, twice, 2.0 * pull * nu / total, stiff)
 

@@ -25,7 +25,8 @@ __all__ = ["LikelihoodProblem"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-#: Of more places than this a survey looks at one in so many: at those that least squares has best.
+#: Of more places than this a survey looks at no more, or at one in so many if that is more: those
+#: that least squares has best.
 _MANY, _PROMISING = 4096, 8
 #: Elements of one work array.
 _BLOCK = 400_000
@@ -273,8 +274,8 @@ class LikelihoodProblem:
 
         def slope_at(moved: Floats) -> Floats:
             every, there = self.take(many), moved.reshape(len(many), -1)
-            rows = every.rows(there[:, None, :])
-            slope = every._slope(there, rows, every._fit(rows, FINE, found.state[many]))
+            away = every.rows(there[:, None, :])
+            slope = every._slope(there, away, every._fit(away, FINE, found.state[many]))
             return slope.reshape(moved.shape)
 
         value = np.maximum(found.model.rss - self.pure, 0.0)
