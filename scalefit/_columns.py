@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ __all__ = [
     "find_columns",
     "first_rows",
     "group_rows",
+    "in_order",
     "key_label",
     "role_of",
     "unit_numbers",
@@ -264,6 +266,19 @@ def unit_numbers(names: pd.Series) -> Codes:
     nameless = code < 0
     code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
     return code
+
+
+def in_order(*keys: NDArray[Any] | None) -> Codes:
+    """Return the order of runs by what is known of them: curve, sizes, score, and so on.
+
+    What is drawn from the runs of a size, as by a bootstrap, so does not depend on how rows come.
+
+    Examples
+    --------
+    >>> in_order(np.array([1, 0, 1]), None, np.array([0.7, 0.8, 0.6]))
+    array([1, 2, 0])
+    """
+    return np.lexsort([key for key in keys[::-1] if key is not None])
 
 
 def first_rows(group: Codes) -> Codes:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import unit_numbers
+from ._columns import in_order
 from .kernel import Kernel, free_levels
 from .laws import Frame
 from .metrics import Metric
 from .stacked import all_rows, some_rows
 from .table import Table
 
-__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table", "run_order"]
+__all__ = ["Errors", "Sample", "by_size", "of_runs", "of_table"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -315,7 +315,7 @@ def of_table(table: Table) -> Sample:
         table.metrics,
         other,
         **known,
-        unit=_units(table),
+        unit=table.unit,
     )
 
 
@@ -375,7 +375,7 @@ def by_size(
     bounded : array (G,) of bool, optional
         Whether the metric has a worst value; by default it has none.
     """
-    order = _run_order(group, x, *other, y, se, unit)
+    order = in_order(group, x, *other, y, se, unit)
     x, y, group = x[order], y[order], group[order]
     other = [values[order] for values in other]
     starts = np.ones(len(x), dtype=bool)
@@ -438,27 +438,6 @@ def by_size(
         pure=zeros,
         bounded=np.zeros(shape[0], dtype=bool) if bounded is None else bounded,
     )  # fmt: skip
-
-
-def run_order(table: Table) -> NDArray[np.intp]:
-    """Return the rows of a checked table in the order in which :func:`of_table` lists its runs."""
-    names = (*table.drivers, table.score, table.roles.get("se"))
-    known = (None if name is None else table.rows[name].to_numpy(dtype=float) for name in names)
-    return _run_order(table.group, *known, _units(table))
-
-
-def _units(table: Table) -> NDArray[np.intp] | None:
-    unit = table.roles.get("run", table.seed)
-    return None if unit is None else unit_numbers(table.rows[unit])
-
-
-def _run_order(*keys: NDArray[Any] | None) -> NDArray[np.intp]:
-    """Return the order of runs: by curve, sizes, score, and what else is known, the first first.
-
-    What is drawn from the runs of a size, as by a bootstrap, so does not depend on how rows come.
-    """
-    found: NDArray[np.intp] = np.lexsort([key for key in keys[::-1] if key is not None])
-    return found
 
 
 def _within(group: NDArray[np.intp], unit: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -22,7 +22,7 @@ from ._checks import (
     size_findings,
     too_few_sizes,
 )
-from ._columns import ROW, Names, find_columns, key_label, varies
+from ._columns import ROW, Names, find_columns, in_order, key_label, unit_numbers, varies
 from ._draft import Draft, find_cells, make_draft
 from ._faults import (
     Fault,
@@ -108,6 +108,19 @@ class Table:
     def n_groups(self) -> int:
         """Number of curves."""
         return len(self.keys)
+
+    @property
+    def unit(self) -> NDArray[np.intp] | None:
+        """Seed or training run of each row, by number; None where no column tells them."""
+        name = self.roles.get("run", self.seed)
+        return None if name is None else unit_numbers(self.rows[name])
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """The rows in the order in which a sample of the table lists its runs."""
+        names = (*self.drivers, self.score, self.roles.get("se"))
+        known = (None if name is None else self.rows[name].to_numpy(float) for name in names)
+        return in_order(self.group, *known, self.unit)
 
     def need_one_driver(self, what: str) -> None:
         """Raise TableError, saying what cannot be answered, if there are several drivers."""

@@ -14,7 +14,6 @@ from ..draws import ARRAYS, Draws
 from ..errors import FitError, nearest
 from ..estimate import Estimate
 from ..inference import Posterior
-from ..sample import run_order
 from ..scatter import kinds, scatter_of
 from ..table import Table
 from .models import Pool, has_model, refuse_unknown
@@ -320,7 +319,7 @@ def clusters(table: Table, columns: Sequence[str]) -> Ints:
         have = ", ".join(str(c) for c in table.rows.columns if not str(c).startswith("_"))
         raise FitError(f"cluster={missing[0]!r} is no column of the table; it has {have}")
     key = table.rows[list(columns)].astype(str).agg("\x1f".join, axis=1).to_numpy()
-    return np.asarray(pd.factorize(key[run_order(table)])[0])
+    return np.asarray(pd.factorize(key[table.order])[0])
 
 
 def can_collapse(estimate: Estimate) -> bool:
