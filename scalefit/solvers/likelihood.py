@@ -234,10 +234,15 @@ class LikelihoodProblem:
 
     def objective(self, u: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
+        value, gradient, state = self._best(u)
+        return value, gradient, state[:, :-1]
+
+    def _best(self, u: Floats, state: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+        """Return objective, gradient, and coefficients with the log scale, found from ``state``."""
         rows = self.rows(u[:, None, :])
-        found = self._fit(rows, FINE)
+        found = self._fit(rows, FINE, state)
         value = np.maximum(found.model.rss - self.pure, 0.0)
-        return value, self._slope(u, rows, found), found.state[:, :-1]
+        return value, self._slope(u, rows, found), found.state
 
     def _slope(self, u: Floats, rows: Rows, found: Optimum) -> Floats:
         """Return the gradient ``(G, q)`` of the objective, all but the shapes being at its best."""
@@ -268,18 +273,14 @@ class LikelihoodProblem:
 
         A step away the best coefficients are found from those at ``u``.
         """
-        place, many = u.T, np.tile(np.arange(len(self)), len(u))
-        rows = self.rows(place[:, None, :])
-        found = self._fit(rows, FINE)
+        value, slope, state = self._best(u.T)
+        many = np.tile(np.arange(len(self)), len(u))
 
         def slope_at(moved: Floats) -> Floats:
-            every, there = self.take(many), moved.reshape(len(many), -1)
-            away = every.rows(there[:, None, :])
-            slope = every._slope(there, away, every._fit(away, FINE, found.state[many]))
-            return slope.reshape(moved.shape)
+            there = moved.reshape(len(many), -1)
+            return self.take(many)._best(there, state[many])[1].reshape(moved.shape)
 
-        value = np.maximum(found.model.rss - self.pure, 0.0)
-        return differenced(value, self._slope(place, rows, found), slope_at, u, step)
+        return differenced(value, slope, slope_at, u, step)
 
     def ends(
         self, u: Floats, terms: Terms, cut: Floats, rising: bool
