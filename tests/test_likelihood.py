@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtrit
 
 import scalefit as sf
 from scalefit.estimands import Gain, Value
-from scalefit.estimate import estimate
+from scalefit.estimate import estimate, pose
 from scalefit.inference import profile
+from scalefit.inference.zoom import Scan
 from scalefit.kernel import usual_pulls
 from scalefit.laws import get_law
 from scalefit.noise import Hoffmann, LogNormal, Student
@@ -82,6 +85,89 @@ def test_pulls_in_closed_form_are_those_of_the_density(kernel, link):
         assert np.isfinite(again[0])
         assert again[1] == np.inf
         np.testing.assert_array_equal(again[2:], found.value[2:])
+
+
+def bent_losses(seed, runs=2):
+    """Return 14 sizes of losses with a bend, and errors with long tails."""
+    rng = np.random.default_rng(seed)
+    x = np.repeat(np.geomspace(1e4, 1e8, 14), runs)
+    t = x / 1e6
+    mean = 1.5 + (t + t**2) ** -0.1
+    return pd.DataFrame({"tokens": x, "loss": mean * np.exp(0.01 * rng.standard_t(3, x.size))})
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_squares_that_touch_a_likelihood_lie_above_it(side):
+    """They have the end for theirs, and what is compatible with them is so with the likelihood."""
+    table = bent_losses(1)
+    table["f1"] = 1.2 - 0.3 * table.pop("loss")
+    fitted = sf.fit(table, law="shifted_power", noise="student").estimate
+    problem, question = pose(fitted.law, fitted.sample), Gain(10)
+    rng = np.random.default_rng(2)
+    centre = fitted.solution.u + np.array([0.03, -0.02])
+    shapes = centre + 0.1 * rng.standard_normal((1, 400, 2))
+    shapes[0, 0] = centre
+    frame = fitted.sample.frame.expand(1)
+    terms = question.terms(fitted.law, problem.theta(shapes), frame, np)
+    weights = np.stack([np.broadcast_to(w, (1, 400))[:, 0] for w in terms.weights], axis=-1)
+    cut = 1.2 * fitted.solution.rss
+    limit = cut + problem.pure
+    near, wall = problem.touching(shapes[:, 0], weights, limit, np.array([side]), True)
+    end = 0 if side < 0 else 1
+    true = problem.ends(shapes, terms, cut, True)[end][0]
+    touching = near.ends(shapes, terms, wall, True)[end][0]
+    assert touching[0] == pytest.approx(true[0], rel=1e-5)
+    seen = np.isfinite(touching)
+    assert seen.sum() > 50
+    true, touching = true[seen], touching[seen]
+    assert np.isfinite(true).all()
+    assert (side * (true - touching) > -1e-6 * np.abs(true)).all()
+    assert (side * (true - touching)).max() > 1e-3 * np.abs(true[0]), "or the two would be one"
+
+
+@pytest.mark.parametrize("name", ["m4", "broken_power"])
+def test_no_random_search_of_a_likelihood_goes_further_than_a_profile(name):
+    """A random walk over the compatible shapes must stay inside the interval."""
+    fitted = sf.fit(bent_losses(3), law=name).estimate
+    law, sample = fitted.law, fitted.sample
+    variance, df = fitted.scale
+    cut = fitted.solution.rss + variance * stdtrit(df, 0.975) ** 2
+    problem = pose(law, sample)
+    low, high = (bound[:, None] for bound in problem.bounds())
+    question = Gain(10)
+    found = profile(fitted, question, 0.95)
+    scan = Scan(problem, sample.frame.expand(1), question, cut, law.rising)
+    rng = np.random.default_rng(6)
+    u = np.repeat(fitted.solution.u[:, None], 60, axis=1)
+    least, most = np.inf, -np.inf
+    for _ in range(120):
+        length = 10 ** rng.uniform(-4, -0.3, (1, 60, 1))
+        away = length * (high - low) * rng.standard_normal(u.shape)
+        along = u[:, rng.permutation(60)] - u[:, rng.permutation(60)]
+        moved = np.clip(u + np.where(rng.random((1, 60, 1)) < 0.5, away, along), low, high)
+        lower, upper = scan.ends(moved)
+        least, most = min(least, lower.min()), max(most, upper.max())
+        u = np.where((lower < np.inf)[..., None], moved, u)
+    slack = 0.01 * (most - least)
+    assert found.lower[0] <= least + slack
+    assert found.upper[0] >= most - slack
+
+
+def test_what_is_refused_takes_no_search(monkeypatch):
+    fitted = sf.fit(losses_table(6), law="broken_power")
+
+    def search(*_):
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(sys.modules["scalefit.inference.profile"], "_ends", search)
+    assert np.isnan(fitted.gain(10).estimate)
+    assert fitted.params["estimate"].isna().all()
+
+
+def losses_table(sizes):
+    x = np.repeat(np.geomspace(1e4, 1e7, sizes), 2)
+    rng = np.random.default_rng(4)
+    return {"tokens": x, "loss": 2 + (x / 1e4) ** -0.3 + 0.01 * rng.standard_normal(x.size)}
 
 
 def test_an_outlier_moves_a_student_fit_little():

@@ -28,13 +28,13 @@ from ..sample import Sample
 from ..solvers.separable import Problem
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
+from .farthest import farthest_ends
 from .followed import followed_ends
 from .interval import Intervals, check_level
 from .outlook import outlook
 from .summit import Slope, climb
-from .support import refuse, unsupported
-from .swarm import farthest
-from .zoom import GLOBAL, LOCAL, Scan, axes_of, zoomed
+from .support import refused, unsupported
+from .zoom import GLOBAL, LOCAL, Scan, zoomed
 
 __all__ = ["profile"]
 
@@ -69,6 +69,23 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
     check_level(level)
     label = f"profile likelihood, given {estimate.law.name}"
     value = estimate.answer(estimand)
+    none = refused(estimate, estimand, value)
+    lower, upper = np.full(len(value), -np.inf), np.full(len(value), np.inf)
+    asked = np.flatnonzero(~none)  # what is refused takes no search
+    if asked.size == len(value):
+        lower, upper = _ends(estimate, estimand, value, level)
+    elif asked.size:
+        some = level[asked] if np.ndim(level) else level
+        lower[asked], upper[asked] = _ends(
+            estimate.take(asked), estimand.take(asked), value[asked], some
+        )
+    value = np.where(none, np.nan, value)
+    found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
+    return widened(found, estimate, estimand)
+
+
+def _ends(estimate: Estimate, estimand: Asked, value: Floats, level: Any) -> tuple[Floats, Floats]:
+    """Return the least and the greatest compatible value of every curve, ``(G,)`` each."""
     estimate = smooth(estimate)
     variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
@@ -76,13 +93,10 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
     law = estimate.law
     costly = estimate.sample.kernel is not None or len(law.shapes) > 2
     if is_curved(estimand) or (law.n_drivers > 1 and costly):
-        lower, upper = followed_ends(estimate, estimand, cut)
-        found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
-        return refuse(widened(found, estimate, estimand), estimate, estimand)
+        return followed_ends(estimate, estimand, cut)
     estimand = cast("Estimand", estimand)
-    if estimate.law.guesses:
-        lower, upper = constrained_ends(estimate, estimand, cut)
-        return widened(Intervals(value, lower, upper, level, label), estimate, estimand)
+    if law.guesses:
+        return constrained_ends(estimate, estimand, cut)
     lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
     step = _curves_at_once(estimate)
     for first in range(0, len(estimate), step):
@@ -94,8 +108,7 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
     if law.n_drivers > 1:  # a scan of two shapes may stop short of the sharp tip of their set
         tips = followed_ends(estimate, estimand, cut)
         lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
-    found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
-    return refuse(widened(found, estimate, estimand), estimate, estimand)
+    return lower, upper
 
 
 def _climbs(estimate: Estimate) -> bool:
@@ -123,9 +136,9 @@ def _hull(
     scan = Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
     q = len(law.shapes)
     if q > 2:
-        low, high = problem.bounds()
-        axes = axes_of(solution.curvature, allowance, high - low)
-        found = farthest(scan.look, solution.u, axes, low, high)
+        found = farthest_ends(
+            problem, scan.frame, estimand, solution.u, solution.curvature, cut, allowance
+        )
     elif _climbs(estimate):
         found = _climbed(cast("Problem", problem), scan, estimate, value, allowance)
     else:

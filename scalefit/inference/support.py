@@ -13,7 +13,7 @@ from ..estimate import Estimate
 from ..laws import Law
 from .interval import Intervals
 
-__all__ = ["refuse", "unsupported"]
+__all__ = ["refuse", "refused", "unsupported"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,12 +39,18 @@ def unsupported(law: Law, shapes: tuple[Any, ...], z: Floats, weight: Floats) ->
     return few
 
 
-def refuse(intervals: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
-    """Return the intervals without a number, open on both sides, where none can be given."""
+def refused(estimate: Estimate, estimand: Asked, value: Floats) -> Bools:
+    """Return for which curves ``(G,)`` no number can be given; ``value`` is the answer so far."""
     law, sample = estimate.law, estimate.sample
     bare = unsupported(law, estimate.shapes(), sample.z, sample.weight)
-    none = ~estimate.within_gate | (estimand.beyond(law, sample.frame).above & bare)
-    none |= np.isnan(intervals.estimate) & ~estimate.flat  # the law has no answer
+    none: Bools = ~estimate.within_gate | (estimand.beyond(law, sample.frame).above & bare)
+    none |= np.isnan(value) & ~estimate.flat  # the law has no answer
+    return none
+
+
+def refuse(intervals: Intervals, estimate: Estimate, estimand: Asked) -> Intervals:
+    """Return the intervals without a number, open on both sides, where none can be given."""
+    none = refused(estimate, estimand, intervals.estimate)
     return replace(
         intervals,
         estimate=np.where(none, np.nan, intervals.estimate),

@@ -1,117 +1,124 @@
-"""How far a target can go over the shapes of a law with more than two, found by a swarm of them.
+"""Swarms: places that look together for where a goal is farthest out, by differences of their own.
 
-Given its shapes the ends of the target are closed form; what is left is to make them as far apart
-as the misfit allows. Shapes that are compatible with the data are often a thin, bent sheet in the
-box. A swarm follows it by itself, since it moves by differences of its own members (differential
-evolution, Storn & Price 1997, doi:10.1023/A:1008202821328), under the rule that a compatible shape
-beats any other and a smaller misfit the larger one (Deb 2000, doi:10.1016/S0045-7825(99)00389-8).
+Shapes that are compatible with the data are often a thin, bent sheet in the box. A swarm follows
+it by itself, since it moves by differences of its members (differential evolution, Storn & Price
+1997, doi:10.1023/A:1008202821328), under the rule that a compatible shape beats any other and a
+smaller misfit the larger one (Deb 2000, doi:10.1016/S0045-7825(99)00389-8).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["farthest"]
+__all__ = ["Goal", "Swarm", "all_over", "close_by"]
 
 Floats = NDArray[np.float64]
-Look = Callable[[Floats], tuple[Floats, Floats, Floats]]
+#: Returns how far out B goals are and their misfit, each ``(B, M)``, at shapes ``(B, M, q)``. Where
+#: shapes are not compatible they are minus infinity out.
+Goal = Callable[[Floats], tuple[Floats, Floats]]
 
 #: Shapes looked at first: all over the box, and in the neighbourhood that the curvature suggests.
 _WIDE, _NEAR = 2048, 512
-_MEMBERS, _ROUNDS = 64, 250
-#: A swarm may settle on the second farthest place: the farthest of several counts.
-_SWARMS = 4
+_MEMBERS = 64
 #: Members that the others are drawn to.
 _LEADERS = 8
 
 
-def farthest(
-    look: Look, u: Floats, axes: Floats, low: Floats, high: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return where the lowest lower and the highest upper end are, and these ends.
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """The members ``(B, M, q)`` of B swarms, how far out they are and their misfit ``(B, M)``."""
+
+    members: Floats
+    far: Floats
+    misfit: Floats
+
+    def best(self) -> Floats:
+        """Return the shapes ``(B, q)`` that are farthest out."""
+        return np.asarray(self.members[np.arange(len(self.far)), self.far.argmax(axis=1)])
+
+    def take(self, chosen: NDArray[np.intp]) -> Swarm:
+        """Return some of the members, by their numbers ``(B, m)``."""
+        return Swarm(
+            np.take_along_axis(self.members, chosen[:, :, None], axis=1),
+            np.take_along_axis(self.far, chosen, axis=1),
+            np.take_along_axis(self.misfit, chosen, axis=1),
+        )
+
+    def flown(
+        self, goal: Goal, low: Floats, high: Floats, rng: np.random.Generator, rounds: int
+    ) -> Swarm:
+        """Return the swarm after so many rounds in the box ``(B, q)``."""
+        members, far, misfit = self.members, self.far, self.misfit
+        many, q = members.shape[1:]
+        box = low[:, None], high[:, None]
+        snap, onto = np.divmod(np.arange(many), 2)
+        snapped = snap[:, None] == np.arange(q)
+        for turn in range(rounds):
+            one, two, mate = (rng.permutation(many) for _ in range(3))
+            stride = rng.uniform(0.3, 1.0, (many, 1))
+            order = np.argsort(-far, axis=1)
+            if turn % 8:  # towards one of the best, or from where it is, by two others' difference
+                chosen = order[:, rng.integers(0, _LEADERS, many)]
+                leader = np.take_along_axis(members, chosen[:, :, None], axis=1)
+                pull = np.where(rng.random((many, 1)) < 0.15, stride, 0.0)
+                moved = members + pull * (leader - members)
+                moved = moved + stride * (members[:, one] - members[:, two])
+                kept = rng.random((many, q)) < 0.1
+                moved = np.clip(np.where(kept, members[:, mate], moved), *box)
+            else:  # the best one with each shape on its bounds, where ends often are
+                leader = np.take_along_axis(members, order[:, :1, None], axis=1)
+                moved = np.where(snapped, np.where(onto[:, None], box[1], box[0]), leader)
+            new_far, new_misfit = goal(moved)
+            better = (new_far > far) | ((new_far == far) & (new_misfit < misfit))
+            members = np.where(better[:, :, None], moved, members)
+            far, misfit = np.where(better, new_far, far), np.where(better, new_misfit, misfit)
+        return Swarm(members, far, misfit)
+
+
+def all_over(
+    goal: Goal, u: Floats, axes: Floats, low: Floats, high: Floats, rng: np.random.Generator
+) -> Swarm:
+    """Return swarms from the best of many places all over the box, and about the optimum.
 
     Parameters
     ----------
-    look : callable
-        Lower and upper ends and misfit, each ``(G, M)``, at shapes ``(G, M, q)``. Where shapes are
-        not compatible the lower end is inf and the upper one -inf.
-    u : array (G, q)
+    goal : callable
+        See :data:`Goal`.
+    u : array (B, q)
         The optimum.
-    axes : array (G, q, q)
+    axes : array (B, q, q)
         Turns the unit ball into the compatible neighbourhood, to second order.
-    low, high : arrays (G, q)
+    low, high : arrays (B, q)
         The box.
-
-    Returns
-    -------
-    centres : array (G, 2, q)
-    lower, upper : arrays (G,)
+    rng : numpy.random.Generator
     """
-    # A search, not a sample: always the same draws, and the same for every curve, so that an
-    # answer depends on nothing but the curve and the question.
-    swarms = [
-        _swarm(look, u, axes, low, high, np.random.default_rng(seed)) for seed in range(_SWARMS)
-    ]
-    far = np.stack([found for _, found in swarms])
-    best = far.argmax(axis=0)
-    where = np.stack([found for found, _ in swarms])
-    centres = np.take_along_axis(where, best[None, :, :, None], axis=0)[0]
-    ends = far.max(axis=0)
-    return centres, -ends[:, 0], ends[:, 1]
-
-
-def _swarm(
-    look: Look, u: Floats, axes: Floats, low: Floats, high: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return where one swarm got to on either side ``(G, 2, q)``, and how far ``(G, 2)``."""
-    q = u.shape[1]
-
-    def goals(shapes: Floats) -> tuple[Floats, Floats]:
-        """Return how far each shape gets ``(G, 2, M)``, and its misfit, for ``(G, 2, M, q)``."""
-        n = shapes.shape[2]
-        lower, upper, misfit = look(shapes.reshape(len(u), -1, q))
-        far = np.stack([-lower[:, :n], upper[:, -n:]], axis=1)
-        return far, misfit.reshape(len(u), -1, n)
-
-    wide = low[:, None, :] + rng.random((_WIDE, q)) * (high - low)[:, None, :]
-    spread = rng.standard_normal((_NEAR, q)) * 10.0 ** rng.uniform(-1.0, 0.5, (_NEAR, 1))
-    near = u[:, None, :] + np.einsum("gij,mj->gmi", axes, spread)
-    first = np.concatenate([u[:, None, :], near, wide], axis=1)
-    first = np.clip(first, low[:, None, :], high[:, None, :])[:, None]
-    far, misfit = goals(first)
-    misfit = np.broadcast_to(misfit, far.shape)
+    wide = low[:, None] + rng.random((_WIDE, u.shape[1])) * (high - low)[:, None]
+    near = _about(u, axes, rng, _NEAR, (-1.0, 0.5))
+    first = np.clip(np.concatenate([u[:, None], near, wide], axis=1), low[:, None], high[:, None])
+    every = Swarm(first, *goal(first))
     # Half of the members have gone far already, half fit well in any part of the box.
-    far_first = np.lexsort((misfit, -far), axis=-1)[:, :, : _MEMBERS // 2]
-    fit_first = np.argsort(misfit[:, :, -_WIDE:], axis=-1)[:, :, : _MEMBERS // 2]
-    best = np.concatenate([far_first, fit_first + misfit.shape[-1] - _WIDE], axis=2)
-    members = np.take_along_axis(np.broadcast_to(first, (*far.shape, q)), best[..., None], axis=2)
-    far, misfit = (np.take_along_axis(values, best, axis=2) for values in (far, misfit))
-    box = low[:, None, None, :], high[:, None, None, :]
-    snap, onto = np.divmod(np.arange(_MEMBERS), 2)
-    snapped = snap[:, None] == np.arange(q)
-    for turn in range(_ROUNDS):
-        one, two, mate = (rng.permutation(_MEMBERS) for _ in range(3))
-        stride = rng.uniform(0.3, 1.0, (_MEMBERS, 1))
-        order = np.argsort(-far, axis=2)
-        if turn % 8:  # towards one of the best, or from where it is, by two others' difference
-            chosen = order[:, :, rng.integers(0, _LEADERS, _MEMBERS)]
-            leader = np.take_along_axis(members, chosen[..., None], axis=2)
-            pull = np.where(rng.random((_MEMBERS, 1)) < 0.15, stride, 0.0)
-            moved = members + pull * (leader - members)
-            moved = moved + stride * (members[:, :, one] - members[:, :, two])
-            kept = rng.random((_MEMBERS, q)) < 0.1
-            moved = np.clip(np.where(kept, members[:, :, mate], moved), *box)
-        else:  # the best one with each shape on its bounds, where ends often are
-            leader = np.take_along_axis(members, order[:, :, :1, None], axis=2)
-            moved = np.where(snapped, np.where(onto[:, None], box[1], box[0]), leader)
-        new_far, new_misfit = goals(moved)
-        better = (new_far > far) | ((new_far == far) & (new_misfit < misfit))
-        members = np.where(better[..., None], moved, members)
-        far, misfit = np.where(better, new_far, far), np.where(better, new_misfit, misfit)
-    best = far.argmax(axis=2)
-    centres = np.take_along_axis(members, best[:, :, None, None], axis=2)[:, :, 0]
-    ends = np.take_along_axis(far, best[:, :, None], axis=2)[:, :, 0]
-    return centres, ends
+    far_first = np.lexsort((every.misfit, -every.far), axis=-1)[:, : _MEMBERS // 2]
+    fit_first = np.argsort(every.misfit[:, -_WIDE:], axis=-1)[:, : _MEMBERS // 2]
+    return every.take(np.concatenate([far_first, fit_first + first.shape[1] - _WIDE], axis=1))
+
+
+def close_by(
+    goal: Goal, u: Floats, axes: Floats, low: Floats, high: Floats, rng: np.random.Generator
+) -> Swarm:
+    """Return swarms of ``u`` and places about it, as :func:`all_over` does."""
+    near = _about(u, axes, rng, _MEMBERS - 1, (-3.0, 0.3))
+    first = np.clip(np.concatenate([u[:, None], near], axis=1), low[:, None], high[:, None])
+    return Swarm(first, *goal(first))
+
+
+def _about(
+    u: Floats, axes: Floats, rng: np.random.Generator, many: int, decades: tuple[float, float]
+) -> Floats:
+    """Return places ``(B, many, q)`` about ``u``, at distances over some decades of the axes."""
+    spread = rng.standard_normal((many, u.shape[1])) * 10.0 ** rng.uniform(*decades, (many, 1))
+    near: Floats = u[:, None] + np.einsum("bij,mj->bmi", axes, spread)
+    return near

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .records import either, joined, put, take
 
-__all__ = ["Bottom", "Curved", "Quadratic", "differenced", "eigen", "minima"]
+__all__ = ["Bottom", "Curved", "Quadratic", "differenced", "eigen", "inward", "minima"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -113,7 +113,7 @@ def minima(
     pool = []
     for rows in _blocks(owner, step):
         at, low, high, size = (take(values, rows) for values in (u, lower, upper, unit))
-        found = problem.take(rows).model(at, _inward(at, high))
+        found = problem.take(rows).model(at, inward(at, high))
         radius = np.full(len(rows), _RADIUS)
         ahead = _ahead(found, radius, at, low, high, size)
         start = _Descent(
@@ -246,7 +246,7 @@ def _one_step(problem: Curved, start: _Descent, best: Floats) -> tuple[_Descent,
     step, promise = ahead.step, ahead.promise
     moved = _largest(step)
     trial = np.minimum(np.maximum(start.at + step, low), high)
-    new = problem.model(trial, _inward(trial, high))
+    new = problem.model(trial, inward(trial, high))
     level = np.abs(new.value - found.value) <= _LEVEL * found.value
     flatter = ahead.steepest(new.slope) < ahead.steepest(found.slope)
     better = np.where(level, flatter, new.value < found.value)
@@ -405,6 +405,6 @@ def differenced(
     return Quadratic(value, slope.T, 0.5 * (bend + bend.swapaxes(0, 1)))
 
 
-def _inward(u: Floats, upper: Floats) -> Floats:
+def inward(u: Floats, upper: Floats) -> Floats:
     """Return small steps that do not leave the box."""
     return np.where(u + _DIFFERENCE > upper, -_DIFFERENCE, _DIFFERENCE)

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from ..kernel import Kernel
 from ..laws.law import Frame, Law, Terms
 from .basins import Quadratic, differenced
-from .newton import FINE, ROUGH, Optimum, Rows, ends_given, hold, minimise, start, subsets
+from .newton import (
+    FINE,
+    ROUGH,
+    Optimum,
+    Rows,
+    end_given,
+    ends_given,
+    hold,
+    minimise,
+    start,
+    subsets,
+)
 from .orthant import OrthantProblem, least_squares
 from .separable import Problem
 from .shapes import box, shapes_at
@@ -28,6 +39,8 @@ Ints = NDArray[np.intp]
 #: Of more places than this a survey looks at no more, or at one in so many if that is more: those
 #: that least squares has best.
 _MANY, _PROMISING = 4096, 8
+#: Least and greatest weight of a run in squares that touch a likelihood, over that to be expected.
+_LIGHTEST, _HEAVIEST = 0.02, 50.0
 #: Elements of one work array.
 _BLOCK = 400_000
 
@@ -309,3 +322,55 @@ class LikelihoodProblem:
                 lower[:, block] = np.fmin(lower[:, block], low)
                 upper[:, block] = np.fmax(upper[:, block], high)
         return lower, upper, np.maximum(misfit - self.pure[:, None], 0.0)
+
+    def touching(
+        self, u: Floats, weights: Floats, limit: Floats, side: Floats, rising: bool
+    ) -> tuple[Problem | OrthantProblem, Floats]:
+        """Return least squares that touches the likelihood at an end, and its cut.
+
+        Where errors have long tails the weighted squares through a point lie above the likelihood
+        (as for Huber's function, Lange, Hunter & Yang 2000, doi:10.1080/10618600.2000.10474858):
+        what is compatible with them is so with the likelihood.
+
+        Parameters
+        ----------
+        u : array (G, q)
+            Shapes.
+        weights : array (G, p)
+            Of the coefficients in the target, at these shapes.
+        limit : array (G,)
+            Objective up to which parameters are compatible with the data, with the pure part.
+        side : array (G,)
+            Which end of the target is meant: -1 the lower one, 1 the upper one. Where nothing is
+            compatible at these shapes, the best coefficients are taken instead.
+        rising : bool
+            Whether the curves are held to rise.
+        """
+        rows, rises = self.held(False).rows(u[:, None, :]), self.law.rises if rising else ()
+        far, least = np.full(len(u), -np.inf), np.full(len(u), np.inf)
+        state = np.zeros((len(u), weights.shape[1] + 1))
+        for dropped in subsets(rises):
+            there, place, misfit = end_given(rows, weights, limit, side, dropped, rises)
+            better = (there > far) | ((there == far) & (misfit < least))
+            state[better] = place[better]
+            far, least = np.fmax(far, there), np.fmin(least, misfit)
+        mean, scale = rows.mean(state[:, :-1]), np.exp(state[:, -1:]) * rows.relative
+        part = rows.kernel.contribution(rows.y, mean, scale)
+        expected = rows.kernel.information(rows.y, mean, scale, rows.weight)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            chord = part.by_mean / (mean - rows.y)
+        chord = np.clip(chord, _LIGHTEST * expected, _HEAVIEST * expected)
+        chord = rows.weight * np.where(np.isnan(chord), expected, chord)
+
+        def per_size(values: Floats) -> Floats:
+            total: Floats = values.reshape(self.runs.shape).sum(axis=2)
+            return total
+
+        weight, pull = per_size(chord), per_size(rows.weight * part.by_mean)
+        step = np.divide(pull, weight, out=np.zeros_like(pull), where=weight > 0)
+        goal = mean.reshape(self.runs.shape)[:, :, 0] - step
+        height = 0.5 * self.n * np.log(limit / self.n) - (rows.weight * part.value).sum(axis=1)
+        frame = self.frame.map(lambda value: np.reshape(value, len(self)))
+        benefit = frame.sign[:, None] * goal
+        near = least_squares(self.law, self.z, benefit, weight, frame, rising=False)
+        return near, 2.0 * height + (pull * step).sum(axis=1)

@@ -25,6 +25,7 @@ __all__ = [
     "Optimum",
     "Rows",
     "edge",
+    "end_given",
     "ends_given",
     "hold",
     "minimise",
@@ -346,6 +347,32 @@ def ends_given(
     return lower, upper, misfit
 
 
+def end_given(
+    rows: Rows, weights: Floats, limit: Floats, side: Floats, dropped: tuple[int, ...],
+    rises: tuple[int, ...],
+) -> tuple[Floats, Floats, Floats]:  # fmt: skip
+    """Return how far out the end on one side is ``(B,)``, where, and the least misfit.
+
+    With some columns held at zero, as :func:`ends_given`. The place is that of the least misfit,
+    coefficients and log scale ``(B, p + 1)``, where nothing is compatible.
+    """
+    kept = [j for j in range(weights.shape[1]) if j not in dropped]
+    part = rows.without(dropped)
+    best = minimise(part, start(part), FINE)
+    place, far = best.state.copy(), np.full(len(limit), -np.inf)
+    some = np.flatnonzero(best.model.rss <= limit)
+    if some.size:
+        pull, toward = weights[some][:, kept], side[some, None]
+        target, place[some] = edge(part.take(some), best.take(some), pull, limit[some], toward)
+        far[some] = side[some] * target
+    free = [i for i, j in enumerate(kept) if j in rises]
+    far[(place[:, free] < 0).any(axis=1)] = -np.inf
+    misfit = np.where((best.state[:, free] < 0).any(axis=1), np.inf, best.model.rss)
+    state = np.zeros((len(limit), weights.shape[1] + 1))
+    state[:, [*kept, -1]] = np.where(far[:, None] > -np.inf, place, best.state)
+    return far, state, misfit
+
+
 def subsets(columns: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Return every set of columns that may be held at zero, the empty one first."""
     sizes = range(len(columns) + 1)
@@ -368,9 +395,11 @@ def hold(found: Optimum, where: Ints, rows: Rows, rises: tuple[int, ...], steps:
 
 
 def edge(
-    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: float
+    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: Floats | float
 ) -> tuple[Floats, Floats]:
     """Return the extreme target on the edge of the compatible set, and the state there.
+
+    ``side`` is -1 for the least target and 1 for the greatest, or ``(B, 1)`` of these.
 
     Newton's method on the conditions of the constrained extremum: each step goes to the end of
     the ellipsoid that models the objective at the last one (Venzon & Moolgavkar 1988,
