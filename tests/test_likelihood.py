@@ -112,11 +112,14 @@ def test_squares_that_touch_a_likelihood_lie_above_it(side):
     weights = np.stack([np.broadcast_to(w, (1, 400))[:, 0] for w in terms.weights], axis=-1)
     cut = 1.2 * fitted.solution.rss
     limit = cut + problem.pure
-    near, wall = problem.touching(shapes[:, 0], weights, limit, np.array([side]), True)
+    near, wall, far = problem.touching(
+        shapes[:, 0], weights, limit, np.array([side]), np.ones(1), True
+    )
     end = 0 if side < 0 else 1
     true = problem.ends(shapes, terms, cut, True)[end][0]
     touching = near.ends(shapes, terms, wall, True)[end][0]
     assert touching[0] == pytest.approx(true[0], rel=1e-5)
+    assert side * far[0] == pytest.approx(true[0], rel=1e-5)
     seen = np.isfinite(touching)
     assert seen.sum() > 50
     true, touching = true[seen], touching[seen]

@@ -7,10 +7,10 @@ compatible with the data form an interval with closed-form ends,
 
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
-1988, section 6.1). The hull is found on a scan of all shapes that zooms in on both ends; with more
-than two shapes a swarm of them looks for both. Surfaces under a likelihood, and targets that are
-not linear, are followed to their ends instead. An end of a forecast that rests on a break with
-fewer than three sizes beyond it is open.
+1988, section 6.1). The hull is climbed to from a scan of all shapes, on squares that touch the
+likelihood where there is one; with more than two shapes swarms look for both ends. Surfaces under a
+likelihood, and targets that are not linear, are followed to their ends instead. An end of a
+forecast that rests on a break with fewer than three sizes beyond it is open.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from scipy.special import stdtrit
 
 from ..estimands import Asked, Beyond, Estimand, is_curved
 from ..estimate import Estimate, parabola, pose, smooth
-from ..laws import Terms
 from ..sample import Sample
 from ..solvers.separable import Problem
+from .climbs import climbed, climbed_closer
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
-from .farthest import farthest_ends
+from .ends import Ends, kinked
+from .farthest import farthest
 from .followed import followed_ends
 from .interval import Intervals, check_level
-from .outlook import outlook
-from .summit import Slope, climb
 from .support import refused, unsupported
 from .zoom import GLOBAL, LOCAL, Scan, zoomed
 
@@ -134,48 +133,27 @@ def _hull(
     law, sample, solution = estimate.law, estimate.sample, estimate.solution
     problem = pose(law, sample)
     scan = Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
-    q = len(law.shapes)
-    if q > 2:
-        found = farthest_ends(
-            problem, scan.frame, estimand, solution.u, solution.curvature, cut, allowance
-        )
-    elif _climbs(estimate):
-        found = _climbed(cast("Problem", problem), scan, estimate, value, allowance)
+    q, curvature, beyond = len(law.shapes), solution.curvature, estimand.beyond(law, sample.frame)
+    jagged, squares = kinked(problem), sample.kernel is None
+    if _climbs(estimate):
+        shapes, ends = climbed(
+            cast("Problem", problem), sample.frame, estimand, value, cut, allowance, solution.u,
+            curvature,
+        )  # fmt: skip
+    elif q < 2 or (q == 2 and (squares or jagged)):
+        near = None if q < 2 else parabola(estimate) if jagged else problem
+        found = zoomed(scan, near, solution.u, curvature, allowance)
+        return _open_ends(scan, sample, beyond, *found)
     else:
-        costly = sample.kernel is not None
-        near = (parabola(estimate) if costly else problem) if q == 2 else None
-        found = zoomed(scan, near, solution.u, solution.curvature, allowance)
-    return _open_ends(scan, sample, estimand.beyond(law, sample.frame), *found)
-
-
-def _climbed(
-    problem: Problem, scan: Scan, estimate: Estimate, value: Floats, allowance: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return where both ends are ``(G, 2, q)``, and the ends ``(G,)``, of a least-squares fit."""
-    n_curves, frame, estimand = len(estimate), estimate.sample.frame, scan.estimand
-    low, high = (np.tile(bound.T, 2) for bound in problem.bounds())
-
-    def target(theta: tuple[Floats, ...], rows: Any) -> Terms:
-        here = frame.map(lambda value: value[rows]).expand(1)
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out it may be infinite
-            return estimand.take(rows).terms(problem.law, theta, here, np)
-
-    def facts(u: Floats, ends: Any) -> Floats:
-        rows = ends % n_curves
-        part = problem.take(rows)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return part.facts(u, target(part.theta(u), rows))
-
-    slope = Slope(
-        facts, np.repeat([-1.0, 1.0], n_curves), np.concatenate([-value, value]),
-        np.tile(scan.cut, 2), np.tile(allowance, 2), scan.rising, low, high,
-    )  # fmt: skip
-    solution = estimate.solution
-    with np.errstate(over="ignore", invalid="ignore"):
-        start, spacing = outlook(problem, slope, target, solution.u, solution.curvature)
-        centres, ends = climb(slope, start, spacing)
-    lower, upper = np.split(ends, 2)
-    return centres.T.reshape(2, n_curves, -1).swapaxes(0, 1), lower, upper
+        every = Ends.of(problem, scan.frame, estimand, value, cut, allowance)
+        row = np.tile(np.arange(len(value)), 2)
+        if q == 2 and len(law.rises) < 2:
+            shapes, far = climbed_closer(every, solution.u[row])
+        else:
+            shapes, far = farthest(every, solution.u[row], curvature[row])
+        ends = every.side * far
+    centres = shapes.reshape(2, len(value), q).swapaxes(0, 1)
+    return _open_ends(scan, sample, beyond, centres, *np.split(ends, 2))
 
 
 def _open_ends(

@@ -324,13 +324,15 @@ class LikelihoodProblem:
         return lower, upper, np.maximum(misfit - self.pure[:, None], 0.0)
 
     def touching(
-        self, u: Floats, weights: Floats, limit: Floats, side: Floats, rising: bool
-    ) -> tuple[Problem | OrthantProblem, Floats]:
-        """Return least squares that touches the likelihood at an end, and its cut.
+        self, u: Floats, weights: Floats, limit: Floats, side: Floats, stiff: Floats, rising: bool
+    ) -> tuple[Problem | OrthantProblem, Floats, Floats]:
+        """Return least squares that touches the likelihood at an end, its cut, and the end.
 
         Where errors have long tails the weighted squares through a point lie above the likelihood
         (as for Huber's function, Lange, Hunter & Yang 2000, doi:10.1080/10618600.2000.10474858):
-        what is compatible with them is so with the likelihood.
+        what is compatible with them is so with the likelihood. For others they do so if they are
+        stiff enough. The end is ``(G,)``, how far out the coefficients can take the target; minus
+        infinity where none are compatible.
 
         Parameters
         ----------
@@ -343,6 +345,8 @@ class LikelihoodProblem:
         side : array (G,)
             Which end of the target is meant: -1 the lower one, 1 the upper one. Where nothing is
             compatible at these shapes, the best coefficients are taken instead.
+        stiff : array (G,)
+            Multiplies all weights.
         rising : bool
             Whether the curves are held to rise.
         """
@@ -360,7 +364,8 @@ class LikelihoodProblem:
         with np.errstate(divide="ignore", invalid="ignore"):
             chord = part.by_mean / (mean - rows.y)
         chord = np.clip(chord, _LIGHTEST * expected, _HEAVIEST * expected)
-        chord = rows.weight * np.where(np.isnan(chord), expected, chord)
+        chord = np.where(np.isnan(chord), expected, chord)
+        chord = stiff[:, None] * rows.weight * chord
 
         def per_size(values: Floats) -> Floats:
             total: Floats = values.reshape(self.runs.shape).sum(axis=2)
@@ -373,4 +378,4 @@ class LikelihoodProblem:
         frame = self.frame.map(lambda value: np.reshape(value, len(self)))
         benefit = frame.sign[:, None] * goal
         near = least_squares(self.law, self.z, benefit, weight, frame, rising=False)
-        return near, 2.0 * height + (pull * step).sum(axis=1)
+        return near, 2.0 * height + (pull * step).sum(axis=1), far
