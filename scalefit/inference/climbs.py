@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..estimands import Estimand
 from ..laws import Frame, Terms
 from ..solvers.separable import Problem, Target
-from .ends import Ends
+from .ends import Ends, farthest_of
 from .outlook import outlook
 from .summit import Slope, climb
 
@@ -78,8 +78,11 @@ def climbed_closer(ends: Ends, u: Floats) -> tuple[Floats, Floats]:
             loose.side * loose.origin, loose.cut, loose.allowance, u, bend,
         )  # fmt: skip
         found.append(np.where(ends.side[:, None] < 0, *np.split(both, 2)))
-    start, _ = ends.best(np.stack(found, axis=1))
-    return ends.approached(start, _climb_on, _ROUNDS)
+    # From each of them that is compatible with the likelihood: the best start may lead less far.
+    far, _ = ends.goal(np.stack(found, axis=1))
+    start = np.where(far.T[:, :, None] > -np.inf, np.stack(found), u)
+    several = ends.take(np.tile(np.arange(len(u)), len(found)))
+    return farthest_of(*several.approached(np.concatenate(start), _climb_on, _ROUNDS), len(u))
 
 
 def _climb_on(near: Ends, u: Floats, _turn: int) -> Floats:

@@ -20,7 +20,7 @@ from ..solvers.basins import inward
 from ..solvers.likelihood import LikelihoodProblem
 from ..solvers.search import Search
 
-__all__ = ["Ends", "Seek", "kinked"]
+__all__ = ["Ends", "Seek", "farthest_of", "kinked"]
 
 Floats = NDArray[np.float64]
 #: Returns shapes ``(B, q)`` from ends by least squares, shapes ``(B, q)`` at which they touch the
@@ -165,11 +165,15 @@ class Ends:
         bend[~np.isfinite(bend).all(axis=(1, 2))] = np.eye(u.shape[1])
         return bend
 
-    def best(self, shapes: Floats) -> tuple[Floats, Floats]:
-        """Return which of some shapes ``(B, M, q)`` are farthest out, ``(B, q)``, and how far."""
-        far, _ = self.goal(shapes)
-        rows, best = np.arange(len(self)), far.argmax(axis=1)
-        return shapes[rows, best], far[rows, best]
+
+def farthest_of(at: Floats, far: Floats, n_ends: int) -> tuple[Floats, Floats]:
+    """Return the best of several searches for each of B ends, one search after the other.
+
+    ``at`` ``(S B, q)`` is where they got to, ``far`` ``(S B,)`` how far out that is.
+    """
+    at, far = at.reshape(-1, n_ends, at.shape[1]), far.reshape(-1, n_ends)
+    best, rows = far.argmax(axis=0), np.arange(n_ends)
+    return at[best, rows], far[best, rows]
 
 
 def kinked(problem: Search) -> bool:

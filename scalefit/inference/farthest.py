@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stacked import stacked
-from .ends import Ends
+from .ends import Ends, farthest_of
 from .swarm import Swarm, all_over, close_by
 from .zoom import axes_of
 
@@ -44,10 +44,7 @@ def farthest(ends: Ends, u: Floats, curvature: Floats) -> tuple[Floats, Floats]:
     """
     start = np.concatenate([u, _set_out(ends, u, curvature)])
     several = ends.take(np.tile(np.arange(len(u)), len(start) // len(u)))
-    at, far = several.approached(start, _go_on, _CLOSER)
-    at, far = at.reshape(-1, *u.shape), far.reshape(-1, len(u))
-    best, rows = far.argmax(axis=0), np.arange(len(u))
-    return at[best, rows], far[best, rows]
+    return farthest_of(*several.approached(start, _go_on, _CLOSER), len(u))
 
 
 def _set_out(ends: Ends, u: Floats, curvature: Floats) -> Floats:

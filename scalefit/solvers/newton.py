@@ -354,16 +354,19 @@ def end_given(
     """Return how far out the end on one side is ``(B,)``, where, and the least misfit.
 
     With some columns held at zero, as :func:`ends_given`. The place is that of the least misfit,
-    coefficients and log scale ``(B, p + 1)``, where nothing is compatible.
+    coefficients and log scale ``(B, p + 1)``, where nothing is compatible or has a weight.
     """
     kept = [j for j in range(weights.shape[1]) if j not in dropped]
     part = rows.without(dropped)
     best = minimise(part, start(part), FINE)
     place, far = best.state.copy(), np.full(len(limit), -np.inf)
-    some = np.flatnonzero(best.model.rss <= limit)
+    inside, pull = best.model.rss <= limit, weights[:, kept]
+    far[inside] = 0.0
+    some = np.flatnonzero(inside & (pull != 0).any(axis=1))
     if some.size:
-        pull, toward = weights[some][:, kept], side[some, None]
-        target, place[some] = edge(part.take(some), best.take(some), pull, limit[some], toward)
+        target, place[some] = edge(
+            part.take(some), best.take(some), pull[some], limit[some], side[some, None]
+        )
         far[some] = side[some] * target
     free = [i for i, j in enumerate(kept) if j in rises]
     far[(place[:, free] < 0).any(axis=1)] = -np.inf
