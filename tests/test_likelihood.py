@@ -128,6 +128,14 @@ def test_squares_that_touch_a_likelihood_lie_above_it(side):
     assert (side * (true - touching)).max() > 1e-3 * np.abs(true[0]), "or the two would be one"
 
 
+def test_parameters_of_a_law_that_may_never_level_off_have_ends():
+    """The asymptote is infinite at some shapes, of which the search must say nothing."""
+    found = sf.fit(bent_losses(3), law="broken_power").params
+    assert (found["lower"] <= found["upper"]).all()
+    assert found.loc["asymptote", "lower"] <= 0.0
+    assert np.isfinite(found.loc["exponent", "upper"])
+
+
 @pytest.mark.parametrize("name", ["m4", "broken_power"])
 def test_no_random_search_of_a_likelihood_goes_further_than_a_profile(name):
     """A random walk over the compatible shapes must stay inside the interval."""

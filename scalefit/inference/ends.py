@@ -116,7 +116,9 @@ class Ends:
         weights = np.stack([np.broadcast_to(w, shape)[:, 0] for w in terms.weights], axis=-1)
         limit = self.cut + problem.pure
         near, cut, far = problem.touching(u, weights, limit, self.side, stiff, problem.law.rising)
-        far = far + self.side * np.broadcast_to(terms.offset, shape)[:, 0]
+        beside = self.side * np.broadcast_to(terms.offset, shape)[:, 0]
+        far = np.where(far > -np.inf, beside, 0.0) + far
+        far = np.where(np.isnan(far), -np.inf, far)  # the target is not defined there
         # From the objective n exp(2 L / n) to 2 L.
         allowance = -problem.n * np.log1p(-self.allowance / limit)
         return replace(self, problem=near, cut=cut, allowance=allowance), far
