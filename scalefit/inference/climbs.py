@@ -16,7 +16,7 @@ from ..estimands import Estimand
 from ..laws import Frame, Terms
 from ..solvers.separable import Problem, Target
 from .ends import Ends, farthest_of
-from .outlook import outlook
+from .outlook import half_widths, outlook
 from .summit import Slope, climb
 
 __all__ = ["climbed", "climbed_closer"]
@@ -44,7 +44,7 @@ def climbed(
     problem : Problem
         G curves.
     frame : Frame
-        Fields of shape ``(G,)``.
+        Fields of shape ``(G, 1)``.
     estimand : Estimand
     value : array (G,)
         Its estimate.
@@ -55,11 +55,10 @@ def climbed(
     curvature : array (G, q, q)
         Second derivatives of the misfit there.
     """
-    every, side = np.tile(np.arange(len(u)), 2), np.repeat([-1.0, 1.0], len(u))
-    target = _target(problem, frame, estimand)
-    slope = _slope(problem, target, every, side, value, cut, allowance)
+    slope, start, spacing = _first_look(
+        problem, frame, estimand, value, cut, allowance, u, curvature
+    )
     with np.errstate(over="ignore", invalid="ignore"):
-        start, spacing = outlook(problem, slope, target, u, curvature)
         shapes, ends = climb(slope, start, spacing)
     return shapes.T, ends
 
@@ -71,13 +70,14 @@ def climbed_closer(ends: Ends, u: Floats) -> tuple[Floats, Floats]:
     """
     near, _ = ends.squares(u, np.ones(len(u)))
     bend, found = near.bend(u), [u]
+    own = np.arange(len(u)) + np.where(near.side < 0, 0, len(u))  # of both ends the one meant
     for share in _SHARES:
         loose = near.loosened(share)
-        both, _ = climbed(
-            cast("Problem", loose.problem), _of_curves(loose.frame), loose.estimand,
+        _, start, spacing = _first_look(
+            cast("Problem", loose.problem), loose.frame, loose.estimand,
             loose.side * loose.origin, loose.cut, loose.allowance, u, bend,
         )  # fmt: skip
-        found.append(np.where(ends.side[:, None] < 0, *np.split(both, 2)))
+        found.append(_climb(loose, start[:, own], spacing[:, own]))
     # From each of them that is compatible with the likelihood: the best start may lead less far.
     far, _ = ends.goal(np.stack(found, axis=1))
     start = np.where(far.T[:, :, None] > -np.inf, np.stack(found), u)
@@ -87,26 +87,35 @@ def climbed_closer(ends: Ends, u: Floats) -> tuple[Floats, Floats]:
 
 def _climb_on(near: Ends, u: Floats, _turn: int) -> Floats:
     """Return where a climb from compatible shapes ``(B, q)`` leads."""
-    problem, (low, high) = cast("Problem", near.problem), near.problem.bounds()
-    own = np.maximum(np.abs(np.einsum("bii->bi", near.bend(u))), 1e-300)
-    alone = np.sqrt(2.0 * near.allowance[:, None] / own)
-    spacing = np.minimum(_SPACING * alone, _WIDEST * (high - low))
-    target, every = _target(problem, _of_curves(near.frame), near.estimand), np.arange(len(u))
-    value = near.side * near.origin
+    low, high = near.problem.bounds()
+    alone = half_widths(near.bend(u), near.allowance)
+    return _climb(near, u.T, np.minimum(_SPACING * alone, _WIDEST * (high - low)).T)
+
+
+def _climb(near: Ends, start: Floats, spacing: Floats) -> Floats:
+    """Return where climbs over squares lead ``(B, q)``, from ``(q, B)`` as :func:`climb` does."""
+    problem, value = cast("Problem", near.problem), near.side * near.origin
+    target, every = _target(problem, near.frame, near.estimand), np.arange(len(value))
     slope = _slope(problem, target, every, near.side, value, near.cut, near.allowance)
     with np.errstate(over="ignore", invalid="ignore"):
-        shapes = climb(slope, u.T, spacing.T)[0]
-    return shapes.T
+        return climb(slope, start, spacing)[0].T
 
 
-def _of_curves(frame: Frame) -> Frame:
-    """Return a frame with fields ``(B,)`` of one with fields ``(B, 1)``."""
-    return frame.map(lambda value: value[:, 0])
+def _first_look(
+    problem: Problem, frame: Frame, estimand: Estimand, value: Floats, cut: Floats,
+    allowance: Floats, u: Floats, curvature: Floats,
+) -> tuple[Slope, Floats, Floats]:  # fmt: skip
+    """Return what is climbed to both ends of every curve, where from, and in which steps."""
+    every, side = np.tile(np.arange(len(u)), 2), np.repeat([-1.0, 1.0], len(u))
+    target = _target(problem, frame, estimand)
+    slope = _slope(problem, target, every, side, value, cut, allowance)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return slope, *outlook(problem, slope, target, u, curvature)
 
 
 def _target(problem: Problem, frame: Frame, estimand: Estimand) -> Target:
     def target(theta: tuple[Floats, ...], rows: Any) -> Terms:
-        here = frame.map(lambda value: value[rows]).expand(1)
+        here = frame.map(lambda value: value[rows])
         with np.errstate(over="ignore", invalid="ignore"):  # very far out it may be infinite
             return estimand.take(rows).terms(problem.law, theta, here, np)
 

@@ -71,9 +71,6 @@ class Ends:
         ends = cls(problem, frame, estimand, np.ones(len(cut)), value, cut, allowance).take(row)
         return replace(ends, side=side, origin=side * ends.origin)
 
-    def __len__(self) -> int:
-        return len(self.side)
-
     def take(self, rows: Any) -> Ends:
         """Return some of the ends."""
         return Ends(

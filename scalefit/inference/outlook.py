@@ -18,7 +18,7 @@ from ..solvers.separable import Problem, Target
 from .nearby import along_valley, borders
 from .summit import Slope
 
-__all__ = ["outlook"]
+__all__ = ["half_widths", "outlook"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -69,8 +69,7 @@ def outlook(
             place[side, rows] = shapes[np.arange(len(rows)), best]
     low, high = problem.bounds()
     box, use = high - low, (far.height > height)[:, :, None]
-    own = np.maximum(np.abs(np.einsum("gii->gi", curvature)), 1e-300)
-    alone = np.minimum(np.sqrt(2.0 * slope.allowance[:n_curves, None] / own), box)
+    alone = np.minimum(half_widths(curvature, slope.allowance[:n_curves]), box)
     apart = box / (np.array(counts) - 1)
     start = np.where(use, low + far.place * box, place)
     spacing = _SPACING * np.where(use, apart, np.minimum(alone, apart))
@@ -149,6 +148,13 @@ def _close(
     )
     shapes = np.concatenate([shapes, u[:, None]], axis=1)
     return shapes, slope.facts(shapes, rows)
+
+
+def half_widths(curvature: Floats, allowance: Floats) -> Floats:
+    """Return how far each shape can go while the others stay, to second order; ``(G, q)``."""
+    own = np.maximum(np.abs(np.einsum("gii->gi", curvature)), 1e-300)
+    far: Floats = np.sqrt(2.0 * allowance[:, None] / own)
+    return far
 
 
 def _half_width(curvature: Floats, allowance: Floats) -> Floats:

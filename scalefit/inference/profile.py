@@ -137,7 +137,7 @@ def _hull(
     jagged, squares = kinked(problem), sample.kernel is None
     if _climbs(estimate):
         shapes, ends = climbed(
-            cast("Problem", problem), sample.frame, estimand, value, cut, allowance, solution.u,
+            cast("Problem", problem), scan.frame, estimand, value, cut, allowance, solution.u,
             curvature,
         )  # fmt: skip
     elif q < 2 or (q == 2 and (squares or jagged)):
