@@ -22,6 +22,8 @@ from scalefit.sample import by_size
 from scalefit.selection import candidates
 from scalefit.solvers.separable import Problem
 
+from .walk import walked_ends
+
 SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 OPT_IN = [law for law in LAWS if law not in AUTO]
 every_opt_in = pytest.mark.parametrize("law", OPT_IN, ids=lambda law: law.name)
@@ -175,21 +177,10 @@ def test_no_random_search_goes_further_than_a_profile(name):
     cut = fitted.solution.rss + variance * stdtrit(df, 0.975) ** 2
     data = (sample.z, sample.benefit, sample.weight, sample.frame)
     problem = Problem.pose(law, *data, rising=False)
-    low, high = (bound[:, None] for bound in problem.bounds())
     for question in (Gain(10), ObservedGain(), Value(1e5)):
         found = profile(fitted, question, 0.95)
         scan = Scan(problem, sample.frame.expand(1), question, cut, law.rising)
-        rng = np.random.default_rng(6)
-        u = np.repeat(fitted.solution.u[:, None], 100, axis=1)
-        least, most = np.full(4, np.inf), np.full(4, -np.inf)
-        for _ in range(250):
-            length = 10 ** rng.uniform(-4, -0.3, (1, 100, 1))
-            away = length * (high - low) * rng.standard_normal(u.shape)
-            along = u[:, rng.permutation(100)] - u[:, rng.permutation(100)]
-            moved = np.clip(u + np.where(rng.random((1, 100, 1)) < 0.5, away, along), low, high)
-            lower, upper = scan.ends(moved)
-            least, most = np.minimum(least, lower.min(axis=1)), np.maximum(most, upper.max(axis=1))
-            u = np.where((lower < np.inf)[..., None], moved, u)
+        least, most = walked_ends(scan, fitted.solution.u, walkers=100, rounds=250)
         slack = 0.01 * (most - least)
         assert (found.lower <= least + slack).all(), question.label
         assert (found.upper >= most - slack).all(), question.label
