@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimands import Estimand
-from ..laws import Frame, Terms
+from ..laws import Frame
 from ..solvers.basins import inward
 from ..solvers.likelihood import LikelihoodProblem
 from ..solvers.search import Search
+from .zoom import Scan
 
 __all__ = ["Ends", "Seek", "farthest_of", "kinked"]
 
@@ -84,20 +85,14 @@ class Ends:
         more = (share - 1.0) * self.allowance
         return replace(self, cut=self.cut + more, allowance=self.allowance + more)
 
-    def terms(self, u: Floats) -> Terms:
-        """Return the targets at shapes ``(B, M, q)``."""
-        theta = self.problem.theta(u)
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            return self.estimand.terms(self.problem.law, theta, self.frame, np)
-
     def goal(self, u: Floats) -> tuple[Floats, Floats]:
         """Return how far out ends are and the misfit at shapes ``(B, M, q)``, ``(B, M)`` each.
 
         Where no coefficients are compatible they are minus infinity out.
         """
-        terms, rising = self.terms(u), self.problem.law.rising
-        with np.errstate(over="ignore", invalid="ignore"):
-            lower, upper, misfit = self.problem.ends(u, terms, self.cut, rising)
+        rising = self.problem.law.rising
+        scan = Scan(self.problem, self.frame, self.estimand, self.cut, rising)
+        lower, upper, misfit = scan.look(u)
         return np.where(self.side[:, None] > 0, upper, -lower), misfit
 
     def squares(self, u: Floats, stiff: Floats) -> tuple[Ends, Floats]:
@@ -109,10 +104,12 @@ class Ends:
         problem = self.problem
         if not isinstance(problem, LikelihoodProblem):
             return self, self.goal(u[:, None])[0][:, 0]
-        terms, shape = self.terms(u[:, None]), (len(u), 1)
+        law, theta, shape = problem.law, problem.theta(u[:, None]), (len(u), 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
+            terms = self.estimand.terms(law, theta, self.frame, np)
         weights = np.stack([np.broadcast_to(w, shape)[:, 0] for w in terms.weights], axis=-1)
         limit = self.cut + problem.pure
-        near, cut, far = problem.touching(u, weights, limit, self.side, stiff, problem.law.rising)
+        near, cut, far = problem.touching(u, weights, limit, self.side, stiff, law.rising)
         beside = self.side * np.broadcast_to(terms.offset, shape)[:, 0]
         far = np.where(far > -np.inf, beside, 0.0) + far
         far = np.where(np.isnan(far), -np.inf, far)  # the target is not defined there
