@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -168,7 +169,7 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
         "curves_dropped",
         "warn",
         f"{lost.size} of {len(draft.keys)} curves have no usable row and are left out.",
-        _listed([draft.label(i) for i in lost[:_SHOWN]], lost.size),
+        _listed([draft.label(i) for i in lost]),
         "Correct the rows of these curves.",
     )
     return [rows, curves]
@@ -186,7 +187,7 @@ def copy_findings(draft: Draft) -> list[Finding]:
             "equal_rows",
             "warn",
             "Rows are equal to earlier ones in every column: copies make the noise look smaller.",
-            f"rows {_listed([str(row) for row in rows[:_SHOWN]], len(rows))}",
+            f"rows {_listed(rows.tolist())}",
             "If they are copies, leave them out; if they are runs, add a seed column.",
         )
     ]
@@ -265,7 +266,7 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
             "mixed_rows",
             "warn",
             f"Rows share {_quoted(shared)} but differ in {columns.score!r}.",
-            "rows " + _listed([str(row) for row in rows[:_SHOWN]], len(rows)),
+            "rows " + _listed(rows),
             mend,
         )
     return findings
@@ -308,12 +309,12 @@ def _identical_replicates(draft: Draft, cells: Cells) -> dict[int, Finding]:
     stops = np.cumsum(n_same)
     for i in np.flatnonzero(n_same).tolist():
         mine = same_size[stops[i] - n_same[i] : stops[i]]
-        sizes = [" x ".join(f"{value:g}" for value in size) for size in mine[:_SHOWN]]
+        sizes = [" x ".join(f"{value:g}" for value in size) for size in mine]
         findings[i] = Finding(
             "identical_replicates",
             "warn",
             "All replicates have the same score at some sizes, so they carry no scatter.",
-            f"{' x '.join(draft.columns.drivers)} {_listed(sizes, len(mine))}",
+            f"{' x '.join(draft.columns.drivers)} {_listed(sizes)}",
             "Check that each seed was trained and evaluated on its own.",
         )
     return findings
@@ -352,8 +353,7 @@ def _fractions(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
             "fractions_among_percentages",
             "warn",
             f"Some scores of {metrics[i].name!r} look like fractions among percentages.",
-            f"{counted(len(rows), 'score')}, rows "
-            + _listed([str(row) for row in rows[:_SHOWN]], len(rows)),
+            f"{counted(len(rows), 'score')}, rows " + _listed(rows),
             "Write all scores of the column in one unit.",
         )
     return findings
@@ -396,6 +396,6 @@ def _quoted(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _listed(first: Sequence[str], n_all: int) -> str:
-    more = n_all - len(first)
-    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+def _listed(things: Sequence[Any]) -> str:
+    more = len(things) - _SHOWN
+    return ", ".join(map(str, things[:_SHOWN])) + (f" and {more} more" if more > 0 else "")

@@ -9,6 +9,8 @@ import click
 from ._options import numbers, takes
 from ._printed import print_json
 from ._terminal import print_lines, print_table
+from .errors import FitError
+from .estimands import Cost, as_cost
 
 __all__ = ["EXAMPLES", "budget_options", "print_optimum"]
 
@@ -24,11 +26,19 @@ def _budgets(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> l
     return numbers(",".join(given), float, "numbers such as 1e21,1e22")
 
 
+def _cost(_: click.Context, __: click.Parameter, given: str) -> Cost:
+    try:
+        return as_cost(given)
+    except FitError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 #: Gives a command the budgets and what a run costs.
 budget_options = takes(
     click.option("--compute", multiple=True, required=True, callback=_budgets, metavar="BUDGETS",
                  help="Budgets in units of the cost; repeat, or separate by commas."),
-    click.option("--cost", default="6ND", show_default=True, metavar="FORMULA",
+    click.option("--cost", default="6ND", show_default=True, callback=_cost,
+                 metavar="FORMULA",
                  help="What a run costs, in the two drivers N and D in their order."),
     click.option("--parabolas", is_flag=True,
                  help="Put parabolas through the runs of each budget beside the law."),
@@ -36,7 +46,7 @@ budget_options = takes(
 
 
 def print_optimum(
-    fits: Any, compute: list[float], cost: str, parabolas: bool, as_json: bool
+    fits: Any, compute: list[float], cost: Cost, parabolas: bool, as_json: bool
 ) -> str:
     """Print the best run of every curve for every budget; return why, if none has an answer."""
     from .fit import curves_of

@@ -43,6 +43,7 @@ from ._printed import (
 )
 from ._terminal import complain, note, note_progress, print_lines, print_table, progress_bar
 from .errors import FitError, ScalefitError
+from .estimands import Cost
 
 __all__ = ["cli", "main"]
 
@@ -175,7 +176,7 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     print_table(found.coverage_text(), ["CRPS", "no forecast", "absolute error", "curves", "runs"])
     print_lines(f"\n{found.weights_text()}")
     if len(found.skipped):
-        print_lines(f"\n{len(found.skipped)} curves not backtested:")
+        print_lines(f"\n{counted(len(found.skipped), 'curve')} not backtested:")
         print_table(found.skipped)
 
 
@@ -185,7 +186,7 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
 @JSON
 @_debuggable
 def optimum_command(
-    compute: list[float], cost: str, parabolas: bool, as_json: bool, **asked: Any
+    compute: list[float], cost: Cost, parabolas: bool, as_json: bool, **asked: Any
 ) -> None:
     """Divide each budget between the two drivers of TABLE: the best run that it buys."""
     fits, _ = _fitted(asked)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import plots, storage, words
+from ._format import counted
 from ._seeds import seed_of
 from .adjustment import Adjust
 from .bayes import Bayes, as_bayes
@@ -469,7 +470,8 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
         return self.summary()
 
     def __repr__(self) -> str:
-        return f"<FitSet of {len(self)} curves by {', '.join(self.all_rows.by) or 'nothing'}>"
+        by = ", ".join(self.all_rows.by) or "nothing"
+        return f"<FitSet of {counted(len(self), 'curve')} by {by}>"
 
     def _repr_html_(self) -> str:
         return words.set_html(self)

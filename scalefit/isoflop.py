@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ._format import interval_text, number, table_text
+from ._format import counted, interval_text, number, table_text
 from .errors import FitError
 from .estimands import Cost, SharePower, as_cost, best_place
 from .isoflop_plot import plot_isoflop
@@ -138,7 +138,10 @@ class IsoFlop:
 
     def __repr__(self) -> str:
         used = int((self.budgets["status"] == "").sum())
-        return f"<IsoFlop of {len(self.budgets)} budgets, {used} with a top inside their sizes>"
+        return (
+            f"<IsoFlop of {counted(len(self.budgets), 'budget')}, "
+            f"{used} with a top inside their sizes>"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the runs of each budget with their parabolas; the law's best run is marked."""

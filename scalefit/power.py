@@ -153,7 +153,10 @@ def power(
                 "runs": proposal.runs, **({} if spread is None else {"sd": spread}),
                 "power": share, "power_error": error, "silent": float(1.0 - told.mean()),
             })  # fmt: skip
-            label = f"{len(p)} pairs of simulated tables; one: {first.label}; other: {second.label}"
+            label = (
+                f"{counted(len(p), 'pair')} of simulated tables; one: {first.label}; "
+                f"other: {second.label}"
+            )
     tell("power", cases, cases)
     return Power(pd.DataFrame(rows), float(level), label)
 

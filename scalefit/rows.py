@@ -74,7 +74,7 @@ class Rows:
         })  # fmt: skip
 
 
-def _places(sample: Sample) -> Floats:
+def _size_scale(sample: Sample) -> Floats:
     """Return log sizes along which the scatter may change, ``(G, K)``; 0 with several drivers."""
     return sample.z if sample.z.ndim == 2 else 0.0 * sample.x
 
@@ -84,7 +84,7 @@ def means_of_sizes(sample: Sample) -> Rows:
     curve, size = np.nonzero(sample.count > 0)
     n = len(curve)
     return Rows(
-        curve, size, sample.mean[curve, size], _places(sample)[curve, size],
+        curve, size, sample.mean[curve, size], _size_scale(sample)[curve, size],
         sample.count[curve, size], sample.spread[curve, size], np.zeros(n), np.arange(n),
         np.ones(n), np.zeros(n), np.arange(n),
     )  # fmt: skip
@@ -120,7 +120,7 @@ def runs(sample: Sample) -> Rows:
     typical = np.where(near.typical > 0, near.typical, 1.0)
     step[here] = (near.gap / typical[:, None])[near.follows]
     follows[here] = 1.0
-    place, y = _places(sample)[curve, size], sample.runs[cell] + sample.seed_effect[cell]
+    place, y = _size_scale(sample)[curve, size], sample.runs[cell] + sample.seed_effect[cell]
     error = np.nan_to_num(sample.run_error[cell])
     first_seed = np.concatenate([[0], np.cumsum(sample.unit.max(axis=(1, 2), initial=-1) + 1)])
     return Rows(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ._format import counted
 from .curves import Curves
 from .errors import FitError
 from .estimate import Estimate, estimate
@@ -177,7 +178,7 @@ def drawn_truths(
     y = np.clip(about.runs(x, rng.random((n, x.size))), metric.lower, metric.upper)
     group = np.repeat(np.arange(n), x.size)
     again = estimate(law, noise.weigh(of_runs(np.tile(x, n), y.ravel(), group, [metric] * n)))
-    label = f"{n} curves refitted to tables drawn from the fit, given {law.name}"
+    label = f"{counted(n, 'curve')} refitted to tables drawn from the fit, given {law.name}"
     return Truths(again.curves, about.scale, about.slope, about.kernel, label)
 
 
@@ -207,5 +208,5 @@ def _of_draws(fitted: Estimate, n: int, rng: np.random.Generator) -> Truths:
             draws.one("coefficients")[0, picked],
         ),
         noise["noise"], noise.get("noise_slope", np.zeros(n)), kernel,
-        f"{n} draws of the {draws.label}, given {law.name}",
+        f"{counted(n, 'draw')} of the {draws.label}, given {law.name}",
     )  # fmt: skip

@@ -146,7 +146,7 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
         f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, {spans}"
     )
     if len(fit.table.dropped):
-        table += f"; {len(fit.table.dropped)} values dropped"
+        table += f"; {counted(len(fit.table.dropped), 'value')} dropped"
     better = f"{metric.better} is better, by {metric.origin}"
     return [
         ("table", table),

@@ -391,6 +391,7 @@ def test_budgets_that_no_curve_answers_end_with_one(run, tmp_path, form):
         (["saturation", "scores.csv", "--factor", "1"], "--factor"),
         (["fit", "dataset:denadel"], "no dataset named 'denadel'"),
         (["report", "scores.csv"], "--output"),
+        (["optimum", "scores.csv", "--compute", "1e9", "--cost", "6DN"], "N for the first driver"),
         (["plan", "scores.csv", "--plot", "nowhere/plan.png"], "no such folder"),
         (["plan", "scores.csv", "--plot", "plan.doc"], "kind of picture"),
         (["plan", "scores.csv", "--sizes", ","], "sizes such as"),

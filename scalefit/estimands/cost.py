@@ -153,7 +153,7 @@ def as_cost(given: Cost | str | Callable[[Array, Array], Array]) -> Cost:
     if found is None:
         raise FitError(
             f"cost={given!r}; write a factor, N for the first driver and D for the second, in this "
-            "order, such as '6ND' or '2 N^1.5 D', or give a function of the two sizes"
+            "order, such as '6ND' or '2 N^1.5 D'"
         )
     try:
         factor, p, q = (float(found[name] or 1.0) for name in ("factor", "p", "q"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .._format import capital, interval_text, number, plain, size_text
+from .._format import capital, counted, interval_text, number, plain, size_text
 from ..backtest import Backtest
 from ..comparison import Comparison
 from ..surface_words import (
@@ -346,7 +346,7 @@ def _tested(found: Backtest | str) -> Section:
     said = [lead, *found.headline().split("\n"), f"{capital(found.weights_text())}."]
     if len(found.skipped):
         reason = found.skipped["reason"].iloc[0]
-        said.append(f"{len(found.skipped)} curves could not be cut: {reason}.")
+        said.append(f"{counted(len(found.skipped), 'curve')} could not be cut: {reason}.")
     texts = found.coverage_text().reset_index(drop=True)
     keys = {j: [_first_number(text) for text in texts.iloc[:, j]] for j in range(2, texts.shape[1])}
     return Section(
