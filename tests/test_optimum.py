@@ -167,6 +167,25 @@ def test_costs_are_read_and_written():
     assert np.isnan(price.second(log_first, np.log(1e11))).all()  # no run is that cheap
 
 
+@pytest.mark.parametrize(
+    "price",
+    [
+        lambda n, d: 6 * n * d * (1 + d / 1e9),
+        lambda n, d: 6 * n * 1e6 * np.ceil(d / 1e6) + d,
+        lambda n, d: 6 * n * d * np.where(n * d > 1e18, 3.0, 1.0),
+        lambda n, d: np.maximum(6 * n * d, n**1.5 * d**0.2),
+    ],
+    ids=["bends", "steps", "jumps", "has a kink"],
+)
+@pytest.mark.parametrize("budget", [1e17, 1e20, 1e24])
+def test_a_budget_is_spent_whatever_shape_the_cost_has(price, budget):
+    log_first = np.linspace(np.log(1e5), np.log(1e10), 40)
+    log_second = as_cost(price).second(log_first, np.log(budget))
+    n, d = np.exp(log_first), np.exp(log_second)
+    assert (price(n, d * (1 - 1e-11)) < budget).all()
+    assert (price(n, d * (1 + 1e-11)) >= budget).all()
+
+
 def test_where_one_driver_always_pays_off_more_there_is_no_best_run():
     theta = (np.array([-0.4]), np.array([-0.3]))  # accelerating in both: all into one
     fit = sf.fit(runs(), drivers=BOTH, law="additive").estimate

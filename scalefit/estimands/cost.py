@@ -21,7 +21,9 @@ _FORMULA = re.compile(
     r"\s*\*?\s*D\s*(?:(?:\^|\*\*)\s*(?P<q>[0-9.]+))?\s*"
 )
 #: A size that a budget buys is looked for this many e-folds about the other driver's size.
-_FAR, _HALVINGS = 200.0, 90
+_FAR = 200.0
+#: The search by false position (Illinois) ends this near in log size or log cost, or so late.
+_NEAR, _STEPS = 1e-13, 200
 #: Step in log size of the slope of a function.
 _STEP = 1e-4
 #: Powers of ten of the sizes at which a function is tried.
@@ -91,16 +93,26 @@ class Cost:
         """
         if self.function is None:
             return (log_cost - np.log(self.factor) - self.p * log_first) / self.q
-        low = np.broadcast_to(log_first - _FAR, np.broadcast_shapes(
-            np.shape(log_first), np.shape(log_cost)
-        )).copy()  # fmt: skip
+        low, over = np.broadcast_arrays(log_first - _FAR, log_cost)
         high = low + 2.0 * _FAR
-        known = (self._log(log_first, low) < log_cost) & (self._log(log_first, high) > log_cost)
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            less = self._log(log_first, middle) < log_cost
-            low, high = np.where(less, middle, low), np.where(less, high, middle)
-        return np.where(known, 0.5 * (low + high), np.nan)
+        below, above = self._log(log_first, low) - over, self._log(log_first, high) - over
+        known = (below < 0) & (above > 0)
+        stayed = np.zeros(known.shape)
+        with np.errstate(all="ignore"):
+            for _ in range(_STEPS):
+                middle = high - above * (high - low) / (above - below)
+                inside = (middle > low) & (middle < high)
+                middle = np.where(inside, middle, 0.5 * (low + high))
+                found = self._log(log_first, middle) - over
+                if not (known & (np.abs(found) > _NEAR) & (high - low > _NEAR)).any():
+                    break
+                less = found < 0
+                # The value of an end that stays twice is halved, so that both ends move.
+                above = np.where(less, np.where(stayed > 0, 0.5 * above, above), found)
+                below = np.where(less, found, np.where(stayed < 0, 0.5 * below, below))
+                low, high = np.where(less, middle, low), np.where(less, high, middle)
+                stayed = np.where(less, 1.0, -1.0)
+        return np.where(known, middle, np.nan)
 
     def exchange(self, log_first: Array, log_second: Array) -> Array:
         """Return the change of the second log size per unit of the first one at equal cost."""

@@ -56,7 +56,7 @@ class _Path:
     log_cost: Array
 
     def at(self, place: Floats, xp: ModuleType = np) -> Floats:
-        """Return log sizes about the centres ``(B, 2)``."""
+        """Return log sizes about the centres, ``(..., B, 2)``."""
         first, second = self.frame.drivers
         other = self.cost.second(place, self.log_cost)
         return np.stack([place - np.log(first.x0), other - np.log(second.x0)], axis=-1)
@@ -65,9 +65,10 @@ class _Path:
         """Return the derivative of the benefit by the place, as terms."""
         weights: list[Array] = [0.0] * self.law.n_columns
         offset: Array = 0.0
-        for steps, share in _STENCIL:
+        steps = np.array([step for step, _ in _STENCIL])
+        for z, (_, share) in zip(self.at(place + _STEP * steps[:, None]), _STENCIL, strict=True):
             terms = self.law.value_terms(
-                self.at(place + steps * _STEP), self.theta if theta is None else theta, self.frame
+                z, self.theta if theta is None else theta, self.frame
             ).scaled(self.frame.sign * share / _STEP)
             weights = [a + b for a, b in zip(weights, terms.weights, strict=True)]
             offset = offset + terms.offset
