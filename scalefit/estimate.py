@@ -13,8 +13,9 @@ from .curves import Curves
 from .draws import Draws
 from .errors import FitError
 from .estimands import Asked
-from .kernel import best_scale, free_levels
+from .kernel import best_scale
 from .laws import Law, Terms
+from .levels import free_levels
 from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle

@@ -16,7 +16,6 @@ __all__ = [
     "Pulls",
     "best_log_scale",
     "best_scale",
-    "free_levels",
     "least_scale",
     "pseudo_rss",
     "usual_pulls",
@@ -25,7 +24,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 #: Scale on which a run scatters about the curve.
 Link = Literal["identity", "log"]
-#: Newton steps for the levels of :func:`free_levels`; seven are typical.
+#: Newton steps for the best scale; a few are typical.
 _STEPS = 60
 #: Smallest scale, relative to the scores: rounding of a perfect fit.
 TINY_SCALE = 1e-13
@@ -126,6 +125,10 @@ class Kernel(Protocol):
     def eased(self) -> tuple[Kernel, ...]:
         """Return kernels ever more like this one, whose minima are reached from farther off."""
 
+    @property
+    def kinked(self) -> bool:
+        """Whether its curvature comes and goes, so that quadratic models mislead."""
+
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return what a run's distance from its mean is measured by, on the scale of the link."""
 
@@ -212,62 +215,3 @@ def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight
             break
     scale: Floats = np.exp(log_scale)[:, None] * relative
     return scale
-
-
-def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
-    """Return the pseudo residual sum of squares with a level of its own at each size, ``(G,)``.
-
-    It is to a kernel what the pure error is to least squares: 0 where no size has replicates.
-
-    Parameters
-    ----------
-    kernel : Kernel
-    runs : array (G, K, S)
-        nan where there is none.
-    relative : array (G, K)
-        Relative scale of one run.
-    """
-    n_curves = len(runs)
-    weight = np.where(np.isnan(runs), 0.0, 1.0)
-    count = weight.sum(axis=2)
-    n = count.sum(axis=1)
-    # Runs that agree in every digit, such as copies of one, have no level of their own to miss.
-    top = np.where(weight > 0, runs, -np.inf).max(axis=2, initial=-np.inf)
-    replicated = (weight * (runs != top[:, :, None]) > 0).any(axis=(1, 2))
-    result = np.zeros(n_curves)
-    if not replicated.any():
-        return result
-    runs, weight, relative = runs[replicated], weight[replicated], relative[replicated]
-    own = kernel.take(np.flatnonzero(replicated))
-    rows, shape = len(runs), runs.shape
-    usual = np.nanmedian(runs.reshape(rows, -1), axis=1)[:, None, None]
-    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, usual), axis=2)
-    y = np.where(np.isnan(runs), centre[:, :, None], runs)
-    flat_y, flat_weight = y.reshape(rows, -1), weight.reshape(rows, -1)
-    wide = np.repeat(relative, shape[2], axis=1)
-    spread = np.abs(y - centre[:, :, None]).reshape(rows, -1).max(axis=1)
-    step_scale = np.where(spread > 0, spread, 1.0)
-    unit = step_scale / np.where(own.link == "log", np.abs(centre).mean(axis=1), 1.0)
-    log_scale = np.log(np.maximum(unit, TINY_SCALE))
-    best, level = np.full(rows, np.inf), centre
-    for _ in range(_STEPS):
-        mean = np.repeat(level, shape[2], axis=1)
-        part = own.contribution(flat_y, mean, np.exp(log_scale)[:, None] * wide)
-        value = (flat_weight * part.value).sum(axis=1)
-        if np.all(np.abs(best - value) <= 1e-12 * (1.0 + np.abs(value))):
-            break
-        best = np.minimum(best, value)
-
-        def of_size(values: Floats) -> Floats:
-            total: Floats = (flat_weight * values).reshape(shape).sum(axis=2)
-            return total
-
-        scale = np.exp(log_scale)[:, None] * wide
-        curvature = of_size(own.information(flat_y, mean, scale, flat_weight))
-        level = level - of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
-        slope = (flat_weight * part.by_scale).sum(axis=1)
-        bend = (flat_weight * part.by_scale_twice).sum(axis=1)
-        move = -slope / np.maximum(np.abs(bend), 1e-300)
-        log_scale = np.maximum(log_scale + np.clip(move, -1.0, 1.0), np.log(TINY_SCALE))
-    result[replicated] = pseudo_rss(best, n[replicated])
-    return result

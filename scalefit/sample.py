@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._columns import in_order
-from .kernel import Kernel, free_levels
+from .kernel import Kernel
 from .laws import Frame
+from .levels import free_levels
 from .metrics import Metric
 from .stacked import all_rows, some_rows
 from .table import Table
@@ -110,7 +111,7 @@ class Sample:
     errors : Errors
         What the error model knows beyond the weights.
     pure : array (G,)
-        What the kernel makes of the pure error; see :func:`~scalefit.kernel.free_levels`.
+        What the kernel makes of the pure error; see :func:`~scalefit.levels.free_levels`.
     bounded : array (G,) of bool
         Whether the metric has a worst value, as an accuracy or an error rate has, and a loss not.
     kernel : Kernel or None

@@ -21,7 +21,7 @@ from ..solvers.likelihood import LikelihoodProblem
 from ..solvers.search import Search
 from .zoom import Scan
 
-__all__ = ["Ends", "Seek", "farthest_of", "kinked"]
+__all__ = ["Ends", "Seek", "farthest_of"]
 
 Floats = NDArray[np.float64]
 #: Returns shapes ``(B, q)`` from ends by least squares, shapes ``(B, q)`` at which they touch the
@@ -99,10 +99,10 @@ class Ends:
         """Return the ends by least squares that touches a likelihood at shapes ``(B, q)``.
 
         And how far out they are there, by the likelihood. Weights are ``stiff`` ``(B,)`` times what
-        long tails ask for.
+        long tails ask for. Squares themselves, and a likelihood with kinks, are left as they are.
         """
         problem = self.problem
-        if not isinstance(problem, LikelihoodProblem):
+        if not isinstance(problem, LikelihoodProblem) or problem.kernel.kinked:
             return self, self.goal(u[:, None])[0][:, 0]
         law, theta, shape = problem.law, problem.theta(u[:, None]), (len(u), 1)
         with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
@@ -135,7 +135,6 @@ class Ends:
         for turn in range(rounds + 1):
             part = self.take(rows)
             near, reached = part.squares(tried[rows], stiff[rows])
-            near = part if kinked(self.problem) else near
             with np.errstate(invalid="ignore"):  # an end may be infinite
                 gain, way = reached - far[rows], np.abs(reached - self.origin[rows])
                 little = (gain <= _ENOUGH * way) | (reached == np.inf)
@@ -170,8 +169,3 @@ def farthest_of(at: Floats, far: Floats, n_ends: int) -> tuple[Floats, Floats]:
     at, far = at.reshape(-1, n_ends, at.shape[1]), far.reshape(-1, n_ends)
     best, rows = far.argmax(axis=0), np.arange(n_ends)
     return at[best, rows], far[best, rows]
-
-
-def kinked(problem: Search) -> bool:
-    """Return whether squares can only be a guide to ends, which must be searched themselves."""
-    return isinstance(problem, LikelihoodProblem) and len(problem.kernel.eased()) > 0

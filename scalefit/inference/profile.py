@@ -9,7 +9,7 @@ and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
 1988, section 6.1). The hull is climbed to from a scan of all shapes, on squares that touch the
 likelihood where there is one; with more than two shapes swarms look for both ends. Surfaces under a
-likelihood, and targets that are not linear, are followed to their ends instead. An end of a
+smooth likelihood, and targets that are not linear, are followed to their ends instead. An end of a
 forecast that rests on a break with fewer than three sizes beyond it is open.
 """
 
@@ -28,7 +28,7 @@ from ..solvers.separable import Problem
 from .climbs import climbed, climbed_closer
 from .common_mode import scale_of, widened
 from .constrained import constrained_ends
-from .ends import Ends, kinked
+from .ends import Ends
 from .farthest import farthest
 from .followed import followed_ends
 from .interval import Intervals, check_level
@@ -78,6 +78,9 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
         lower[asked], upper[asked] = _ends(
             estimate.take(asked), estimand.take(asked), value[asked], some
         )
+    # The best shapes are compatible: where the search has found none it has failed, and says so.
+    failed = (lower > upper) & ~estimate.exact
+    lower, upper = np.where(failed, -np.inf, lower), np.where(failed, np.inf, upper)
     value = np.where(none, np.nan, value)
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
     return widened(found, estimate, estimand)
@@ -90,8 +93,9 @@ def _ends(estimate: Estimate, estimand: Asked, value: Floats, level: Any) -> tup
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
     law = estimate.law
-    costly = estimate.sample.kernel is not None or len(law.shapes) > 2
-    if is_curved(estimand) or (law.n_drivers > 1 and costly):
+    kernel = estimate.sample.kernel
+    scanned = law.n_drivers == 1 or (len(law.shapes) < 3 and (kernel is None or kernel.kinked))
+    if is_curved(estimand) or not scanned:
         return followed_ends(estimate, estimand, cut)
     estimand = cast("Estimand", estimand)
     if law.guesses:
@@ -104,7 +108,8 @@ def _ends(estimate: Estimate, estimand: Asked, value: Floats, level: Any) -> tup
             estimate.take(rows), estimand.take(rows), value[rows], cut[rows],
             variance[rows] * critical[rows],
         )  # fmt: skip
-    if law.n_drivers > 1:  # a scan of two shapes may stop short of the sharp tip of their set
+    if law.n_drivers > 1:
+        # A scan of two shapes may stop short of the sharp tip of their set, a path at its kinks.
         tips = followed_ends(estimate, estimand, cut)
         lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
     return lower, upper
@@ -134,7 +139,8 @@ def _hull(
     problem = pose(law, sample)
     scan = Scan(problem, sample.frame.expand(1), estimand, cut, law.rising)
     q, curvature, beyond = len(law.shapes), solution.curvature, estimand.beyond(law, sample.frame)
-    jagged, squares = kinked(problem), sample.kernel is None
+    squares = sample.kernel is None
+    jagged = sample.kernel is not None and sample.kernel.kinked
     if _climbs(estimate):
         shapes, ends = climbed(
             cast("Problem", problem), scan.frame, estimand, value, cut, allowance, solution.u,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import FitError
 from ..estimate import Estimate
-from ..kernel import free_levels
+from ..levels import free_levels
 from ..noise.gaussian import vary
 from ..sample import Sample
 

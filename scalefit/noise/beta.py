@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, digamma, gammaln, ndtr, polygamma, stdtrit
 
 from ..errors import ScalefitError
-from ..kernel import Contribution, Link, free_levels
+from ..kernel import Contribution, Link
+from ..levels import free_levels
 from ..sample import Sample
 from .gaussian import Variance, vary
 from .residual import Plain

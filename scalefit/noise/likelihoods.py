@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ScalefitError
-from ..kernel import Kernel, Link, free_levels
+from ..kernel import Kernel, Link
+from ..levels import free_levels
 from ..sample import Sample
 from .gaussian import Gaussian, Variance, vary
 from .residual import HuberKernel, LaplaceKernel, NormalKernel, StudentKernel

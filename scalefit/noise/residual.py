@@ -64,6 +64,11 @@ class Plain:
         """Return none: the minimum is reached from anywhere in its basin."""
         return ()
 
+    @property
+    def kinked(self) -> bool:
+        """Return that its curvature changes little by little."""
+        return False
+
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
         return self
@@ -390,6 +395,11 @@ class LaplaceKernel(ResidualKernel):
         if steps[-1] < _SMOOTH:
             steps.append(_SMOOTH)
         return (*(replace(self, threshold=step) for step in steps[:0:-1]), self)
+
+    @property
+    def kinked(self) -> bool:
+        """Return whether few residuals are within the threshold, where alone it has a curvature."""
+        return self.threshold < _WIDE
 
     def eased(self) -> tuple[Kernel, ...]:
         """Return kernels whose thresholds halve from a tenth: beyond them there is no curvature."""

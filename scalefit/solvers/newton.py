@@ -40,6 +40,8 @@ Ints = NDArray[np.intp]
 ROUGH, FINE = 6, 60
 #: The share of the objective that the last step promises at most.
 PROMISED = 1e-11
+#: And that of a rough fit.
+_ROUGHLY = 0.05
 #: Share of the problems that must be done before they are left out: copies cost as well.
 _LEAVE = 0.1
 #: Steps along the edge of the compatible set; four are typical.
@@ -328,8 +330,8 @@ def ends_given(
     kept = [j for j in range(weights.shape[1]) if j not in dropped]
     lower, upper = np.full(len(limit), np.inf), np.full(len(limit), -np.inf)
     part = rows.without(dropped)
-    # Most shapes are out of the question, which a rough fit shows.
-    rough = minimise(part, start(part), ROUGH // 2)
+    # Most shapes are out of the question, which a rough fit shows; an outlier takes it longer.
+    rough = minimise(part, start(part), FINE, _ROUGHLY)
     free = [i for i, j in enumerate(kept) if j in rises]
     misfit = np.where((rough.state[:, free] < 0).any(axis=1), np.inf, rough.model.rss)
     near = np.flatnonzero(rough.model.rss <= 2.0 * limit)

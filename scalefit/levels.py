@@ -1,0 +1,133 @@
+"""What replicates tell of the noise under an error model, whatever the curve: levels of their own.
+
+Where tails are long the runs of one size may have several most likely levels, one beside each run,
+and which is best depends on the scale that all sizes share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernel import TINY_SCALE, Contribution, Kernel, pseudo_rss
+
+__all__ = ["free_levels"]
+
+Floats = NDArray[np.float64]
+#: Newton steps from one choice of levels, seven being typical, and choices, two being typical.
+_STEPS, _ROUNDS = 60, 10
+
+
+def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
+    """Return the pseudo residual sum of squares with a level of its own at each size, ``(G,)``.
+
+    It is to a kernel what the pure error is to least squares: 0 where no size has replicates.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    runs : array (G, K, S)
+        nan where there is none.
+    relative : array (G, K)
+        Relative scale of one run.
+    """
+    n_curves = len(runs)
+    weight = np.where(np.isnan(runs), 0.0, 1.0)
+    count = weight.sum(axis=2)
+    n = count.sum(axis=1)
+    # Runs that agree in every digit, such as copies of one, have no level of their own to miss.
+    top = np.where(weight > 0, runs, -np.inf).max(axis=2, initial=-np.inf)
+    replicated = (weight * (runs != top[:, :, None]) > 0).any(axis=(1, 2))
+    result = np.zeros(n_curves)
+    if not replicated.any():
+        return result
+    runs, weight, relative = runs[replicated], weight[replicated], relative[replicated]
+    own = kernel.take(np.flatnonzero(replicated))
+    rows = len(runs)
+    usual = np.nanmedian(runs.reshape(rows, -1), axis=1)[:, None, None]
+    centre = np.nanmedian(np.where(weight.sum(axis=2, keepdims=True) > 0, runs, usual), axis=2)
+    y = np.where(np.isnan(runs), centre[:, :, None], runs)
+    far = np.abs(y - centre[:, :, None]).max(axis=2)
+    unit = np.where(own.link == "log", np.abs(centre).mean(axis=1), 1.0)
+    levels = _Levels(own, y, weight, relative)
+    best = np.full(rows, np.inf)
+    # An outlier that widens the scale hides what is best without it: start from both scales.
+    for spread in (far.max(axis=1), np.nanmedian(np.where(far > 0, far, np.nan), axis=1)):
+        log_scale = np.log(np.maximum(spread / unit, TINY_SCALE))
+        best = np.fmin(best, levels.settled(centre, log_scale))
+    result[replicated] = pseudo_rss(best, n[replicated])
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """Levels of their own at K sizes, for G curves with up to S runs a size."""
+
+    kernel: Kernel
+    y: Floats
+    weight: Floats
+    relative: Floats
+
+    def settled(self, level: Floats, log_scale: Floats) -> Floats:
+        """Return minus the log likelihood ``(G,)`` of the best levels and scale found from some."""
+        best = np.full(len(level), np.inf)
+        for _ in range(_ROUNDS):
+            level = self._chosen(level, log_scale)
+            value, level, log_scale = self._descended(level, log_scale)
+            better = value < best - 1e-12 * (1.0 + np.abs(value))
+            best = np.where(better, value, best)
+            if not better.any():
+                break
+        return best
+
+    def _chosen(self, level: Floats, log_scale: Floats) -> Floats:
+        """Return the best of the levels ``(G, K)`` in hand and the runs of each size.
+
+        Where tails are long every run may be at the bottom of a hollow of its own.
+        """
+        tried = np.concatenate([level[:, :, None], self.y], axis=2)
+        values = np.stack([
+            self._of_size(self._part(tried[:, :, i], log_scale).value)
+            for i in range(tried.shape[2])
+        ], axis=2)  # fmt: skip
+        which = np.nan_to_num(values, nan=np.inf).argmin(axis=2)[:, :, None]
+        chosen: Floats = np.take_along_axis(tried, which, axis=2)[:, :, 0]
+        return chosen
+
+    def _descended(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return what Newton's method makes of levels and scale: the value, and both."""
+        best = np.full(len(level), np.inf)
+        for _ in range(_STEPS):
+            part = self._part(level, log_scale)
+            value = self._of_size(part.value).sum(axis=1)
+            if np.all(np.abs(best - value) <= 1e-12 * (1.0 + np.abs(value))):
+                break
+            best = np.minimum(best, value)
+            mean, scale, flat_y, flat_weight = self._flat(level, log_scale)
+            curvature = self._of_size(self.kernel.information(flat_y, mean, scale, flat_weight))
+            level = level - self._of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
+            slope = self._of_size(part.by_scale).sum(axis=1)
+            bend = self._of_size(part.by_scale_twice).sum(axis=1)
+            move = -slope / np.maximum(np.abs(bend), 1e-300)
+            log_scale = np.maximum(log_scale + np.clip(move, -1.0, 1.0), np.log(TINY_SCALE))
+        return best, level, log_scale
+
+    def _part(self, level: Floats, log_scale: Floats) -> Contribution:
+        mean, scale, y, _ = self._flat(level, log_scale)
+        return self.kernel.contribution(y, mean, scale)
+
+    def _flat(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return means, scales, runs and their weights, ``(G, K S)`` each."""
+        rows, times = len(level), self.y.shape[2]
+        wide = np.repeat(self.relative, times, axis=1)
+        return (
+            np.repeat(level, times, axis=1), np.exp(log_scale)[:, None] * wide,
+            self.y.reshape(rows, -1), self.weight.reshape(rows, -1),
+        )  # fmt: skip
+
+    def _of_size(self, values: Floats) -> Floats:
+        """Return the sums ``(G, K)`` of what each run contributes, by how often it counts."""
+        total: Floats = (self.weight * values.reshape(self.y.shape)).sum(axis=2)
+        return total
