@@ -219,7 +219,6 @@ def curve_findings(
         _mixed_rows(draft),
         _equal_scores(draft),
         _identical_replicates(draft, cells),
-        _mixed_units(draft, metrics),
         _fractions(draft, metrics),
         _drivers_together(draft, cells),
     ):
@@ -318,24 +317,6 @@ def _identical_replicates(draft: Draft, cells: Cells) -> dict[int, Finding]:
             "Check that each seed was trained and evaluated on its own.",
         )
     return findings
-
-
-def _mixed_units(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
-    """Warn of a curve in fractions among curves in percent."""
-    if not any(metric.unit == "percent" for metric in metrics):
-        return {}
-    _, top = _extremes(draft)
-    return {
-        i: Finding(
-            "mixed_units",
-            "warn",
-            f"Scores are read as percentages of {metric.name!r}, but here none exceeds 1.",
-            f"largest score {top[i]:g}",
-            "Write all scores of the column in one unit.",
-        )
-        for i, metric in enumerate(metrics)
-        if metric.unit == "percent" and top[i] <= 1
-    }
 
 
 def _fractions(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:

@@ -30,12 +30,12 @@ def read_config(context: click.Context, _: click.Parameter, path: Path | None) -
     commands = dict(group.commands) if isinstance(group, click.Group) else {}
     known = {name: _names(command) for name, command in commands.items()}
     common = {k: v for k, v in content.items() if not isinstance(v, Mapping)}
-    everywhere = {name: key for names in known.values() for name, key in names.items()}
+    everywhere = {name: option for names in known.values() for name, option in names.items()}
     here = _names(context.command)
     defaults = {}
     for name, value in common.items():
         if _known(path, name, everywhere) and name in here:
-            defaults[here[name]] = _as_given(value, here[name])
+            defaults[here[name].name] = _as_given(value, here[name])
     for section, part in content.items():
         if not isinstance(part, Mapping):
             continue
@@ -47,25 +47,27 @@ def read_config(context: click.Context, _: click.Parameter, path: Path | None) -
         for name, value in part.items():
             _known(path, f"{section}.{name}", known[section], name)
             if section == context.info_name or commands[section] is context.command:
-                defaults[here[name]] = _as_given(value, here[name])
+                defaults[here[name].name] = _as_given(value, here[name])
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
 
-def _names(command: click.Command) -> dict[str, str]:
-    """Return the names of a command's options as typed, without dashes, and as click knows them."""
+def _names(command: click.Command) -> dict[str, click.Parameter]:
+    """Return a command's options under their names as typed, without dashes."""
     found = {}
     for parameter in command.params:
         if parameter.name is None or parameter.name in ("config", "debug", "help"):
             continue
         for typed in parameter.opts:
-            found[typed.lstrip("-")] = parameter.name
+            found[typed.lstrip("-")] = parameter
             if typed == "tables":  # one of them may be called by the name it has elsewhere
-                found["table"] = parameter.name
+                found["table"] = parameter
     return found
 
 
-def _known(path: Path, shown: str, names: Mapping[str, str], name: str | None = None) -> bool:
+def _known(
+    path: Path, shown: str, names: Mapping[str, click.Parameter], name: str | None = None
+) -> bool:
     if (name or shown) not in names:
         raise click.BadParameter(
             f"{path}: no option {shown!r}; the options are {', '.join(sorted(names))}"
@@ -74,10 +76,10 @@ def _known(path: Path, shown: str, names: Mapping[str, str], name: str | None = 
     return True
 
 
-def _as_given(value: Any, name: str) -> Any:
-    """Return a value as it would be typed: lists of names stay lists, bounds become "0,1"."""
-    if name == "tables" and isinstance(value, str):
-        return [value]
-    if isinstance(value, list) and value and not any(isinstance(item, str) for item in value):
-        return ",".join(str(item) for item in value)
-    return value
+def _as_given(value: Any, option: click.Parameter) -> Any:
+    """Return a value as it would be typed: as texts if it may repeat, bounds as "0,1"."""
+    if isinstance(value, bool):
+        return value
+    items = [str(item) for item in (value if isinstance(value, list) else [value])]
+    repeats = option.multiple or option.nargs != 1
+    return items if repeats else ",".join(items)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._draft import Draft, run_starts
+from ._format import counted
 from ._numbers import MISSING
 from .errors import TableError
 from .metrics import Metric
@@ -22,6 +23,7 @@ __all__ = [
     "refusal",
     "repeat_faults",
     "run_faults",
+    "unit_faults",
 ]
 
 _SHOWN = 5
@@ -127,6 +129,27 @@ def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
                 mend += "; for percentages bounds=(0, 100)"
             faults.append(Fault(draft.columns.score, reason, at, mend + "."))
     return faults
+
+
+def unit_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
+    """Find curves in fractions among curves in percent; ``metrics`` holds one metric per curve."""
+    top = np.full(len(metrics), -np.inf)
+    np.fmax.at(top, draft.group, draft.scores)
+    small = np.array([metric.unit == "percent" for metric in metrics]) & (top > 0) & (top <= 1)
+    at = np.flatnonzero(small[draft.group])
+    if not at.size or small.all():
+        return []
+    which = np.flatnonzero(small)
+    more = f" and {counted(len(which) - 1, 'more curve')}" if len(which) > 1 else ""
+    return [
+        Fault(
+            draft.columns.score,
+            f"never above 1 in {draft.label(int(which[0]))}{more}, beside percentages",
+            at,
+            "Write all scores of the column in one unit; if these are percentages too, pass "
+            "bounds=(0, 100).",
+        )
+    ]
 
 
 def repeat_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "parse_numbers"]
+__all__ = ["MISSING", "USUAL", "parse_numbers"]
 
 Faults = dict[str, NDArray[np.intp]]
 
@@ -19,6 +19,9 @@ DECIMAL_COMMA = "a decimal comma: read the file with decimal=','"
 AMBIGUOUS_COMMA = (
     "decimal comma or thousands separator: read the file with decimal=',' or thousands=','"
 )
+DOTS = "dots between thousands: read the file with thousands='.'"
+#: Signs of the decimals and of the thousands of a text that says nothing of them.
+USUAL = (".", "")
 
 _SCALES = {"": 1.0, "%": 1e-2, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _NUMBER = re.compile(
@@ -26,6 +29,7 @@ _NUMBER = re.compile(
 )
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
+_DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}")
 _NO_VALUE = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "-"})
 
 
@@ -38,7 +42,8 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
     Parameters
     ----------
     column : pandas.Series
-        Numbers or text, in any dtype except boolean.
+        Numbers or text, in any dtype except boolean. ``attrs["signs"]`` are the signs of decimals
+        and thousands with which its file was said to be written; a dot that is neither is refused.
     counts : bool
         Whether the column counts something (cells, parameters).
 
@@ -57,7 +62,7 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
     (array([0.5 , 0.85,  nan]), {'not a number': array([2])})
     """
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
-        return _parse_text(column, counts)
+        return _parse_text(column, counts, column.attrs.get("signs", USUAL))
     values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
     missing, infinite = np.isnan(values), np.isinf(values)
     values[infinite] = np.nan
@@ -65,18 +70,32 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
     return values, {why: np.flatnonzero(at) for why, at in faults.items() if at.any()}
 
 
-def _parse_text(column: pd.Series, counts: bool) -> tuple[NDArray[np.float64], Faults]:
+def _parse_text(
+    column: pd.Series, counts: bool, signs: tuple[str, str]
+) -> tuple[NDArray[np.float64], Faults]:
     # Through str, so that True, Decimal and numbers in an object column are told apart by their
     # looks; each distinct text is read once.
     codes, texts = pd.factorize(column.astype(object).where(column.notna(), "").map(str))
     cleaned = [text.strip().replace("\u2212", "-").lower() for text in texts]
     if any(_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.match(text) for text in cleaned):
         counts = False  # one sure decimal comma makes every lone comma of the column doubtful
-    read = [_parse_one(text, counts) for text in cleaned]
+    if signs == USUAL:
+        read = [_parse_one(text, counts) for text in cleaned]
+    else:
+        read = [_parse_as_told(text, *signs) for text in cleaned]
     values = np.array([value for value, _ in read], dtype=float)[codes]
     reasons = list(dict.fromkeys(reason for _, reason in read if reason))
     which = np.array([reasons.index(reason) if reason else -1 for _, reason in read])[codes]
     return values, {why: np.flatnonzero(which == i) for i, why in enumerate(reasons)}
+
+
+def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]:
+    """Return the same of a text in which it is known what commas and dots are."""
+    whole = text.replace(thousands, "") if thousands else text
+    if decimal == ".":
+        return _parse_one(whole, True)
+    value, reason = _parse_one(whole.replace(".", "").replace(decimal, "."), True)
+    return (np.nan, DOTS) if "." in whole and not reason else (value, reason)
 
 
 def _parse_one(text: str, counts: bool) -> tuple[float, str]:
@@ -95,7 +114,7 @@ def _parse_one(text: str, counts: bool) -> tuple[float, str]:
         plain = text.replace(",", "")
     match = _NUMBER.fullmatch(plain)
     if not match:
-        return np.nan, TEXT
+        return np.nan, DOTS if _DOTS.fullmatch(plain) else TEXT
     digits = float(match["digits"])
     # Division keeps 85% exactly 0.85, where 85 * 0.01 would not be.
     return (digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -131,11 +132,11 @@ def _check_asked(
     options: Mapping[str, Any],
 ) -> None:
     """Refuse what would be ignored: options without a table to fit, columns that no table has."""
-    usual = {"law": "auto", "variance": "auto", "on_bad": "raise"}
+    usual = {name: option.default for name, option in inspect.signature(fit).parameters.items()}
     asked = [
         name for name, value in options.items()
         if name not in ("level", "inference", "rng") and value is not None
-        and not (isinstance(value, str) and value == usual.get(name))
+        and not (isinstance(value, (str, int)) and value == usual.get(name))
     ]  # fmt: skip
     columns = [by] if isinstance(by, str) else list(by or ())
     if not tables and asked:

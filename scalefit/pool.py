@@ -40,7 +40,7 @@ from .estimands import Value
 from .estimate import Estimate, near
 from .inference import Intervals
 from .inference.common_mode import error_roots
-from .laws import Law, get_law
+from .laws import Law, containing, get_law
 from .results import run_sd_at
 from .sample import Sample
 from .selection import SLOW, surviving_laws
@@ -226,14 +226,7 @@ def competing(laws: Sequence[Law]) -> tuple[Law, ...]:
     A saturating power law brings the one with slow growth under it, as it does in a hull.
     """
     inside = {law.name for law in laws}
-
-    def contained(law: Law) -> bool:
-        outer = law.nested_in
-        while outer and outer not in inside:
-            outer = get_law(outer).nested_in
-        return bool(outer)
-
-    found = [law for law in laws if not contained(law)]
+    found = [law for law in laws if inside.isdisjoint(containing(law))]
     if len(found) < 2:
         return ()
     slow = [get_law(SLOW)] if "saturating_power" in inside and SLOW not in inside else []

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import pandas as pd
 
+from ._numbers import USUAL
 from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
@@ -33,6 +34,8 @@ _READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fro
 _DELIMITERS = ("\t", ";", ",", "|")
 #: A line before the header with which some spreadsheets say what stands between fields.
 _TOLD = re.compile(r"\s*sep=(.)[ \t]*\r?\n", re.IGNORECASE)
+#: Options that say how numbers are written.
+_SIGNS = ("decimal", "thousands")
 #: Options with which the first line is no longer the header.
 _MOVES_HEADER = {"header", "names", "skiprows", "comment"}
 
@@ -55,7 +58,8 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     -------
     pandas.DataFrame
         With a RangeIndex: data row 1 has label 0, and keeps it when the table is filtered.
-        ``attrs`` holds ``source`` (the file's name) and ``sha256`` (of its bytes).
+        ``attrs`` holds ``source`` (the file's name), ``sha256`` (of its bytes), and ``signs`` (of
+        decimals and thousands) if they were given.
 
     Raises
     ------
@@ -100,7 +104,10 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     if frame.empty:
         raise TableError(f"{name}: there is a header but there are no rows under it")
     frame = frame.reset_index(drop=True)
+    signs = tuple(options.get(which) or usual for which, usual in zip(_SIGNS, USUAL, strict=True))
     frame.attrs = {"source": name, "sha256": hashlib.sha256(raw).hexdigest()}
+    if signs != USUAL:
+        frame.attrs["signs"] = signs
     return frame
 
 

@@ -32,6 +32,7 @@ from .inference import (
     open_beyond,
     posterior_shares,
     profile,
+    union,
 )
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
@@ -74,7 +75,8 @@ class Assessment:
     withheld : array of bool
         Where it cannot carry a forecast either, and none was asked for all the same.
     gain, gain_bounds : Intervals
-        The gain with its two-sided interval, and with the two one-sided 95 % bounds.
+        The gain given the reported law with its two-sided interval, and the two one-sided 95 %
+        bounds that decide; these are given whichever law is true where the curve accelerates.
     observed_bounds : Intervals
         One-sided bounds on the gain over the observed sizes.
     robust_gain : Intervals
@@ -179,6 +181,7 @@ def assess(
     )
     spanning = candidates.spanning()
     one_law = gain
+    bounds = _where_none_leads(candidates.stands_in, spanning, bounds, question, inference)
     bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     bent = curvature(candidates)
@@ -203,7 +206,9 @@ def assess(
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
-        _reasons(verdict, refusal, gate, bounds, observed, margin, factor, sample),
+        _reasons(
+            verdict, refusal, gate, bounds, observed, margin, factor, sample, candidates.stands_in
+        ),
         refusal, withheld,
         gain, bounds, observed,
         robust,
@@ -275,6 +280,20 @@ def _by_other_laws(
         parts.append(Intervals(whole[0], whole[1], whole[2], level, gain.method))
     union = join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
     return union, np.array(names, dtype=object)
+
+
+def _where_none_leads(
+    stands_in: Bools, spanning: Candidates, bounds: Intervals, question: Gain, inference: Inference
+) -> Intervals:
+    """Return bounds that hold whichever law is true where the reported one only stands in."""
+    rows = np.flatnonzero(stands_in)
+    if not rows.size:
+        return bounds
+    among = spanning.take(rows)
+    whole = union(among.estimates, among.surviving, question, float(bounds.level), inference)
+    estimate, lower, upper = bounds.estimate.copy(), bounds.lower.copy(), bounds.upper.copy()
+    estimate[rows], lower[rows], upper[rows] = whole.estimate, whole.lower, whole.upper
+    return Intervals(estimate, lower, upper, bounds.level, bounds.method)
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:
@@ -370,11 +389,16 @@ def _reasons(
     margin: Floats,
     factor: float,
     sample: Sample,
+    stands_in: Bools,
 ) -> NDArray[Any]:
     alike = np.isfinite(sample.errors.correlation)
     reasons = []
     for g, said in enumerate(verdict):
         m, k = number(margin[g]), f"{factor:g} times the largest size"
+        settles = _what_would_settle(bounds, margin, g, bool(alike[g]))
+        if stands_in[g]:
+            k = f"no law leads, and whichever of those that fit is true, {k}"
+            settles = "larger sizes would tell the laws apart"
         low, high = number(bounds.lower[g]), number(bounds.upper[g])
         seen = gate.p[g] <= 1.0 - ONE_SIDED
         if refusal[g]:
@@ -394,7 +418,7 @@ def _reasons(
         elif seen:
             reason = (
                 f"{k} may gain anything from {low} to {_open(high)}, which includes the margin "
-                f"of {m}; {_what_would_settle(bounds, margin, g, bool(alike[g]))}"
+                f"of {m}; {settles}"
             )
         else:
             reason = (

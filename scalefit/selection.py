@@ -20,7 +20,7 @@ from scipy.special import fdtrc, stdtr
 from .cuts import MIN_SIZES
 from .estimate import Estimate, estimate
 from .inference import Inference, Intervals, Question, ask_together
-from .laws import AUTO, AUTO_SURFACES, Law, get_law
+from .laws import AUTO, AUTO_SURFACES, Law, containing, get_law
 from .sample import Sample
 from .work import Work
 
@@ -88,6 +88,20 @@ class Candidates:
         """Return the candidates of some of the curves."""
         parts = tuple(e.take(rows) for e in self.estimates)
         return Candidates(parts, self.surviving[:, rows], self.chosen[rows])
+
+    @property
+    def stands_in(self) -> Bools:
+        """Where the reported law stands in for the main one, and leads by its AICc alone; ``(G,)``.
+
+        The main law was a candidate, and is rejected, or would rise without end: the curve
+        accelerates.
+        """
+        names = [e.law.name for e in self.estimates]
+        main = MAIN[len(self.sample.frame.drivers)]
+        if main not in names:
+            return np.zeros(len(self), dtype=bool)
+        i = names.index(main)
+        return np.asarray(_applies(self.estimates[i]) & (self.chosen != i))
 
     def law(self, row: int) -> Law:
         """Return the chosen law of one curve."""
@@ -258,10 +272,20 @@ def _applies(item: Estimate) -> Bools:
 
 
 def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) -> Bools:
-    """Return which of the laws ``among`` have enough sizes and are not rejected, ``(L, G)``."""
+    """Return which of the laws ``among`` have enough sizes and are not rejected, ``(L, G)``.
+
+    A special case of a law that is rejected is rejected with it.
+    """
     applicable = np.stack([_applies(e) for e in estimates]) & among
     p = np.stack([e.lack_of_fit[1] for e in estimates])
-    return applicable & ~(np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT)
+    rejected = np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT
+    names = [e.law.name for e in estimates]
+    alone = applicable & rejected
+    for i, item in enumerate(estimates):
+        for outer in containing(item.law):
+            if outer in names:
+                rejected[i] = rejected[i] | alone[names.index(outer)]
+    return applicable & ~rejected
 
 
 def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:

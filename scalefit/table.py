@@ -32,6 +32,7 @@ from ._faults import (
     refusal,
     repeat_faults,
     run_faults,
+    unit_faults,
 )
 from .errors import TableError, nearest
 from .findings import Finding
@@ -239,6 +240,7 @@ def make_table(
     metrics, about_metrics = _metrics(given, better, bounds)
 
     faults = [*number_faults(given), *run_faults(given), *bound_faults(given, metrics)]
+    faults += unit_faults(given, metrics) if bounds is None else []
     kept = _without(faults, len(frame))
     repeats = repeat_faults(given, kept)
     faults += repeats

@@ -185,6 +185,40 @@ def test_a_table_of_another_country_is_read_as_it_was_written(run):
     assert "table = sf.read_table('comma.csv', decimal=',')" in content["code"]
 
 
+def test_a_dot_is_no_decimal_where_the_comma_is(run, folder):
+    """In 500, 1.000, 5.000 the dots stand between thousands, and a comma is said to be decimal."""
+    (folder / "dots.csv").write_text(
+        "cells;f1\n500;0,52\n1.000;0,58\n5.000;0,66\n10.000;0,69\n50 k;0,73\n1,5 M;0,75\n"
+    )
+    result = run("fit", "dots.csv", "--decimal", ",", code=2)
+    assert "dots between thousands: read the file with --thousands .: row 2 ('1.000')" in (
+        " ".join(result.stderr.split())
+    )
+    said = run("fit", "dots.csv", "--decimal", ",", "--thousands", ".").stdout
+    assert "6 runs at 6 sizes, 500 to 1.5M cells" in said
+    (folder / "groups.csv").write_text("cells,f1\n1.000.000,0.5\n2.000.000,0.6\n")
+    result = run("fit", "groups.csv", code=2)
+    assert "read the file with --thousands ." in " ".join(result.stderr.split())
+
+
+def test_published_estimates_are_compared_without_a_table_to_fit(run, folder):
+    (folder / "told.csv").write_text("model,estimate,std_error\nA,0.31,0.05\nB,0.18,0.02\n")
+    assert "A    B     0.130" in run("compare", "told.csv", "--what", "exponent").stdout
+    result = run("compare", "told.csv", "--what", "exponent", "--law", "hill", code=1)
+    assert "law: there is no table to fit" in result.stderr
+
+
+def test_options_that_may_repeat_are_one_text_or_a_list_in_a_file(run, folder):
+    (folder / "one.toml").write_text('by = "model,task"\nfilter = "width=256"\ncells = "cells"\n')
+    told = json.loads(run("saturation", "several.csv", "--config", "one.toml", "--json").stdout)
+    assert [curve["model"] for curve in told["curves"]] == ["b", "a"]
+    (folder / "plan.toml").write_text("[plan]\nsizes = [1e9, 1e10]\ntables = 5\n")
+    told = json.loads(run("plan", "scores.csv", "--config", "plan.toml", "--json").stdout)
+    assert {1e9, 1e10} <= set(told["curves"][0]["proposals"][-1]["sizes"])
+    (folder / "half.toml").write_text("seed = 1.5\n")
+    assert "1.5" in run("saturation", "scores.csv", "--config", "half.toml", code=2).stderr
+
+
 def test_filters_keep_missing_values_and_say_so_in_code():
     rows = pd.DataFrame({"model": ["a", None, "b", "c"], "width": [1, 2, 2, np.nan]})
     asked = [("model", "a"), ("model", ""), ("width", "2"), ("width", "1e0")]

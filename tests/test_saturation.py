@@ -54,6 +54,54 @@ def test_clear_cases(mean, verdict):
         assert name in text
 
 
+@pytest.mark.parametrize(
+    ("sizes", "mean"),
+    [
+        (np.geomspace(1e3, 1e6, 4), lambda n: 0.40 + 0.02 * np.log10(n / 1e3) ** 2),
+        (np.geomspace(1e4, 3e6, 6), lambda n: 0.40 + 0.03 * np.log10(n / 1e4) ** 2),
+        (np.geomspace(1e3, 1e7, 8), lambda n: 0.40 + 0.3 / (1 + 3e6 / n)),
+    ],
+    ids=["4 sizes", "6 sizes", "an S far from its end"],
+)
+def test_a_curve_that_accelerates_is_seldom_called_saturated(sizes, mean):
+    """It still gains .06 to .18 a decade. By the law of the least AICc 77, 5 and 15 % were."""
+    rng, x = np.random.default_rng(0), np.repeat(sizes, 3)
+    rows = [pd.DataFrame({"t": i, "cells": x, "f1": mean(x) + rng.normal(0, 0.01, x.size)})
+            for i in range(60)]  # fmt: skip
+    fits = sf.fit(pd.concat(rows), by="t")
+    told = fits.saturation()
+    assert fits.candidates.stands_in.mean() > 0.8
+    assert (told["verdict"] == "saturated").sum() <= 6
+    reasons = told["reason"][fits.candidates.stands_in & (told["verdict"] == "inconclusive")]
+    assert reasons.str.startswith("no law leads").all()
+    assert (told["verdict"] != "inconclusive").sum() < 60
+
+
+def test_a_plateau_that_is_seen_needs_no_power_law():
+    rng, x = np.random.default_rng(1), np.repeat(np.geomspace(1e3, 1e7, 6), 3)
+    mean = 0.4 + 0.3 / (1 + (3e4 / x) ** 2)
+    rows = [pd.DataFrame({"t": i, "cells": x, "f1": mean + rng.normal(0, 0.01, x.size)})
+            for i in range(20)]  # fmt: skip
+    fits = sf.fit(pd.concat(rows), by="t")
+    assert fits.candidates.stands_in.all()
+    assert (fits.saturation()["verdict"] == "saturated").sum() >= 18
+
+
+def test_a_law_inside_one_that_is_rejected_is_rejected():
+    """Two steps: no power law fits, and of two with p values near .01 both or none is."""
+    rng, sizes = np.random.default_rng(2), np.geomspace(1e3, 1e7, 5)
+    x = np.repeat(sizes, 3)
+    mean = 0.5 + 0.05 * (np.repeat(np.arange(5), 3) >= 2)
+    rows = [pd.DataFrame({"t": i, "cells": x, "f1": mean + rng.normal(0, 0.02, x.size)})
+            for i in range(300)]  # fmt: skip
+    found = sf.fit(pd.concat(rows), by="t").candidates
+    names = [each.law.name for each in found.estimates]
+    wide, power = names.index("saturating_power"), names.index("power")
+    rejected = found.estimates[wide].lack_of_fit[1] < 0.01
+    assert (rejected & (found.estimates[power].lack_of_fit[1] >= 0.01)).any(), "the case occurs"
+    assert not found.surviving[power][rejected].any()
+
+
 def test_verdict_is_the_bounds_against_the_margin():
     """The margins at which the verdict flips are the two bounds themselves."""
     fit = fit_of(0.9 - 0.3 * T**-0.5)

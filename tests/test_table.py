@@ -271,10 +271,17 @@ def test_an_unknown_metric_of_the_whole_table_is_one_finding():
     assert table.group_findings == ((), ())
 
 
-def test_fractions_among_percentages_are_warned_of():
+def test_curves_in_fractions_among_curves_in_percent_are_refused():
     frame = runs(model=list("aabb"), accuracy=[50.0, 60.0, 0.5, 0.6])
-    table = make_table(frame, by="model")
-    assert [codes(found) for found in table.group_findings] == [[], ["mixed_units"]]
+    with pytest.raises(TableError, match=r"never above 1 in model=b, beside percentages: row 3"):
+        make_table(frame, by="model")
+    left = make_table(frame, by="model", on_bad="drop")
+    assert (left.keys, len(left.dropped)) == ((("a",),), 2)
+    assert make_table(frame, by="model", bounds=(0, 100)).metrics[1].unit == "percent"
+    alone = make_table(frame.iloc[2:], bounds=(0, 100))
+    assert alone.metrics[0].unit == "percent", "nothing else tells its unit"
+    nothing = make_table(runs(model=list("aabb"), accuracy=[50.0, 60.0, 0.0, 0.0]), by="model")
+    assert len(nothing.keys) == 2, "zero is zero in both"
 
 
 def test_pooled_model_sizes_are_warned_of_when_asked_for():

@@ -39,6 +39,7 @@ __all__ = [
     "Parameter",
     "Shape",
     "Terms",
+    "containing",
     "get_law",
     "laws",
     "resolve",
@@ -80,6 +81,21 @@ def get_law(name: str | Law) -> Law:
     raise LawError(
         f"no law named {name!r}; the laws are {', '.join(names)}" + nearest(str(name), names)
     )
+
+
+def containing(law: Law) -> list[str]:
+    """Return the names of the laws that a law is a special case of, the nearest first.
+
+    Examples
+    --------
+    >>> containing(get_law("constant"))
+    ['log_linear', 'saturating_power']
+    """
+    found = []
+    while law.nested_in:
+        found.append(law.nested_in)
+        law = get_law(law.nested_in)
+    return found
 
 
 def resolve(

@@ -264,6 +264,17 @@ class StudentKernel(ResidualKernel):
         """Return the kernel of some of the problems."""
         return replace(self, df=self.df[rows])
 
+    def inflation(self, y: Floats, mean: Floats, scale: Floats, weight: Floats) -> Floats:
+        """Return ``E psi^2 / E psi'``, at least 1, its value where errors are t.
+
+        Errors with shorter tails make a likelihood ratio larger (Kent 1982,
+        doi:10.1093/biomet/69.1.19): by 1.12 where they are normal and t has 4 degrees of freedom.
+        """
+        u = self.standard(y, mean, scale)
+        _, psi, slope = self.rho(np.where(np.isfinite(u), u, 0.0))
+        square, bend = (weight * psi**2).sum(axis=1), (weight * slope).sum(axis=1)
+        return np.asarray(np.maximum(square / np.where(bend > 0, bend, np.inf), 1.0))
+
 
 #: Runs from which the degrees of freedom of t are estimated, and the values tried.
 _MIN_RUNS = 40

@@ -66,12 +66,14 @@ def _curve_parts(curve: CurveReport, plane: Plane) -> Iterator[Markup]:
     yield area(x, ends["run_lower"], ends["run_upper"], "run-band")
     yield area(x, ends["lower"], ends["upper"], "band")
     sizes = size_grid(fit, BEYOND, _FINE)
+    # Where a prediction is withheld there is no curve either.
+    told = seen[seen["estimate"].notna()]
+    sizes = sizes[(sizes <= top) & (sizes <= told["size"].max())]
     metric = fit.table.metrics[0]
     mean = np.clip(mean_curve(fit.estimate, sizes), metric.lower, metric.upper)
-    # Where a prediction is withheld there is no curve either.
-    told = sizes <= seen["size"][seen["estimate"].notna()].max()
-    for part, class_ in ((told & (sizes <= top), "curve"), (told & (sizes >= top), "curve ahead")):
-        yield line(plane.x(sizes[part]), plane.y(mean[part]), class_)
+    yield line(plane.x(sizes), plane.y(mean), "curve")
+    ahead = told[told["size"] >= top]
+    yield line(plane.x(ahead["size"]), plane.y(ahead["estimate"]), "curve ahead")
     yield from _cut_marks(curve, plane)
     yield from _columns(curve, plane, x)
     yield from _runs(fit, plane)
