@@ -61,6 +61,11 @@ def params_findings(draft: Draft, *, told: bool) -> list[Finding]:
     mixed = np.flatnonzero(varies(pd.factorize(draft.frame[columns.params])[0], draft.group))
     params, driver = columns.params, columns.drivers[0]
     if mixed.size and not told:
+        if not varies(pd.factorize(draft.frame[driver])[0], draft.group).any():
+            raise TableError(
+                f"{draft.source}: {driver!r} is the same within curves, where {params!r} varies; "
+                f"pass drivers={params!r}"
+            )
         raise TableError(
             f"{draft.source}: {driver!r} and {params!r} both vary within "
             f"{draft.label(mixed[0])}; pass drivers={driver!r} with by={params!r} for one curve "
@@ -154,13 +159,23 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
     """Note how many rows were left out, why, and which curves vanished with them."""
     if not faults:
         return []
-    n_dropped = len(np.unique(np.concatenate([fault.positions for fault in faults])))
+    at = np.unique(np.concatenate([fault.positions for fault in faults]))
+    why = [
+        f"{f.column}: {f.reason} ({counted(len(f.positions), 'value')}, rows "
+        f"{_listed(draft.rows[f.positions].tolist())})"
+        for f in faults
+    ]
+    if len(draft.keys) > 1:
+        gone, all_of = (np.bincount(of, minlength=len(draft.keys))
+                        for of in (draft.group[at], draft.group))  # fmt: skip
+        most = np.argsort(-gone, kind="stable")[: np.count_nonzero(gone)].tolist()
+        why.append("of " + _listed([f"{draft.label(i)} {gone[i]} of {all_of[i]}" for i in most]))
     rows = Finding(
         "rows_dropped",
         "note",
-        f"{n_dropped} of {len(draft.rows)} rows were left out.",
-        "; ".join(f"{f.column}: {f.reason} ({len(f.positions)})" for f in faults),
-        "The table's dropped rows list each with its value.",
+        f"{len(at)} of {len(draft.rows)} rows were left out.",
+        "; ".join(why),
+        "Fit.table.dropped lists each with its value.",
     )
     lost = np.setdiff1d(np.arange(len(draft.keys)), kept_groups)
     if not lost.size:
@@ -202,10 +217,11 @@ def too_few_sizes(draft: Draft, cells: Cells) -> TableError | None:
         if varies(pd.factorize(sizes)[0], cells.group).any():
             continue
         alone = [f", or pass drivers={other!r}" for other in columns.drivers if other != name]
+        n_rows = counted(int(np.bincount(draft.group)[0]), "row")
         return TableError(
             f"{draft.source}: column {name!r} has too few sizes: a curve needs at least two, and "
-            f"{found} them ({draft.label(0)}: {np.bincount(draft.group)[0]} rows, all at "
-            f"{sizes[0]:g}); {mend}{''.join(alone)}"
+            f"{found} them ({draft.label(0)}: {n_rows}, all "
+            f"at {sizes[0]:g}); {mend}{''.join(alone)}"
         )
     return None
 

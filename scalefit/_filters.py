@@ -39,7 +39,11 @@ def kept_rows(
             seen = [str(each) for each in rows[column].dropna().unique()[:8]]
             raise TableError(
                 f"{said}--filter {asked}: no row has it; there are {', '.join(seen) or 'none'}"
-                + nearest(values[0], seen)
+                + (
+                    "; repeat --filter for several values"
+                    if "," in asked
+                    else nearest(values[0], seen)
+                )
             )
         complain(f"note: {said}kept {int(kept.sum())} of {len(rows)} rows with {asked}")
         attrs, rows = rows.attrs, rows[kept]

@@ -148,7 +148,7 @@ MARGIN = click.option(
     help="Smallest gain of interest, in units of the score.  [default: 0.01 of a unit-range "
     "metric, else 1 % of the score]",
 )  # fmt: skip
-_READING = ("decimal", "thousands", "encoding")
+_READING = ("decimal", "thousands", "encoding", "sheet_name")
 #: Those of :func:`scalefit.fit`, with what comes before and after it.
 FIT_OPTIONS = (
     click.option(
@@ -171,9 +171,10 @@ FIT_OPTIONS = (
     click.option("--thousands", metavar="SIGN", help="Sign between thousands in a text file."),
     click.option("--encoding", metavar="NAME",
                  help="Encoding of a text file, such as latin-1.  [default: UTF-8]"),
+    click.option("--sheet-name", metavar="NAME", help="Sheet of a workbook with several tables."),
     click.option(
         "--filter", "filters", multiple=True, callback=_filters, metavar="COLUMN=VALUE",
-        help="Keep only the rows with this value, or with one of several of a column.",
+        help="Keep only the rows with this value; repeat for others of the same column.",
     ),
     click.option(
         "--law", multiple=True, callback=names, metavar="LAWS", shell_complete=_laws,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 
 from ._format import interval_text, key_texts, number, size_text
 from ._options import as_typed
-from ._terminal import print_lines, print_table
+from ._terminal import complain, print_lines, print_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,11 +51,16 @@ def print_fit(fit: Fit) -> None:
     for heading, rows in words.tables(fit):
         print_lines(f"\n{heading}" if heading else "")
         print_table(rows, _SPARE)
-    cautions = words.cautions(fit)
+    _print_cautions(words.cautions(fit))
+
+
+def _print_cautions(cautions: list[str]) -> None:
+    from . import words
+
     if cautions:
         # There --force replaces files.
         typed = as_typed("\n- ".join(cautions).replace("force=True", "--show-refused"))
-        print_lines(f"\nread before use\n- {typed}")
+        print_lines(f"\n{words.READ}\n- {typed}")
 
 
 def print_set(fits: FitSet) -> None:
@@ -64,11 +70,12 @@ def print_set(fits: FitSet) -> None:
     rows = fits.table()
     if len(fits.all_rows.drivers) > 1:
         print_table(words.surfaces_text(rows, fits.all_rows.by, fits.all_rows.drivers), ["runs"])
-        return
-    print_table(
-        words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
-    )
-    print_lines(words.count_text(rows))
+    else:
+        print_table(
+            words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
+        )
+        print_lines(words.count_text(rows))
+    _print_cautions(words.set_cautions(fits))
 
 
 def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
@@ -79,12 +86,13 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     rows = set_of(fits).saturation(factor, margin) if as_json or several(fits) else None
     if rows is None:
         print_lines(fits.saturation(factor, margin).explain())
+        _print_cautions(words.set_cautions(set_of(fits)))
         return
     if as_json:
         silent = int((rows["verdict"] == "inconclusive").sum())
         print_json({
             "schema": "scalefit saturation 1", "factor": factor, "inconclusive": silent,
-            "curves": rows,
+            "curves": rows, "findings": set_of(fits).diagnostics,
         })  # fmt: skip
         return
     shown = key_texts(rows[[*fits.all_rows.by, "verdict", "strength"]])
@@ -94,6 +102,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     shown["published rule"] = [size_text(value) for value in rows["published"]]
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
+    _print_cautions(words.set_cautions(fits))
 
 
 def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
@@ -134,7 +143,11 @@ def draw_to(path: Path, axes: Axes) -> None:
     """Write the figure of axes to a file that :func:`refuse_picture` has let pass."""
     content = io.BytesIO()
     figure: Any = axes.get_figure(root=True)
-    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150, bbox_inches="tight")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        figure.savefig(content, format=path.suffix[1:].lower(), dpi=150, bbox_inches="tight")
+    if any("missing from font" in str(warning.message) for warning in told):
+        complain(f"note: {path} shows boxes for characters that the font of pictures does not have")
     write_to(path, content.getvalue())
 
 

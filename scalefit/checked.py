@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .adjustment import Adjust
 from .certificate import Certificate, certify
-from .claims import p_values
-from .diagnostics import Case, diagnose
+from .claims import claims, p_values
+from .diagnostics import Case, diagnose, overview
 from .errors import TableError
 from .findings import findings_frame
 from .hypotheses import Evidence
@@ -19,13 +20,13 @@ from .published import published_sizes
 from .saturation import Assessment, assess, margins
 from .selection import Candidates
 from .table import Table
-from .verdict import Saturation, single
+from .verdict import Saturation, several, single
 from .work import Work
 
 if TYPE_CHECKING:
     from .settings import Settings
 
-__all__ = ["Backed", "Checked", "Judged", "assess_curves", "assess_table"]
+__all__ = ["Backed", "Checked", "CheckedSet", "Judged", "assess_curves", "assess_table"]
 
 Floats = NDArray[np.float64]
 #: Verdicts, and the p values of what they claim ``(G, 3)``.
@@ -172,3 +173,57 @@ class Checked:
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:
         return assess_table(self.table, self.candidates, self.settings, factor, margin, self.reach)
+
+
+class CheckedSet:
+    """The part of :class:`scalefit.FitSet` that judges its curves."""
+
+    if TYPE_CHECKING:
+        all_rows: Table
+        candidates: Candidates
+        settings: Settings
+        _work: Work
+
+        @property
+        def labels(self) -> list[str]:
+            """The curves in words."""
+
+        def _keys_frame(self) -> pd.DataFrame:
+            """Return the values of the ``by`` columns, a row a curve."""
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """Findings on the table and its curves, gravest first.
+
+        Columns: code, severity, message, evidence, mend, curves (how many it is about) and first (of
+        these, in words; empty where it is about the table), whose the evidence is. They cost
+        nothing beside the verdicts; ``fits[key].diagnostics`` looks closer.
+        """
+        one = len(self.all_rows.drivers) == 1
+        found = self._assessment[0] if one else None
+        return overview(self.all_rows, self.labels, self.candidates, found)
+
+    def saturation(
+        self, factor: float = 10.0, margin: float | None = None, adjust: Adjust = "holm"
+    ) -> pd.DataFrame:
+        """Return a verdict per curve, all made in one pass.
+
+        Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided),
+        bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p, p (of
+        what the verdict claims), p_adjusted, adjusted_verdict (what is left of it after ``adjust``
+        over all curves: ``"holm"``, ``"bh"`` for Benjamini-Hochberg, or None), robust_lower,
+        robust_upper, published, reason; with posterior draws probability_below and
+        probability_above (of the margin).
+        """
+        default = factor == 10.0 and margin is None
+        found, p = self._assessment if default else self._assess(factor, margin)
+        family = claims(found, p, adjust)
+        return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
+
+    @cached_property
+    def _assessment(self) -> Judged:
+        return self._assess(10.0, None)
+
+    def _assess(self, factor: float, margin: float | None) -> Judged:
+        asked = self.all_rows, self.candidates, self.settings, factor, margin
+        return assess_curves(*asked, self._work)

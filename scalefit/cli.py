@@ -319,9 +319,10 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
     asked["law"] = asked["law"] or "auto"
     work = {"n_jobs": asked.pop("jobs"), "cache": asked.pop("cache"), "progress": note_progress}
     fits = fit(data, **asked, **work)
-    dropped = len(table_of(fits).dropped)
-    if dropped:
-        complain(f"note: left out {counted(dropped, 'value')}")
+    dropped = table_of(fits).dropped
+    if len(dropped):
+        rows, values = counted(dropped["row"].nunique(), "row"), counted(len(dropped), "value")
+        complain(f"note: left out {rows}, for {values}")
     return fits, preparation
 
 

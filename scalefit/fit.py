@@ -13,10 +13,8 @@ import pandas as pd
 from . import plots, storage, words
 from ._format import counted
 from ._seeds import seed_of
-from .adjustment import Adjust
 from .bayes import Bayes, as_bayes
-from .checked import Backed, Judged, assess_curves
-from .claims import claims
+from .checked import Backed, CheckedSet
 from .errors import FitError, UnknownCurveError, nearest
 from .estimands import Asked, Gain, Implicit, Parameter
 from .estimate import Estimate
@@ -33,7 +31,6 @@ from .noise import (
 )  # fmt: skip
 from .outliers import refit, rows_without
 from .predicted import Predicted
-from .published import published_sizes
 from .results import curve_text, parameter_table
 from .sample import of_table
 from .selection import Candidates, ask, candidates
@@ -42,7 +39,7 @@ from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
 from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
-from .verdict import IN_SHORT, several
+from .verdict import IN_SHORT
 from .work import Progress, Work
 
 if TYPE_CHECKING:
@@ -341,7 +338,7 @@ def _need_in_all(parameter: str, span: Candidates, within: str) -> None:
         )
 
 
-class FitSet(WithPosterior, Mapping[Any, Fit]):
+class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
     Keys are tuples of the ``by`` values; with a single ``by`` column the bare value works as well.
@@ -397,31 +394,6 @@ class FitSet(WithPosterior, Mapping[Any, Fit]):
 
     def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
         return dict(self) | dict(other)
-
-    def saturation(
-        self, factor: float = 10.0, margin: float | None = None, adjust: Adjust = "holm"
-    ) -> pd.DataFrame:
-        """Return a verdict per curve, all made in one pass.
-
-        Columns: the ``by`` columns, verdict, strength, gain, lower, upper (two-sided),
-        bound_lower, bound_upper (one-sided 95 %, which decide the verdict), margin, gate_p, p (of
-        what the verdict claims), p_adjusted, adjusted_verdict (what is left of it after ``adjust``
-        over all curves: ``"holm"``, ``"bh"`` for Benjamini-Hochberg, or None), robust_lower,
-        robust_upper, published, reason; with posterior draws probability_below and
-        probability_above (of the margin).
-        """
-        default = factor == 10.0 and margin is None
-        found, p = self._assessment if default else self._assess(factor, margin)
-        family = claims(found, p, adjust)
-        return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
-
-    @cached_property
-    def _assessment(self) -> Judged:
-        return self._assess(10.0, None)
-
-    def _assess(self, factor: float, margin: float | None) -> Judged:
-        asked = self.all_rows, self.candidates, self.settings, factor, margin
-        return assess_curves(*asked, self._work)
 
     def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
         """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""

@@ -243,6 +243,8 @@ def _of_fits(name: str, fits: Fit | FitSet, unnamed: str | None) -> list[Group]:
 
 
 def _plain(value: object) -> str:
+    if value is None:
+        return "-"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -34,6 +35,8 @@ _READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fro
 _DELIMITERS = ("\t", ";", ",", "|")
 #: A line before the header with which some spreadsheets say what stands between fields.
 _TOLD = re.compile(r"\s*sep=(.)[ \t]*\r?\n", re.IGNORECASE)
+#: What a file begins with that gzip has made smaller.
+_GZIP = b"\x1f\x8b"
 #: Options that say how numbers are written.
 _SIGNS = ("decimal", "thousands")
 #: Options with which the first line is no longer the header.
@@ -45,7 +48,8 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
 
     The extension decides the format: ``.parquet``, ``.xlsx``, ``.json`` (records), ``.jsonl``;
     anything else is delimited text, its delimiter (comma, tab, semicolon, bar) taken from the
-    header. Blank lines are not rows and are not counted.
+    header. Any of them may be compressed, as in ``.csv.gz``. Blank lines are not rows and are not
+    counted. A workbook with tables on several sheets needs ``sheet_name=``.
 
     Parameters
     ----------
@@ -73,10 +77,13 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     >>> frame["score"].tolist(), frame.attrs["source"]
     ([0.5], 'file object')
     """
-    raw, name, suffix = _read_bytes(source)
-    if not raw.strip():
+    whole, name, suffix = _read_bytes(source)
+    if not whole.strip():
         raise TableError(f"{name}: the file is empty; it needs a header and rows")
+    raw = whole
     try:
+        if whole.startswith(_GZIP):
+            raw, suffix = gzip.decompress(whole), Path(Path(name).stem).suffix.lower()
         if suffix in _EXCEL:
             frame = _read_excel(raw, name, options)
         elif suffix in _PARQUET:
@@ -105,7 +112,7 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
         raise TableError(f"{name}: there is a header but there are no rows under it")
     frame = frame.reset_index(drop=True)
     signs = tuple(options.get(which) or usual for which, usual in zip(_SIGNS, USUAL, strict=True))
-    frame.attrs = {"source": name, "sha256": hashlib.sha256(raw).hexdigest()}
+    frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest()}
     if signs != USUAL:
         frame.attrs["signs"] = signs
     return frame
@@ -209,6 +216,16 @@ def _too_long(text: str, delimiter: str) -> str:
 
 
 def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
+    if "sheet_name" not in options:
+        sheets = [str(sheet) for sheet, part in pd.read_excel(
+            io.BytesIO(raw), **(options | {"sheet_name": None, "header": None, "nrows": 1})
+        ).items() if len(part)]  # fmt: skip
+        if len(sheets) > 1:
+            raise TableError(
+                f"{name}: there are tables on the sheets {', '.join(map(repr, sheets))}; name one, "
+                f"as in sheet_name={sheets[0]!r}"
+            )
+        options = options | {"sheet_name": sheets[0] if sheets else 0}
     frame = _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
     if _MOVES_HEADER.isdisjoint(options):
         top = pd.read_excel(io.BytesIO(raw), **(options | {"header": None, "nrows": 1}))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html as markup
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer",
+    "cautions",
     "html",
     "one_line",
+    "set_cautions",
     "set_html",
     "set_summary",
     "summary",
@@ -42,7 +45,8 @@ _SAYS = {
     "inconclusive": "cannot tell",
 }
 
-
+#: Heads the cautions.
+READ = "read before use"
 #: Rows that are listed by number.
 _NAMED = 10
 
@@ -112,7 +116,7 @@ def summary(fit: Fit) -> str:
         lines += ["", *([heading] if heading else []), table_text(rows)]
     told = cautions(fit)
     if told:
-        lines += ["", "read before use", *(f"- {text}" for text in told)]
+        lines += ["", READ, *(f"- {text}" for text in told)]
     return "\n".join(lines)
 
 
@@ -146,7 +150,7 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
         f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, {spans}"
     )
     if len(fit.table.dropped):
-        table += f"; {counted(len(fit.table.dropped), 'value')} dropped"
+        table += f"; {counted(fit.table.dropped['row'].nunique(), 'row')} left out"
     better = f"{metric.better} is better, by {metric.origin}"
     return [
         ("table", table),
@@ -159,12 +163,28 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
 def cautions(fit: Fit) -> list[str]:
     """Return each finding that is not all clear, the gravest first."""
     findings = fit.diagnostics
-    return [
-        f"[{row['severity']}] {row['message']}"
-        + (f" ({row['evidence']})" if row["evidence"] else "")
-        + (f": {row['mend']}" if row["mend"] else "")
-        for row in findings[findings.severity != "ok"].to_dict("records")
-    ]
+    return [_caution(row) for row in findings[findings.severity != "ok"].to_dict("records")]
+
+
+def set_cautions(fits: FitSet) -> list[str]:
+    """Return each finding on the table and its curves, the gravest first, and of whom it holds."""
+    told = []
+    for row in fits.diagnostics.to_dict("records"):
+        others = row["curves"] - 1
+        more = f" and {counted(others, 'more curve')}" if others else ""
+        whose = [f"{row['first']}{more}"] if row["first"] else []
+        about = "; ".join([*whose, *([row["evidence"]] if row["evidence"] else [])])
+        told.append(_caution(row | {"evidence": about}))
+    return told
+
+
+def _caution(row: Mapping[Hashable, Any]) -> str:
+    """Return a finding in one line."""
+    evidence, mend = f" ({row['evidence']})", f": {row['mend']}"
+    return (
+        f"[{row['severity']}] {row['message']}{evidence if row['evidence'] else ''}"
+        f"{mend if row['mend'] else ''}"
+    )
 
 
 def parameters_text(params: pd.DataFrame) -> pd.DataFrame:
@@ -219,11 +239,14 @@ def _effect_text(effect: pd.DataFrame) -> pd.DataFrame:
 
 
 def set_summary(fits: FitSet) -> str:
-    """Return one line a curve, and the count of inconclusive verdicts."""
+    """Return one line a curve, the count of inconclusive verdicts, and the cautions."""
     table = fits.table()
     if len(fits.all_rows.drivers) > 1:
-        return table_text(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
-    return table_text(set_text(table)) + "\n" + count_text(table)
+        lines = [table_text(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))]
+    else:
+        lines = [table_text(set_text(table)), count_text(table)]
+    told = set_cautions(fits)
+    return "\n".join([*lines, *(["", READ, *(f"- {text}" for text in told)] if told else [])])
 
 
 def set_text(table: pd.DataFrame) -> pd.DataFrame:
@@ -275,7 +298,12 @@ def set_html(fits: FitSet) -> str:
     table = fits.table()
     if len(fits.all_rows.drivers) > 1:
         return _html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
-    return _html_table(set_text(table)) + f"<p>{markup.escape(count_text(table))}</p>"
+    told = "".join(f"<li>{markup.escape(text)}</li>" for text in set_cautions(fits))
+    return (
+        _html_table(set_text(table))
+        + f"<p>{markup.escape(count_text(table))}</p>"
+        + (f"<p>{READ}</p><ul>{told}</ul>" if told else "")
+    )
 
 
 def _html_table(table: pd.DataFrame) -> str:

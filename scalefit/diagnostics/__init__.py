@@ -12,11 +12,12 @@ from ..refusals import refusal_findings
 from .case import Case
 from .design import conditioning, replicates, sizes
 from .forecast import extrapolation, passing_bounds, stability
+from .overview import overview
 from .scatter import error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
 from .surface import interaction, levels, repeats, unfitted
 
-__all__ = ["Case", "diagnose"]
+__all__ = ["Case", "diagnose", "overview"]
 
 #: Checks of any fit, of several drivers, and those that need a verdict, and so one driver.
 _OF_ANY = (replicates, uneven, outlying, error_models, minima)

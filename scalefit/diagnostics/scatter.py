@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, stdtr
+from scipy.special import chdtrc, gammaln, stdtr
 
 from .._format import interval_text, number, size_text
 from ..findings import Finding
@@ -30,14 +30,16 @@ def uneven(case: Case) -> Iterator[Finding]:
     several = df > 0
     sd = np.sqrt(sample.spread[0][several] / df[several])
     if sd.size > 1 and sd.any() and sd.max() > 4 * max(sd.min(), 1e-300):
-        ignored = case.noise.variance == "constant" or case.assess is None
-        yield Finding(
-            "uneven_noise", "warn" if ignored else "note", "the noise changes with size",
-            f"standard deviations from {number(sd.min())} to {number(sd.max())}; variance function "
-            f"exponent {number(float(sample.variance_slope[0]))}",
-            "variance='auto' allows for a change that is a power of a single driver; three seeds a "
-            "size scatter as much by chance",
-        )  # fmt: skip
+        p = _of_equal_noise(sample.spread[0][several], df[several])
+        if p < 0.05:
+            ignored = case.noise.variance == "constant" or case.assess is None
+            yield Finding(
+                "uneven_noise", "warn" if ignored else "note", "the noise changes with size",
+                f"standard deviations from {number(sd.min())} to {number(sd.max())}, Bartlett's "
+                f"test p = {p:.2g}; variance function exponent "
+                f"{number(float(sample.variance_slope[0]))}",
+                "variance='auto' allows for a change that is a power of a single driver",
+            )  # fmt: skip
     if not several.any() and case.chosen.total_ss[0] <= 1e-20 * np.sum(sample.mean[0] ** 2):
         few = sample.n[0] <= case.chosen.law.n_params
         seen = f"{int(sample.n[0])} runs for {case.chosen.law.n_params} parameters"
@@ -46,6 +48,17 @@ def uneven(case: Case) -> Iterator[Finding]:
             seen if few else "residuals are zero to rounding",
             "add runs at other sizes" if few else "use measured scores",
         )  # fmt: skip
+
+
+def _of_equal_noise(spread: Floats, df: Floats) -> float:
+    """Return the p value of equal variances from sums of squares (Bartlett 1937).
+
+    doi:10.1098/rspa.1937.0109
+    """
+    with np.errstate(divide="ignore"):
+        apart = df.sum() * np.log(spread.sum() / df.sum()) - (df * np.log(spread / df)).sum()
+    correction = 1.0 + ((1.0 / df).sum() - 1.0 / df.sum()) / (3.0 * (df.size - 1.0))
+    return float(chdtrc(df.size - 1.0, apart / correction))
 
 
 def outlying(case: Case) -> Iterator[Finding]:

@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._format import interval_text, number
 from ..estimands import Gain, Parameter
 from ..findings import Finding
+from ..gate import Gate
 from ..inference import Bootstrap, Posterior, agreement, profile
 from ..refusals import ACCELERATING
-from ..selection import MIN_SIZES
+from ..sample import Sample
+from ..selection import MIN_SIZES, Candidates
 from .case import Case
 
-__all__ = ["agreement_of_methods", "identification", "minima", "misfit", "trend"]
+__all__ = [
+    "ACCELERATES", "FALLS", "accelerates", "agreement_of_methods", "falls", "identification",
+    "minima", "misfit", "trend",
+]  # fmt: skip
 
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FALLS = Finding(
+    "inverse_scaling", "warn", "the score gets worse with size",
+    mend="if lower is better say better='lower'; else this is inverse scaling",
+)  # fmt: skip
+ACCELERATES = Finding(
+    "accelerating", "warn", "the gain per doubling grows with size",
+    mend="the growth must end somewhere: run larger sizes before trusting a forecast",
+)  # fmt: skip
 #: With fewer, percentiles of a bootstrap are narrower than t by their nature.
 _MIN_DF = 10
+
+
+def falls(sample: Sample, gate: Gate) -> Bools:
+    """Return the curves of which :data:`FALLS` holds, ``(G,)``."""
+    return np.asarray((sample.n_sizes >= MIN_SIZES) & (gate.wrong_way_p < 0.05))
+
+
+def accelerates(fitted: Candidates, curvature_p: Floats) -> Bools:
+    """Return the curves of which :data:`ACCELERATES` holds, where another law is reported."""
+    others = [fitted.law(row).name != "saturating_power" for row in range(len(fitted))]
+    return np.asarray(others) & (curvature_p > ACCELERATING)
 
 
 def misfit(case: Case) -> Iterator[Finding]:
@@ -40,12 +69,9 @@ def trend(case: Case) -> Iterator[Finding]:
             "flat", "note", "no gain with size: exponent and asymptote are not identified",
             "the best rising curve is a constant", "read the gain and its bounds",
         )  # fmt: skip
-    if case.sample.n_sizes[0] >= MIN_SIZES and gate.wrong_way_p[0] < 0.05:
-        yield Finding(
-            "inverse_scaling", "warn", "the score gets worse with size",
-            f"trend t = {number(float(gate.trend[0]))}, p = {float(gate.wrong_way_p[0]):.2g}",
-            "if lower is better say better='lower'; else this is inverse scaling",
-        )  # fmt: skip
+    if falls(case.sample, gate)[0]:
+        p = float(gate.wrong_way_p[0])
+        yield replace(FALLS, evidence=f"trend t = {number(float(gate.trend[0]))}, p = {p:.2g}")
 
 
 def minima(case: Case) -> Iterator[Finding]:
@@ -77,13 +103,11 @@ def identification(case: Case) -> Iterator[Finding]:
             f"open_{parameter.name}", "warn", f"the {parameter.name} {text}", str(found),
             "report the gain, or widen the sizes",
         )  # fmt: skip
-    if chosen.law.name != "saturating_power" and case.grounds.curvature_p[0] > ACCELERATING:
-        yield Finding(
-            "accelerating", "warn", "the gain per doubling grows with size",
-            f"a power law would have an exponent below 0, "
-            f"p = {1 - case.grounds.curvature_p[0]:.2g}",
-            "the growth must end somewhere: run larger sizes before trusting a forecast",
-        )  # fmt: skip
+    curvature_p = case.grounds.curvature_p
+    if accelerates(case.candidates, curvature_p)[0]:
+        p = float(1 - curvature_p[0])
+        told = f"a power law would have an exponent below 0, p = {p:.2g}"
+        yield replace(ACCELERATES, evidence=told)
 
 
 def agreement_of_methods(case: Case) -> Iterator[Finding]:

@@ -72,7 +72,10 @@ def distance(frame: Frame, over: Array) -> Array:
 
 def log_size(x: Array, frame: Frame) -> list[Array]:
     """Return log sizes about the centre, one for each driver."""
-    values = np.asarray(x, dtype=float)
+    try:
+        values = np.asarray(x, dtype=float)
+    except (TypeError, ValueError):
+        raise FitError(f"size {x!r}; give sizes as numbers in driver units, such as 1e7") from None
     if not np.all(np.isfinite(values) & (values > 0)):
         raise FitError(f"size {x}; give positive finite sizes in driver units")
     if frame.other:

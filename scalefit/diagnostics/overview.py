@@ -1,0 +1,66 @@
+"""Findings on many curves at once: those of their table, and those that their verdicts tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..findings import SEVERITIES, Finding
+from ..refusals import REFUSALS
+from ..saturation import Assessment
+from ..selection import Candidates
+from ..table import Table
+from .shape import ACCELERATES, FALLS, accelerates, falls
+
+__all__ = ["overview"]
+
+Curves = NDArray[np.intp]
+
+
+def overview(
+    table: Table, labels: Sequence[str], fitted: Candidates, found: Assessment | None
+) -> pd.DataFrame:
+    """Return one row a finding, the gravest first.
+
+    Columns: code, severity, message, evidence (of the first curve), mend, curves (how many it is
+    about), first (of these, in words; empty where it is about the table).
+
+    Parameters
+    ----------
+    table : Table
+    labels : sequence of str
+        The curves in words.
+    fitted : Candidates
+    found : Assessment or None
+        What the verdicts rest on; None where there are none.
+    """
+    told: dict[str, tuple[Finding, list[int]]] = {}
+    everywhere = [(finding, np.arange(len(labels))) for finding in table.findings]
+    own = [(finding, np.array([i])) for i, part in enumerate(table.group_findings)
+           for finding in part]  # fmt: skip
+    judged = () if found is None else _of_verdicts(fitted, found)
+    for finding, curves in (*everywhere, *own, *judged):
+        told.setdefault(finding.code, (finding, []))[1].extend(curves.tolist())
+    rows = [
+        {
+            **asdict(finding), "curves": len(curves),
+            "first": "" if finding in table.findings else labels[curves[0]],
+        }
+        for finding, curves in told.values() if curves and finding.severity != "ok"
+    ]  # fmt: skip
+    rows.sort(key=lambda row: -SEVERITIES.index(row["severity"]))
+    columns = [*(each.name for each in fields(Finding)), "curves", "first"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _of_verdicts(fitted: Candidates, found: Assessment) -> Iterator[tuple[Finding, Curves]]:
+    for code in np.unique(found.refusal[found.refused]).tolist():
+        why = REFUSALS[code]
+        refused = Finding(code, "refuse", why.reason, mend=why.mend)
+        yield refused, np.flatnonzero(found.refusal == code)
+    yield FALLS, np.flatnonzero(falls(fitted.sample, found.gate))
+    yield ACCELERATES, np.flatnonzero(accelerates(fitted, found.curvature[1]))
