@@ -161,7 +161,7 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
         return []
     at = np.unique(np.concatenate([fault.positions for fault in faults]))
     why = [
-        f"{f.column}: {f.reason} ({counted(len(f.positions), 'value')}, rows "
+        f"{f.column}: {f.reason} (row{'s' * (len(f.positions) > 1)} "
         f"{_listed(draft.rows[f.positions].tolist())})"
         for f in faults
     ]

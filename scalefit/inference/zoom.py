@@ -1,8 +1,8 @@
 """Ends by a scan that zooms in on them: for any objective in at most two shapes.
 
-Nothing is asked of the objective but its values. A likelihood has no closed form given its shapes:
-this is how its ends are found. With two shapes the points of the scan follow the valley of a
-parabola that is like it at the optimum.
+Nothing is asked of the objective but its values. So ends are found of likelihoods of one shape, of
+those of two shapes that have kinks, and of laws with two rising coefficients. With two shapes the
+points of the scan follow the valley of a parabola that is like the objective at the optimum.
 """
 
 from __future__ import annotations
