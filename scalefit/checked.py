@@ -195,8 +195,8 @@ class CheckedSet:
     def diagnostics(self) -> pd.DataFrame:
         """Findings on the table and its curves, gravest first.
 
-        Columns: code, severity, message, evidence, mend, curves (how many it is about) and first (of
-        these, in words; empty where it is about the table), whose the evidence is. They cost
+        Columns: code, severity, message, evidence, mend, curves (how many it is about) and first
+        (of these, in words; empty where it is about the table), whose the evidence is. They cost
         nothing beside the verdicts; ``fits[key].diagnostics`` looks closer.
         """
         one = len(self.all_rows.drivers) == 1
