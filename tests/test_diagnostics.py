@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import bartlett
 
 import scalefit as sf
-from scalefit.diagnostics.scatter import runs_test
+from scalefit.diagnostics.scatter import _of_equal_noise, runs_test
 from scalefit.estimands import Gain, Value
 from scalefit.estimate import estimate
 from scalefit.laws import get_law
@@ -385,3 +386,12 @@ def test_the_order_of_rows_changes_nothing_that_is_drawn(table):
     pd.testing.assert_frame_equal(one.diagnostics, other.diagnostics)
     drawn = [fit.saturation().tests for fit in (one, other)]
     pd.testing.assert_frame_equal(*drawn)
+
+
+def test_noise_is_called_uneven_by_bartletts_test():
+    rng = np.random.default_rng(0)
+    runs = [rng.normal(0, sd, n) for sd, n in ((1, 3), (2, 5), (0.3, 2), (1, 8))]
+    spread = np.array([np.var(each) * each.size for each in runs])
+    df = np.array([each.size - 1.0 for each in runs])
+    assert _of_equal_noise(spread, df) == pytest.approx(bartlett(*runs).pvalue)
+    assert _of_equal_noise(np.array([0.0, 1.0]), np.array([1.0, 1.0])) == 0.0

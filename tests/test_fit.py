@@ -432,3 +432,43 @@ def test_laws_without_a_closed_form_tell_the_size_reaching_a_share(law):
     assert hull.lower <= found.lower
     assert np.isfinite([hull.lower, hull.upper]).all()
     assert fit.ask(sf.SizeReaching(0.95, "attainable")).estimate == np.inf
+
+
+def test_a_set_says_what_to_read_before_use():
+    """A direction that was guessed, a curve that falls, one that accelerates, one refused."""
+    rng, x = np.random.default_rng(0), np.repeat([1e3, 1e4, 1e5, 1e6, 1e7], 3)
+    step = np.log10(x / 1e3)
+    means = {
+        "up": 0.4 + 0.1 * step, "up too": 0.3 + 0.12 * step, "down": 0.6 - 0.05 * step,
+        "ever faster": 0.4 + 0.02 * step**2,
+    }  # fmt: skip
+    rows = [pd.DataFrame({"m": m, "cells": x, "vigour": mean + rng.normal(0, 0.005, x.size)})
+            for m, mean in means.items()]  # fmt: skip
+    rows.append(pd.DataFrame({"m": "short", "cells": [1e3, 1e4], "vigour": [0.3, 0.5]}))
+    fits = sf.fit(pd.concat(rows), by="m", score="vigour")
+    told = fits.diagnostics.set_index("code")
+    assert told.loc["direction_from_trend", ["severity", "curves", "first"]].tolist() == [
+        "warn", 5, "",
+    ]  # fmt: skip
+    assert told.loc["inverse_scaling", ["curves", "first"]].tolist() == [1, "m=down"]
+    assert told.loc["accelerating", ["curves", "first"]].tolist() == [1, "m=ever faster"]
+    assert told.loc["too_few_sizes", ["severity", "curves", "first"]].tolist() == [
+        "refuse", 1, "m=short",
+    ]  # fmt: skip
+    for code in ("inverse_scaling", "accelerating"):
+        assert code in set(fits[told.loc[code, "first"].removeprefix("m=")].diagnostics["code"])
+    said = str(fits)
+    assert said.index("read before use") > said.index("inconclusive")
+    assert "[warn] the score gets worse with size (m=down): if lower is better" in said
+    assert "(m=down)" in fits._repr_html_()
+
+
+def test_a_set_of_surfaces_has_the_findings_on_its_table():
+    rng = np.random.default_rng(1)
+    params, tokens = (10 ** rng.uniform(*span, 24) for span in ((7, 9), (9, 11)))
+    loss = (1.7 + 400 / params**0.34 + 900 / tokens**0.3) * np.exp(rng.normal(0, 0.01, 24))
+    rows = pd.DataFrame({"params": params, "tokens": tokens, "loss": loss, "set": ["a", "b"] * 12})
+    rows.loc[0, "loss"] = np.nan
+    fits = sf.fit(rows, drivers=["params", "tokens"], by="set", on_bad="drop")
+    assert fits.diagnostics["code"].tolist() == ["rows_dropped"]
+    assert "loss: missing (row 1); of set=a 1 of 12" in str(fits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,3 +113,13 @@ def test_an_exponent_of_a_kinked_surface_ends_where_the_objective_meets_its_cut(
     least = problem.rss(u.reshape(1, -1, 2)).reshape(grid.size, 400).min(axis=1)
     assert least[0] <= cut
     assert (least[1:] > cut).all()
+
+
+def test_ends_that_are_not_found_are_open(monkeypatch):
+    """The best shapes are compatible, so a search without any has failed."""
+    fit = sf.fit(tables(8, 2, 1.0, curves=1), law="saturating_power", noise="student")
+    assert profile(fit.estimate, sf.Gain(10)).lower[0] > 0
+    nothing = (np.array([np.inf]), np.array([-np.inf]))
+    monkeypatch.setattr(sys.modules["scalefit.inference.profile"], "_ends", lambda *_: nothing)
+    found = profile(fit.estimate, sf.Gain(10))
+    assert (found.lower[0], found.upper[0]) == (-np.inf, np.inf)

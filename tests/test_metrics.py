@@ -64,6 +64,7 @@ def test_a_name_implies_direction_bounds_and_unit(name, better, lower, upper, be
 @pytest.mark.parametrize(
     "name",
     [
+        "Jaccard distance", "correlation_distance", "AUROC deficit", "accuracy cost",
         "vigour", "accuracy_std", "loss_lo95", "f1 stderr", "neg_mean_squared_error",
         "loss_reduction", "accuracy gap", "1 - accuracy", "one_minus_auc_drop", "", "seed",
         "lossless", "score_sd", "rank_score",

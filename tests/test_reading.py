@@ -58,6 +58,32 @@ def test_excel(tmp_path):
         read_table(path, sheet_name=None)
 
 
+def test_a_workbook_with_several_tables_needs_the_name_of_one(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "two.xlsx"
+    with pd.ExcelWriter(path) as book:
+        EXPECTED.to_excel(book, index=False, sheet_name="blood")
+        pd.DataFrame().to_excel(book, index=False, sheet_name="empty")
+    pd.testing.assert_frame_equal(read_table(path), EXPECTED)
+    with pd.ExcelWriter(path) as book:
+        EXPECTED.iloc[:1].to_excel(book, index=False, sheet_name="blood")
+        EXPECTED.to_excel(book, index=False, sheet_name="lung")
+    with pytest.raises(TableError, match=r"sheets 'blood', 'lung'; name one, as in sheet_name="):
+        read_table(path)
+    pd.testing.assert_frame_equal(read_table(path, sheet_name="lung"), EXPECTED)
+
+
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path):
+    for name, write in (("a.csv.gz", EXPECTED.to_csv), ("a.tsv.gz", EXPECTED.to_csv)):
+        write(tmp_path / name, index=False, sep="\t" if "tsv" in name else ",")
+        found = read_table(tmp_path / name)
+        pd.testing.assert_frame_equal(found, EXPECTED)
+        assert found.attrs["sha256"] == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    (tmp_path / "cut.csv.gz").write_bytes((tmp_path / "a.csv.gz").read_bytes()[:40])
+    with pytest.raises(TableError, match=r"cut\.csv\.gz: cannot be read"):
+        read_table(tmp_path / "cut.csv.gz")
+
+
 def test_a_repeated_column_in_excel(tmp_path):
     pytest.importorskip("openpyxl", reason="Excel files are an optional extra")
     path = tmp_path / "a.xlsx"

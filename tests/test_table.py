@@ -284,6 +284,13 @@ def test_curves_in_fractions_among_curves_in_percent_are_refused():
     assert len(nothing.keys) == 2, "zero is zero in both"
 
 
+def test_model_sizes_with_one_size_of_data_are_the_driver_to_name():
+    frame = runs(params=SIZES).assign(cells=3e9)
+    with pytest.raises(TableError, match="the same within curves, where 'params' varies; pass dri"):
+        make_table(frame)
+    assert make_table(frame, drivers="params").drivers == ("params",)
+
+
 def test_pooled_model_sizes_are_warned_of_when_asked_for():
     table = make_table(runs(params=SIZES), drivers="cells")
     assert codes(table.findings) == ["params_pooled"]
