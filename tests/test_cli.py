@@ -446,7 +446,9 @@ def test_bad_usage_ends_with_two(run, arguments, says):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("n, said", [(1, "left out 1 value\n"), (2, "left out 2 values\n")])
+@pytest.mark.parametrize(
+    "n, said", [(1, "left out 1 row, for 1 value\n"), (2, "left out 2 rows, for 2 values\n")]
+)
 def test_values_left_out_are_counted(run, tmp_path, n, said):
     table = runs()
     table.loc[: n - 1, "f1"] = np.nan
