@@ -23,13 +23,15 @@ from scipy.special import stdtr
 
 from .adjustment import Adjust, adjusted, check_adjust
 from .estimands import Estimand, Gain, ObservedGain
+from .estimate import Estimate
 from .inference import Inference, t_against
 from .saturation import DECIDED, ONE_SIDED, Assessment
 from .selection import Candidates
 
-__all__ = ["Claims", "claims", "distance", "p_values"]
+__all__ = ["Claims", "claims", "p_values", "tails"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,32 @@ class Claims:
     adjust: Adjust
 
 
-def distance(
+def tails(
     candidates: Candidates, estimand: Estimand, value: Floats, inference: Inference
-) -> tuple[Floats, Floats]:
-    """Return how far ``value`` lies above each curve's estimate in units of t, and the d.f."""
-    t, df = np.full(len(candidates), np.nan), np.ones(len(candidates))
+) -> tuple[Floats, Floats, Floats]:
+    """Return how far ``value`` lies above each curve's estimate in units of t, and two p values.
+
+    Those of an answer of at least, and of at most, ``value``: given the reported law, and where it
+    only stands in whichever surviving law is true, which is the largest over these.
+    """
+    t, p = np.full(len(candidates), np.nan), np.full((2, len(candidates)), np.nan)
+
+    def given(item: Estimate, rows: Ints) -> tuple[Floats, Floats]:
+        found = t_against(item, estimand.take(rows), value[rows], inference)
+        return found, np.array([stdtr(item.scale[1], -found), stdtr(item.scale[1], found)])
+
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)
-        item = candidates.estimates[i].take(rows)
-        t[rows] = t_against(item, estimand.take(rows), value[rows], inference)
-        df[rows] = item.scale[1]
-    return t, df
+        t[rows], p[:, rows] = given(candidates.estimates[i].take(rows), rows)
+    stands_in = np.flatnonzero(candidates.stands_in)
+    if stands_in.size:
+        among = candidates.take(stands_in).spanning()
+        for i, item in enumerate(among.estimates):
+            other = np.flatnonzero(among.surviving[i] & (among.chosen != i))
+            if other.size:
+                rows = stands_in[other]
+                p[:, rows] = np.fmax(p[:, rows], given(item.take(other), rows)[1])
+    return t, p[0], p[1]
 
 
 def claims(found: Assessment, p: Floats, adjust: Adjust = "holm") -> Claims:
@@ -105,9 +122,9 @@ def p_values(found: Assessment, candidates: Candidates, inference: Inference) ->
     p = np.ones((len(DECIDED), len(candidates)))
     seen = found.gate.p <= 1.0 - ONE_SIDED
     rows = np.flatnonzero(seen & ~found.refused)
-    t, df = distance(candidates.take(rows), Gain(found.factor), found.margin[rows], inference)
-    p[:2, rows] = np.maximum(found.gate.p[rows], [stdtr(df, -t), stdtr(df, t)])
+    gain = Gain(found.factor)
+    _, *both = tails(candidates.take(rows), gain, found.margin[rows], inference)
+    p[:2, rows] = np.maximum(found.gate.p[rows], both)
     rows = np.flatnonzero(~seen & ~found.refused)
-    t, df = distance(candidates.take(rows), ObservedGain(), found.margin[rows], inference)
-    p[2, rows] = stdtr(df, -t)
+    p[2, rows] = tails(candidates.take(rows), ObservedGain(), found.margin[rows], inference)[1]
     return np.where(found.refused, np.nan, np.nan_to_num(p, nan=1.0)).T

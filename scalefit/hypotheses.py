@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr
 
 from ._format import number, size_text
 from .breakpoint import TABLES, Bend, beats_smooth_laws, bend_test
-from .claims import distance
+from .claims import tails
 from .estimands import Gain, SizeReaching
 from .gate import DRAWS
 from .inference import Inference, Interval
@@ -206,8 +205,8 @@ class Evidence:
         """Return t of a gain below the value, and p of "at least" and "at most" the value."""
         if refused:
             return np.nan, np.nan, np.nan
-        t, df = distance(self.candidates, estimand, np.array([value]), self.inference)
-        return float(t[0]), float(stdtr(df, -t)[0]), float(stdtr(df, t)[0])
+        t, at_least, at_most = tails(self.candidates, estimand, np.array([value]), self.inference)
+        return float(t[0]), float(at_least[0]), float(at_most[0])
 
 
 def _test(

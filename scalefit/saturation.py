@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ._format import number
 from .errors import FitError
-from .estimands import Gain, ObservedGain, SizeReaching
+from .estimands import Estimand, Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
 from .inference import (
     Inference,
@@ -76,9 +76,9 @@ class Assessment:
         Where it cannot carry a forecast either, and none was asked for all the same.
     gain, gain_bounds : Intervals
         The gain given the reported law with its two-sided interval, and the two one-sided 95 %
-        bounds that decide; these are given whichever law is true where the curve accelerates.
+        bounds that decide; these hold whichever law is true where the reported one stands in.
     observed_bounds : Intervals
-        One-sided bounds on the gain over the observed sizes.
+        One-sided bounds on the gain over the observed sizes, which hold likewise.
     robust_gain : Intervals
         The union of the gain's intervals over the surviving laws.
     probability : tuple of two arrays
@@ -181,7 +181,10 @@ def assess(
     )
     spanning = candidates.spanning()
     one_law = gain
-    bounds = _where_none_leads(candidates.stands_in, spanning, bounds, question, inference)
+    bounds, observed = (
+        _where_none_leads(candidates.stands_in, spanning, each, asked, inference)
+        for each, asked in ((bounds, question), (observed, ObservedGain()))
+    )
     bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     bent = curvature(candidates)
@@ -283,8 +286,9 @@ def _by_other_laws(
 
 
 def _where_none_leads(
-    stands_in: Bools, spanning: Candidates, bounds: Intervals, question: Gain, inference: Inference
-) -> Intervals:
+    stands_in: Bools, spanning: Candidates, bounds: Intervals, question: Estimand,
+    inference: Inference,
+) -> Intervals:  # fmt: skip
     """Return bounds that hold whichever law is true where the reported one only stands in."""
     rows = np.flatnonzero(stands_in)
     if not rows.size:
@@ -293,7 +297,10 @@ def _where_none_leads(
     whole = union(among.estimates, among.surviving, question, float(bounds.level), inference)
     estimate, lower, upper = bounds.estimate.copy(), bounds.lower.copy(), bounds.upper.copy()
     estimate[rows], lower[rows], upper[rows] = whole.estimate, whole.lower, whole.upper
-    return Intervals(estimate, lower, upper, bounds.level, bounds.method)
+    label = whole.method
+    if rows.size < len(lower):
+        label = f"{bounds.method}, and by all that fit where it stands in"
+    return Intervals(estimate, lower, upper, bounds.level, label)
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:

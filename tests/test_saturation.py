@@ -74,7 +74,15 @@ def test_a_curve_that_accelerates_is_seldom_called_saturated(sizes, mean):
     assert (told["verdict"] == "saturated").sum() <= 6
     reasons = told["reason"][fits.candidates.stands_in & (told["verdict"] == "inconclusive")]
     assert reasons.str.startswith("no law leads").all()
-    assert (told["verdict"] != "inconclusive").sum() < 60
+    decided = told["verdict"].isin(["saturated", "still_scaling"])
+    assert decided.sum() < 60
+    assert (told["p"][decided] <= 0.05).all()
+    assert not (told["p"][told["verdict"] == "inconclusive"] <= 0.05).any()
+    one = fits[0].saturation()
+    at = one.by_margin().query("above < 0.01 <= below")["verdict"]
+    assert at.tolist() == [one.verdict]
+    tests = one.tests.set_index("test")["p"]
+    assert min(tests["practical saturation"], tests["worthwhile gain"]) > 0.05
 
 
 def test_a_plateau_that_is_seen_needs_no_power_law():
