@@ -169,7 +169,7 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
         gone, all_of = (np.bincount(of, minlength=len(draft.keys))
                         for of in (draft.group[at], draft.group))  # fmt: skip
         most = np.argsort(-gone, kind="stable")[: np.count_nonzero(gone)].tolist()
-        why.append("of " + _listed([f"{draft.label(i)} {gone[i]} of {all_of[i]}" for i in most]))
+        why.append("of " + _listed([f"{draft.label(i)} ({gone[i]} of {all_of[i]})" for i in most]))
     rows = Finding(
         "rows_dropped",
         "note",
