@@ -78,7 +78,7 @@ def _known(
 
 def _as_given(value: Any, option: click.Parameter) -> Any:
     """Return a value as it would be typed: as texts if it may repeat, bounds as "0,1"."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) and getattr(option, "is_flag", False):
         return value
     items = [str(item) for item in (value if isinstance(value, list) else [value])]
     repeats = option.multiple or option.nargs != 1

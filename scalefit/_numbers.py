@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "USUAL", "parse_numbers"]
+__all__ = ["MISSING", "USUAL", "grouped_number", "parse_numbers"]
 
 Faults = dict[str, NDArray[np.intp]]
 
@@ -19,7 +19,13 @@ DECIMAL_COMMA = "a decimal comma: read the file with decimal=','"
 AMBIGUOUS_COMMA = (
     "decimal comma or thousands separator: read the file with decimal=',' or thousands=','"
 )
-DOTS = "dots between thousands: read the file with thousands='.'"
+DOTS = (
+    "dots between thousands: write it without them, or read the file with decimal=',' and "
+    "thousands='.' if that is how all its numbers are written"
+)
+DOTS_BESIDE_COMMAS = "dots between thousands: read the file with thousands='.' as well"
+POINT = "a decimal point, where the comma was said to be the decimal sign: write a comma"
+GROUPS = "the sign between thousands is not between groups of three digits"
 #: Signs of the decimals and of the thousands of a text that says nothing of them.
 USUAL = (".", "")
 
@@ -29,7 +35,7 @@ _NUMBER = re.compile(
 )
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
-_DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}")
+_DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _NO_VALUE = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "-"})
 
 
@@ -91,11 +97,25 @@ def _parse_text(
 
 def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]:
     """Return the same of a text in which it is known what commas and dots are."""
-    whole = text.replace(thousands, "") if thousands else text
-    if decimal == ".":
-        return _parse_one(whole, True)
-    value, reason = _parse_one(whole.replace(".", "").replace(decimal, "."), True)
-    return (np.nan, DOTS) if "." in whole and not reason else (value, reason)
+    whole = text
+    if thousands and thousands in text:
+        grouped = grouped_number(decimal, thousands).fullmatch(text)
+        if not grouped:
+            return np.nan, GROUPS
+        whole = text.replace(thousands, "")
+    if decimal != "." and "." in whole:
+        value, reason = _parse_one(whole.replace(decimal, "."), True)
+        grouped = _DOTS.fullmatch(whole.partition(decimal)[0])
+        if reason and not grouped:
+            return value, reason
+        return np.nan, DOTS_BESIDE_COMMAS if grouped else POINT
+    return _parse_one(whole.replace(decimal, "."), True)
+
+
+def grouped_number(decimal: str, thousands: str) -> re.Pattern[str]:
+    """Return the pattern of a number in which a sign stands between groups of three digits."""
+    point, between = re.escape(decimal), re.escape(thousands)
+    return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+(?:{point}\d*)?")
 
 
 def _parse_one(text: str, counts: bool) -> tuple[float, str]:
@@ -114,7 +134,7 @@ def _parse_one(text: str, counts: bool) -> tuple[float, str]:
         plain = text.replace(",", "")
     match = _NUMBER.fullmatch(plain)
     if not match:
-        return np.nan, DOTS if _DOTS.fullmatch(plain) else TEXT
+        return np.nan, DOTS if _DOTS.fullmatch(plain) else TEXT  # two dots or more
     digits = float(match["digits"])
     # Division keeps 85% exactly 0.85, where 85 * 0.01 would not be.
     return (digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]), ""

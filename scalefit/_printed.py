@@ -83,26 +83,28 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     from . import words
     from .fit import set_of
 
-    rows = set_of(fits).saturation(factor, margin) if as_json or several(fits) else None
-    if rows is None:
+    every = set_of(fits)
+    cautions = words.set_cautions(every, factor, margin)
+    if not (as_json or several(fits)):
         print_lines(fits.saturation(factor, margin).explain())
-        _print_cautions(words.set_cautions(set_of(fits)))
+        _print_cautions(cautions)
         return
+    rows = every.saturation(factor, margin)
     if as_json:
         silent = int((rows["verdict"] == "inconclusive").sum())
         print_json({
             "schema": "scalefit saturation 1", "factor": factor, "inconclusive": silent,
-            "curves": rows, "findings": set_of(fits).diagnostics,
+            "curves": rows, "findings": every.findings(factor, margin),
         })  # fmt: skip
         return
-    shown = key_texts(rows[[*fits.all_rows.by, "verdict", "strength"]])
+    shown = key_texts(rows[[*every.all_rows.by, "verdict", "strength"]])
     triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
     shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in rows["margin"]]
     shown["published rule"] = [size_text(value) for value in rows["published"]]
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
-    _print_cautions(words.set_cautions(fits))
+    _print_cautions(cautions)
 
 
 def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:

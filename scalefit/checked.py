@@ -191,7 +191,7 @@ class CheckedSet:
         def _keys_frame(self) -> pd.DataFrame:
             """Return the values of the ``by`` columns, a row a curve."""
 
-    @cached_property
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """Findings on the table and its curves, gravest first.
 
@@ -199,8 +199,12 @@ class CheckedSet:
         (of these, in words; empty where it is about the table), whose the evidence is. They cost
         nothing beside the verdicts; ``fits[key].diagnostics`` looks closer.
         """
+        return self.findings()
+
+    def findings(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return :attr:`diagnostics` with what verdicts on another gain tell; of one driver."""
         one = len(self.all_rows.drivers) == 1
-        found = self._assessment[0] if one else None
+        found = self._judged(factor, margin)[0] if one else None
         return overview(self.all_rows, self.labels, self.candidates, found)
 
     def saturation(
@@ -215,15 +219,19 @@ class CheckedSet:
         robust_upper, published, reason; with posterior draws probability_below and
         probability_above (of the margin).
         """
-        default = factor == 10.0 and margin is None
-        found, p = self._assessment if default else self._assess(factor, margin)
+        found, p = self._judged(factor, margin)
         family = claims(found, p, adjust)
         return several(self._keys_frame(), found, family, published_sizes(self.all_rows))
 
     @cached_property
-    def _assessment(self) -> Judged:
-        return self._assess(10.0, None)
+    def _judgements(self) -> dict[tuple[float, float | None], Judged]:
+        return {}
 
-    def _assess(self, factor: float, margin: float | None) -> Judged:
-        asked = self.all_rows, self.candidates, self.settings, factor, margin
-        return assess_curves(*asked, self._work)
+    def _judged(self, factor: float, margin: float | None) -> Judged:
+        """Return the verdicts on a gain, which are made once."""
+        asked = factor, margin
+        if asked not in self._judgements:
+            self._judgements[asked] = assess_curves(
+                self.all_rows, self.candidates, self.settings, factor, margin, self._work
+            )
+        return self._judgements[asked]

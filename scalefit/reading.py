@@ -13,13 +13,14 @@ import re
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from ._numbers import USUAL
+from ._numbers import USUAL, grouped_number
 from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
@@ -78,14 +79,16 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     ([0.5], 'file object')
     """
     whole, name, suffix = _read_bytes(source)
-    if not whole.strip():
-        raise TableError(f"{name}: the file is empty; it needs a header and rows")
     raw = whole
     try:
         if whole.startswith(_GZIP):
             raw, suffix = gzip.decompress(whole), Path(Path(name).stem).suffix.lower()
+        if not raw.strip():
+            raise TableError(f"{name}: the file is empty; it needs a header and rows")
         if suffix in _EXCEL:
             frame = _read_excel(raw, name, options)
+        elif "sheet_name" in options:
+            raise TableError(f"{name}: has no sheets, as workbooks have; leave sheet_name= out")
         elif suffix in _PARQUET:
             frame = pd.read_parquet(io.BytesIO(raw), **options)
         elif suffix in _JSON or suffix in _JSON_LINES:
@@ -111,11 +114,39 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     if frame.empty:
         raise TableError(f"{name}: there is a header but there are no rows under it")
     frame = frame.reset_index(drop=True)
-    signs = tuple(options.get(which) or usual for which, usual in zip(_SIGNS, USUAL, strict=True))
+    signs = _signs(name, options)
     frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest()}
     if signs != USUAL:
         frame.attrs["signs"] = signs
+        _ungroup(frame, *signs)
     return frame
+
+
+def _signs(name: str, options: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the signs of decimals and of thousands that a file is said to have."""
+    decimal, thousands = (
+        str(options.get(which) or usual) for which, usual in zip(_SIGNS, USUAL, strict=True)
+    )
+    if decimal == thousands:
+        raise TableError(
+            f"{name}: {decimal!r} cannot be the sign of decimals and that between thousands; pass "
+            "decimal= and thousands=, such as decimal=',' and thousands='.'"
+        )
+    return decimal, thousands
+
+
+def _ungroup(frame: pd.DataFrame, decimal: str, thousands: str) -> None:
+    """Make numbers of the columns of numbers of which some have a sign between thousands."""
+    if not thousands:
+        return
+    grouped, plain = grouped_number(decimal, thousands), rf"[+-]?\d+(?:{re.escape(decimal)}\d*)?"
+    for label in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
+        told = frame[label].dropna().astype(str).str.strip()
+        whole = told.str.fullmatch(grouped)
+        if whole.any() and (whole | told.str.fullmatch(plain)).all():
+            read = told.str.replace(thousands, "", regex=False)
+            read = read.str.replace(decimal, ".", regex=False)
+            frame[label] = pd.to_numeric(read).reindex(frame.index)
 
 
 def check_header(names: Iterable[Hashable], source: str) -> None:
@@ -179,6 +210,7 @@ def _decode(raw: bytes, name: str, encoding: str | None) -> str:
 def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     options = dict(options)
     text = _decode(raw, name, options.pop("encoding", None))
+    options.pop("thousands", None)  # pandas would take any such sign out of any number
     delimiter = options.pop("delimiter", None) or options.pop("sep", None)
     told = _TOLD.match(text)
     if told and _MOVES_HEADER.isdisjoint(options):
@@ -218,7 +250,7 @@ def _too_long(text: str, delimiter: str) -> str:
 def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     if "sheet_name" not in options:
         sheets = [str(sheet) for sheet, part in pd.read_excel(
-            io.BytesIO(raw), **(options | {"sheet_name": None, "header": None, "nrows": 1})
+            io.BytesIO(raw), sheet_name=None, header=None, nrows=1
         ).items() if len(part)]  # fmt: skip
         if len(sheets) > 1:
             raise TableError(

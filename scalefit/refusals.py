@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ._format import number
 from .estimate import Estimate
 from .findings import Finding
-from .laws import get_law
+from .laws import containing, get_law
 from .results import gate_text
 from .sample import Sample
-from .selection import MAIN, MIN_SIZES, Candidates, has_best, signed_root
+from .selection import MAIN, MIN_SIZES, REJECT, Candidates, has_best, signed_root
 
 __all__ = [
     "ACCELERATING",
@@ -127,6 +127,11 @@ class Grounds:
     def lack_of_fit(self) -> str:
         """How badly the chosen law of a single curve fits, in words."""
         p = float(self.chosen(lambda each: each.lack_of_fit[1])[0])
+        if p >= REJECT:
+            for name in containing(self.candidates.law(0)):
+                wider = float(self.candidates.judging().estimate_of(name).lack_of_fit[1][0])
+                if wider < REJECT:
+                    return f"lack of fit of {name}, which contains it, p = {wider:.2g}"
         if np.isnan(p):
             return "its residuals are larger than another law's (F ratio p < 0.01)"
         return f"lack of fit p = {p:.2g}"

@@ -82,8 +82,9 @@ class Assessment:
     robust_gain : Intervals
         The union of the gain's intervals over the surviving laws.
     probability : tuple of two arrays
-        Posterior probabilities that the gain is below and above the margin, given the chosen law;
-        nan without draws, and where a verdict is refused.
+        Posterior probabilities that the gain is below and above the margin, given the chosen law,
+        or the least over the surviving laws where it only stands in; nan without draws, and where a
+        verdict is refused.
     gate : Gate
         Tests of any scaling.
     plateau, curvature : tuple of two arrays
@@ -215,7 +216,9 @@ def assess(
         refusal, withheld,
         gain, bounds, observed,
         robust,
-        _probability(candidates, question, margin, (refusal != "") | np.isnan(bounds.estimate)),
+        _probability(
+            candidates, spanning, question, margin, (refusal != "") | np.isnan(bounds.estimate)
+        ),
         gate,
         plateau_test(
             candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
@@ -367,14 +370,24 @@ def _without_sizes(
 
 
 def _probability(
-    candidates: Candidates, question: Gain, margin: Floats, refused: Bools
+    candidates: Candidates, spanning: Candidates, question: Gain, margin: Floats, refused: Bools
 ) -> tuple[Floats, Floats]:
-    """Return the posterior probabilities of gains below and above the margin; nan without draws."""
+    """Return the posterior probabilities of gains below and above the margin; nan without draws.
+
+    Given the reported law, and where it only stands in at least so large whichever law is true.
+    """
     below, above = np.full(len(candidates), np.nan), np.full(len(candidates), np.nan)
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero((candidates.chosen == i) & ~refused)
         part = candidates.estimates[i].take(rows)
         below[rows], above[rows] = posterior_shares(part, question.take(rows), margin[rows])
+    for i, item in enumerate(spanning.estimates):
+        rows = np.flatnonzero(
+            candidates.stands_in & spanning.surviving[i] & (spanning.chosen != i) & ~refused
+        )
+        if rows.size and item.draws is not None:
+            shares = posterior_shares(item.take(rows), question.take(rows), margin[rows])
+            below[rows], above[rows] = np.fmin([below[rows], above[rows]], shares)
     return below, above
 
 

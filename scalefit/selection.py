@@ -1,8 +1,9 @@
 """Which laws a table allows: all candidates fitted, the misfits rejected, one named.
 
-A law survives unless its lack of fit against the replicates has p < 0.01. Without replicates it
-survives unless its residual mean square is so much larger than the smallest that the F ratio has
-p < 0.01. AICc weights are for display: intervals are never averaged by them.
+A law survives unless its lack of fit against the replicates has p < 0.01, or that of a law that
+contains it has. Without replicates it survives unless its residual mean square is so much larger
+than the smallest that the F ratio has p < 0.01. AICc weights are for display: intervals are never
+averaged by them.
 """
 
 from __future__ import annotations
@@ -93,13 +94,13 @@ class Candidates:
     def stands_in(self) -> Bools:
         """Where the reported law stands in for the main one, and leads by its AICc alone; ``(G,)``.
 
-        The main law was a candidate, and is rejected, or would rise without end: the curve
-        accelerates.
+        Of several candidates the main law is rejected, or would rise without end, since the curve
+        accelerates, or it is none of them.
         """
         names = [e.law.name for e in self.estimates]
         main = MAIN[len(self.sample.frame.drivers)]
         if main not in names:
-            return np.zeros(len(self), dtype=bool)
+            return np.full(len(self), len(names) > 1)
         i = names.index(main)
         return np.asarray(_applies(self.estimates[i]) & (self.chosen != i))
 

@@ -48,7 +48,8 @@ class Saturation:
     robust_gain : Interval
         The gain whichever surviving law is true.
     probability_below, probability_above : float
-        Posterior probabilities, given the chosen law, that the gain is below and above the margin.
+        Posterior probabilities, given the chosen law, that the gain is below and above the margin;
+        where no law leads the least ones over those that fit.
         Not a number in a fit without a posterior, and where the verdict is refused.
     published : float
         Size that the published rule gives.
@@ -151,6 +152,12 @@ class Saturation:
 
     def _probability_text(self) -> str:
         """Return the posterior probabilities in words."""
+        low, high = self.probability_below, 1.0 - self.probability_above
+        if low < high - 1e-9:  # no law leads
+            return (
+                f"Posterior probability that the gain is below the margin of "
+                f"{number(self.margin)}: from {_percent(low)} to {_percent(high)}, by law"
+            )
         below, above = (
             _percent(share) for share in (self.probability_below, self.probability_above)
         )

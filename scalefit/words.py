@@ -166,10 +166,10 @@ def cautions(fit: Fit) -> list[str]:
     return [_caution(row) for row in findings[findings.severity != "ok"].to_dict("records")]
 
 
-def set_cautions(fits: FitSet) -> list[str]:
+def set_cautions(fits: FitSet, factor: float = 10.0, margin: float | None = None) -> list[str]:
     """Return each finding on the table and its curves, the gravest first, and of whom it holds."""
     told = []
-    for row in fits.diagnostics.to_dict("records"):
+    for row in fits.findings(factor, margin).to_dict("records"):
         others = row["curves"] - 1
         more = f" and {counted(others, 'more curve')}" if others else ""
         whose = [f"{row['first']}{more}"] if row["first"] else []
@@ -297,13 +297,11 @@ def set_html(fits: FitSet) -> str:
     """Return the set for a notebook."""
     table = fits.table()
     if len(fits.all_rows.drivers) > 1:
-        return _html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))
+        parts = [_html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))]
+    else:
+        parts = [_html_table(set_text(table)), f"<p>{markup.escape(count_text(table))}</p>"]
     told = "".join(f"<li>{markup.escape(text)}</li>" for text in set_cautions(fits))
-    return (
-        _html_table(set_text(table))
-        + f"<p>{markup.escape(count_text(table))}</p>"
-        + (f"<p>{READ}</p><ul>{told}</ul>" if told else "")
-    )
+    return "".join([*parts, *([f"<p>{READ}</p><ul>{told}</ul>"] if told else [])])
 
 
 def _html_table(table: pd.DataFrame) -> str:

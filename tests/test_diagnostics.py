@@ -394,4 +394,3 @@ def test_noise_is_called_uneven_by_bartletts_test():
     spread = np.array([np.var(each) * each.size for each in runs])
     df = np.array([each.size - 1.0 for each in runs])
     assert _of_equal_noise(spread, df) == pytest.approx(bartlett(*runs).pvalue)
-    assert _of_equal_noise(np.array([0.0, 1.0]), np.array([1.0, 1.0])) == 0.0

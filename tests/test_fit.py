@@ -472,3 +472,4 @@ def test_a_set_of_surfaces_has_the_findings_on_its_table():
     fits = sf.fit(rows, drivers=["params", "tokens"], by="set", on_bad="drop")
     assert fits.diagnostics["code"].tolist() == ["rows_dropped"]
     assert "loss: missing (row 1); of set=a (1 of 12)" in str(fits)
+    assert "loss: missing (row 1)" in fits._repr_html_()

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import io
 import json
@@ -6,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
+from scalefit._numbers import GROUPS, POINT, parse_numbers
 from scalefit.errors import TableError
 from scalefit.reading import check_header, read_table
 
@@ -58,6 +60,39 @@ def test_excel(tmp_path):
         read_table(path, sheet_name=None)
 
 
+@pytest.mark.parametrize(
+    ("text", "decimal", "thousands", "expected"),
+    [
+        ("a;b\n1.000;0,5\n2.000.000;1.234,25\n", ",", ".", [[1000, 0.5], [2e6, 1234.25]]),
+        ("a;b\n500;0,5\n1.000;0,75\n", ",", ".", [[500, 0.5], [1000, 0.75]]),
+        ("a;b\n1,000;0.5\n-20,000;1,234.5\n", ".", ",", [[1000, 0.5], [-20000, 1234.5]]),
+        ("a;b\n1 000;0,5\n;1\n", ",", " ", [[1000, 0.5], [None, 1]]),
+    ],
+)
+def test_thousands_are_parted_where_it_is_said(text, decimal, thousands, expected):
+    found = read_table(io.StringIO(text), decimal=decimal, thousands=thousands)
+    pd.testing.assert_frame_equal(
+        found, pd.DataFrame(expected, columns=["a", "b"]), check_dtype=False
+    )
+
+
+def test_a_sign_between_thousands_parts_three_digits():
+    """Out of a loss of 2.6112 or of 1.5M no dot is taken."""
+    losses = read_table(io.StringIO("a;loss\n1.000;3,512\n2.000;2.6112\n"),
+                        decimal=",", thousands=".")  # fmt: skip
+    assert losses["a"].tolist() == [1000, 2000]
+    assert losses["loss"].tolist() == ["3,512", "2.6112"]
+    values, faults = parse_numbers(losses["loss"], counts=False)
+    assert values[0] == 3.512
+    assert [(why, at.tolist()) for why, at in faults.items()] == [(GROUPS, [1])]
+    sizes = read_table(io.StringIO("a;loss\n1.5M;3,5\n"), decimal=",", thousands=".")["a"]
+    assert list(parse_numbers(sizes, counts=True)[1]) == [GROUPS]
+    point = read_table(io.StringIO("a;loss\n1;3,5\n2;0.5\n"), decimal=",")["loss"]
+    assert list(parse_numbers(point, counts=False)[1]) == [POINT]
+    with pytest.raises(TableError, match=r"cannot be the sign of decimals and that between"):
+        read_table(io.StringIO("a;b\n1.000;3.5\n"), thousands=".")
+
+
 def test_a_workbook_with_several_tables_needs_the_name_of_one(tmp_path):
     pytest.importorskip("openpyxl")
     path = tmp_path / "two.xlsx"
@@ -82,6 +117,11 @@ def test_a_compressed_file_is_read_as_what_it_holds(tmp_path):
     (tmp_path / "cut.csv.gz").write_bytes((tmp_path / "a.csv.gz").read_bytes()[:40])
     with pytest.raises(TableError, match=r"cut\.csv\.gz: cannot be read"):
         read_table(tmp_path / "cut.csv.gz")
+    (tmp_path / "empty.csv.gz").write_bytes(gzip.compress(b""))
+    with pytest.raises(TableError, match="the file is empty"):
+        read_table(tmp_path / "empty.csv.gz")
+    with pytest.raises(TableError, match="has no sheets"):
+        read_table(tmp_path / "a.csv.gz", sheet_name="runs")
 
 
 def test_a_repeated_column_in_excel(tmp_path):

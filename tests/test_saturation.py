@@ -11,6 +11,7 @@ import scalefit as sf
 from scalefit.breakpoint import beats_smooth_laws, bend_test
 from scalefit.estimands import Gain, ObservedGain
 from scalefit.estimate import estimate
+from scalefit.fit import set_of
 from scalefit.gate import scaling_gate
 from scalefit.inference import profile, t_against, wald
 from scalefit.laws import get_law
@@ -84,6 +85,29 @@ def test_a_curve_that_accelerates_is_seldom_called_saturated(sizes, mean):
     tests = one.tests.set_index("test")["p"]
     least = min(tests["practical saturation"], tests["worthwhile gain"])
     assert (least <= 0.05) == (one.verdict != "inconclusive")
+
+
+def test_laws_without_the_main_one_among_them_do_not_lead():
+    rng, x = np.random.default_rng(0), np.repeat(np.geomspace(1e3, 1e6, 4), 3)
+    mean = 0.40 + 0.02 * np.log10(x / 1e3) ** 2
+    rows = pd.concat([pd.DataFrame({"t": i, "cells": x, "f1": mean + rng.normal(0, 0.01, x.size)})
+                      for i in range(30)])  # fmt: skip
+    fits = sf.fit(rows, by="t", law=["log_linear", "hill", "exponential"])
+    assert fits.candidates.stands_in.all()
+    assert (fits.saturation()["verdict"] == "saturated").sum() <= 3
+    assert not sf.fit(rows, by="t", law="exponential").candidates.stands_in.any()
+
+
+def test_a_margin_on_the_bound_has_a_p_value_of_one_in_twenty():
+    """Whether a law leads or not."""
+    rng, x = np.random.default_rng(0), np.repeat(np.geomspace(1e3, 1e7, 6), 3)
+    for mean in (0.4 + 0.3 / (1 + (3e5 / x) ** 1.5), 0.9 - 0.4 * (x / 1e3) ** -0.3):
+        fit = sf.fit({"cells": x, "f1": mean + rng.normal(0, 0.01, x.size)})
+        at = fit.saturation().upper
+        told = set_of(fit).saturation(margin=at)
+        assert told["p"][0] == pytest.approx(0.05, abs=2e-3)
+        tests = fit.saturation(margin=at).tests.set_index("test")["p"]
+        assert tests["practical saturation"] == pytest.approx(0.05, abs=2e-3)
 
 
 def test_a_plateau_that_is_seen_needs_no_power_law():

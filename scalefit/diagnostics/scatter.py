@@ -28,9 +28,11 @@ def uneven(case: Case) -> Iterator[Finding]:
     sample = case.sample
     df = sample.count[0] - 1
     several = df > 0
-    sd = np.sqrt(sample.spread[0][several] / df[several])
-    if sd.size > 1 and sd.any() and sd.max() > 4 * max(sd.min(), 1e-300):
-        p = _of_equal_noise(sample.spread[0][several], df[several])
+    # Runs of a size that agree may do so by rounding, and tell no size of the noise.
+    told = several & (sample.spread[0] > 0)
+    sd = np.sqrt(sample.spread[0][told] / df[told])
+    if sd.size > 1 and sd.max() > 4 * sd.min():
+        p = _of_equal_noise(sample.spread[0][told], df[told])
         if p < 0.05:
             ignored = case.noise.variance == "constant" or case.assess is None
             yield Finding(
@@ -55,8 +57,7 @@ def _of_equal_noise(spread: Floats, df: Floats) -> float:
 
     doi:10.1098/rspa.1937.0109
     """
-    with np.errstate(divide="ignore"):
-        apart = df.sum() * np.log(spread.sum() / df.sum()) - (df * np.log(spread / df)).sum()
+    apart = df.sum() * np.log(spread.sum() / df.sum()) - (df * np.log(spread / df)).sum()
     correction = 1.0 + ((1.0 / df).sum() - 1.0 / df.sum()) / (3.0 * (df.size - 1.0))
     return float(chdtrc(df.size - 1.0, apart / correction))
 
