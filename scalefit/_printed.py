@@ -75,26 +75,28 @@ def print_set(fits: FitSet) -> None:
             words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
         )
         print_lines(words.count_text(rows))
-    _print_cautions(words.set_cautions(fits))
+    _print_cautions(words.set_cautions(fits.diagnostics))
 
 
 def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
     """Print a verdict a curve, and how many there are of each; of one curve, all that is known."""
     from . import words
+    from .diagnostics import overview
     from .fit import set_of
 
-    every = set_of(fits)
-    cautions = words.set_cautions(every, factor, margin)
     if not (as_json or several(fits)):
-        print_lines(fits.saturation(factor, margin).explain())
-        _print_cautions(cautions)
+        found = fits.saturation(factor, margin)
+        print_lines(found.explain())
+        told = overview(fits.table, [fits.label], fits.candidates, found.evidence.found)
+        _print_cautions(words.set_cautions(told))
         return
-    rows = every.saturation(factor, margin)
+    every = set_of(fits)
+    rows, findings = every.saturation(factor, margin), every.findings(factor, margin)
     if as_json:
         silent = int((rows["verdict"] == "inconclusive").sum())
         print_json({
             "schema": "scalefit saturation 1", "factor": factor, "inconclusive": silent,
-            "curves": rows, "findings": every.findings(factor, margin),
+            "curves": rows, "findings": findings,
         })  # fmt: skip
         return
     shown = key_texts(rows[[*every.all_rows.by, "verdict", "strength"]])
@@ -104,7 +106,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     shown["published rule"] = [size_text(value) for value in rows["published"]]
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
-    _print_cautions(cautions)
+    _print_cautions(words.set_cautions(findings))
 
 
 def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:

@@ -32,6 +32,7 @@ __all__ = ["Claims", "claims", "p_values", "tails"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +60,31 @@ class Claims:
 
 
 def tails(
-    candidates: Candidates, estimand: Estimand, value: Floats, inference: Inference
+    candidates: Candidates, where: Bools, estimand: Estimand, value: Floats, inference: Inference
 ) -> tuple[Floats, Floats, Floats]:
-    """Return how far ``value`` lies above each curve's estimate in units of t, and two p values.
+    """Return how far ``value`` lies above a curve's estimate in units of t, and two p values.
 
-    Those of an answer of at least, and of at most, ``value``: given the reported law, and where it
-    only stands in whichever surviving law is true, which is the largest over these.
+    Arrays ``(G,)``, nan for curves that are not asked about (``where``). The p values are those of
+    an answer of at least, and of at most, ``value``: given the reported law, and where it only
+    stands in whichever surviving law is true, which is the largest over these.
     """
     t, p = np.full(len(candidates), np.nan), np.full((2, len(candidates)), np.nan)
 
     def given(item: Estimate, rows: Ints) -> tuple[Floats, Floats]:
-        found = t_against(item, estimand.take(rows), value[rows], inference)
-        return found, np.array([stdtr(item.scale[1], -found), stdtr(item.scale[1], found)])
+        part = item.take(rows)
+        df, found = part.scale[1], t_against(part, estimand.take(rows), value[rows], inference)
+        return found, np.array([stdtr(df, -found), stdtr(df, found)])
 
-    for i in np.unique(candidates.chosen):
-        rows = np.flatnonzero(candidates.chosen == i)
-        t[rows], p[:, rows] = given(candidates.estimates[i].take(rows), rows)
-    stands_in = np.flatnonzero(candidates.stands_in)
-    if stands_in.size:
-        among = candidates.take(stands_in).spanning()
-        for i, item in enumerate(among.estimates):
-            other = np.flatnonzero(among.surviving[i] & (among.chosen != i))
-            if other.size:
-                rows = stands_in[other]
-                p[:, rows] = np.fmax(p[:, rows], given(item.take(other), rows)[1])
+    for i in np.unique(candidates.chosen[where]):
+        rows = np.flatnonzero(where & (candidates.chosen == i))
+        t[rows], p[:, rows] = given(candidates.estimates[i], rows)
+    unled = where & candidates.stands_in
+    if unled.any():
+        spanning = candidates.spanning()
+        for i, item in enumerate(spanning.estimates):
+            rows = np.flatnonzero(unled & spanning.surviving[i] & (spanning.chosen != i))
+            if rows.size:
+                p[:, rows] = np.fmax(p[:, rows], given(item, rows)[1])
     return t, p[0], p[1]
 
 
@@ -121,10 +123,8 @@ def p_values(found: Assessment, candidates: Candidates, inference: Inference) ->
     """
     p = np.ones((len(DECIDED), len(candidates)))
     seen = found.gate.p <= 1.0 - ONE_SIDED
-    rows = np.flatnonzero(seen & ~found.refused)
-    gain = Gain(found.factor)
-    _, *both = tails(candidates.take(rows), gain, found.margin[rows], inference)
-    p[:2, rows] = np.maximum(found.gate.p[rows], both)
-    rows = np.flatnonzero(~seen & ~found.refused)
-    p[2, rows] = tails(candidates.take(rows), ObservedGain(), found.margin[rows], inference)[1]
+    ahead, here = seen & ~found.refused, ~seen & ~found.refused
+    _, *both = tails(candidates, ahead, Gain(found.factor), found.margin, inference)
+    p[:2, ahead] = np.maximum(found.gate.p, both)[:, ahead]
+    p[2, here] = tails(candidates, here, ObservedGain(), found.margin, inference)[1][here]
     return np.where(found.refused, np.nan, np.nan_to_num(p, nan=1.0)).T

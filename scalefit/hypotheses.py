@@ -205,7 +205,9 @@ class Evidence:
         """Return t of a gain below the value, and p of "at least" and "at most" the value."""
         if refused:
             return np.nan, np.nan, np.nan
-        t, at_least, at_most = tails(self.candidates, estimand, np.array([value]), self.inference)
+        t, at_least, at_most = tails(
+            self.candidates, np.array([True]), estimand, np.array([value]), self.inference
+        )
         return float(t[0]), float(at_least[0]), float(at_most[0])
 
 

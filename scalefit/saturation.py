@@ -32,7 +32,6 @@ from .inference import (
     open_beyond,
     posterior_shares,
     profile,
-    union,
 )
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric
@@ -182,9 +181,9 @@ def assess(
     )
     spanning = candidates.spanning()
     one_law = gain
-    bounds, observed = (
-        _where_none_leads(candidates.stands_in, spanning, each, asked, inference)
-        for each, asked in ((bounds, question), (observed, ObservedGain()))
+    stands_in = candidates.stands_in
+    bounds, observed = _where_none_leads(
+        stands_in, spanning, (bounds, observed), (question, ObservedGain()), inference
     )
     bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
@@ -192,8 +191,10 @@ def assess(
     distance = question.beyond(candidates.law(0), sample.frame).distance
     refusal = refused_codes(Grounds(candidates, bent[1], distance, reach))
     verdict = np.where(refusal != "", "inconclusive", verdict)
+    # Where none leads the verdict is that of all of them already.
+    doubted = (verdict != "inconclusive") & ~stands_in
     robust, disagreeing = _by_other_laws(
-        spanning, verdict, gate.p, margin, question, (one_law, two_sided), inference
+        spanning, verdict, doubted, gate.p, margin, question, (one_law, two_sided), inference
     )
     kept = [code for code, each in REFUSALS.items() if force and each.forcible]
     withheld = (refusal != "") & ~np.isin(refusal, kept)
@@ -210,9 +211,7 @@ def assess(
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
-        _reasons(
-            verdict, refusal, gate, bounds, observed, margin, factor, sample, candidates.stands_in
-        ),
+        _reasons(verdict, refusal, gate, bounds, observed, margin, factor, sample, stands_in),
         refusal, withheld,
         gain, bounds, observed,
         robust,
@@ -248,6 +247,7 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
 def _by_other_laws(
     spanning: Candidates,
     verdict: NDArray[Any],
+    doubted: Bools,
     gate_p: Floats,
     margin: Floats,
     question: Gain,
@@ -256,54 +256,76 @@ def _by_other_laws(
 ) -> tuple[Intervals, NDArray[Any]]:
     """Return the union of the gain's intervals over the surviving laws, and who disagrees.
 
-    Per decided curve these are the surviving laws whose own bounds give another verdict. ``known``
-    are the gain's intervals by the chosen laws, and the level of bounds. Every other law is asked
-    where it survives, all questions together.
+    Per ``doubted`` verdict these are the surviving laws whose own bounds give another one.
+    ``known`` are the gain's intervals by the chosen laws, and the level of bounds. Every other law
+    is asked where it survives, all questions together.
     """
     gain, two_sided = known
     level = float(gain.level)
     # Where scaling is seen the gain ahead decides, elsewhere the gain over the table.
-    ahead, decided = gate_p <= 1.0 - ONE_SIDED, verdict != "inconclusive"
+    ahead = gate_p <= 1.0 - ONE_SIDED
     kinds: list[tuple[Bools, list[Question]]] = [
-        (~decided, []),
-        (decided & ahead, [(question, two_sided)]),
-        (decided & ~ahead, [(ObservedGain(), two_sided)]),
+        (~doubted, []),
+        (doubted & ahead, [(question, two_sided)]),
+        (doubted & ~ahead, [(ObservedGain(), two_sided)]),
     ]
     parts, names = [], [""] * len(verdict)
     for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
-        whole = np.stack([gain.estimate, gain.lower, gain.upper])
+        whole = gain
         for where, more in kinds:
             rows = np.flatnonzero(survives & (spanning.chosen != i) & where)
             if not rows.size:
                 continue
             asked = [(question, level), *more]
             own, *bounds = ask_together(item.take(rows), asked, inference)
-            whole[:, rows] = own.estimate, own.lower, own.upper
+            whole = _put(whole, rows, own)
             for found in bounds:
                 said = _decide(gate_p[rows], found.lower, found.upper, found.upper, margin[rows])
                 for g in rows[said != verdict[rows]]:
                     names[g] += (", " if names[g] else "") + item.law.name
-        parts.append(Intervals(whole[0], whole[1], whole[2], level, gain.method))
-    union = join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
-    return union, np.array(names, dtype=object)
+        parts.append(whole)
+    hull = join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
+    return hull, np.array(names, dtype=object)
 
 
 def _where_none_leads(
-    stands_in: Bools, spanning: Candidates, bounds: Intervals, question: Estimand,
-    inference: Inference,
-) -> Intervals:  # fmt: skip
-    """Return bounds that hold whichever law is true where the reported one only stands in."""
-    rows = np.flatnonzero(stands_in)
-    if not rows.size:
-        return bounds
-    among = spanning.take(rows)
-    whole = union(among.estimates, among.surviving, question, float(bounds.level), inference)
-    estimate, lower, upper = bounds.estimate.copy(), bounds.lower.copy(), bounds.upper.copy()
-    estimate[rows], lower[rows], upper[rows] = whole.estimate, whole.lower, whole.upper
-    label = whole.method
-    if rows.size < len(lower):
-        label = f"{bounds.method}, and by all that fit where it stands in"
-    return Intervals(estimate, lower, upper, bounds.level, label)
+    stands_in: Bools, spanning: Candidates, known: Sequence[Intervals],
+    estimands: Sequence[Estimand], inference: Inference,
+) -> list[Intervals]:  # fmt: skip
+    """Return bounds that hold whichever law is true where the reported one only stands in.
+
+    ``known`` are those of each estimand by the chosen laws; every other law is asked where it
+    survives, all questions together.
+    """
+    if not stands_in.any():
+        return list(known)
+    asked = [(one, float(each.level)) for one, each in zip(estimands, known, strict=True)]
+    parts: list[list[Intervals]] = [[] for _ in known]
+    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
+        rows = np.flatnonzero(survives & (spanning.chosen != i) & stands_in)
+        found = ask_together(item.take(rows), asked, inference) if rows.size else known
+        for part, each, own in zip(parts, known, found, strict=True):
+            part.append(_put(each, rows, own) if rows.size else each)
+    names = [item.law.name for item in spanning.estimates]
+    told = []
+    for part, each in zip(parts, known, strict=True):
+        hull = join(part, spanning.surviving, names)
+        if not stands_in.all():
+            rows = np.flatnonzero(stands_in)
+            ends = Intervals(
+                hull.estimate[rows], hull.lower[rows], hull.upper[rows], each.level, ""
+            )
+            label = f"{each.method}, and by all that fit where it stands in"
+            hull = replace(_put(each, rows, ends), method=label)
+        told.append(hull)
+    return told
+
+
+def _put(known: Intervals, rows: NDArray[np.intp], found: Intervals) -> Intervals:
+    """Return intervals in which those of some curves are others."""
+    values = np.stack([known.estimate, known.lower, known.upper])
+    values[:, rows] = found.estimate, found.lower, found.upper
+    return Intervals(values[0], values[1], values[2], known.level, known.method)
 
 
 def _below(span: Floats | float, gain: Intervals) -> Intervals:

@@ -90,7 +90,7 @@ class Candidates:
         parts = tuple(e.take(rows) for e in self.estimates)
         return Candidates(parts, self.surviving[:, rows], self.chosen[rows])
 
-    @property
+    @cached_property
     def stands_in(self) -> Bools:
         """Where the reported law stands in for the main one, and leads by its AICc alone; ``(G,)``.
 

@@ -166,10 +166,10 @@ def cautions(fit: Fit) -> list[str]:
     return [_caution(row) for row in findings[findings.severity != "ok"].to_dict("records")]
 
 
-def set_cautions(fits: FitSet, factor: float = 10.0, margin: float | None = None) -> list[str]:
-    """Return each finding on the table and its curves, the gravest first, and of whom it holds."""
+def set_cautions(findings: pd.DataFrame) -> list[str]:
+    """Return each of :attr:`FitSet.diagnostics` in one line, and of whom it holds."""
     told = []
-    for row in fits.findings(factor, margin).to_dict("records"):
+    for row in findings.to_dict("records"):
         others = row["curves"] - 1
         more = f" and {counted(others, 'more curve')}" if others else ""
         whose = [f"{row['first']}{more}"] if row["first"] else []
@@ -245,7 +245,7 @@ def set_summary(fits: FitSet) -> str:
         lines = [table_text(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))]
     else:
         lines = [table_text(set_text(table)), count_text(table)]
-    told = set_cautions(fits)
+    told = set_cautions(fits.diagnostics)
     return "\n".join([*lines, *(["", READ, *(f"- {text}" for text in told)] if told else [])])
 
 
@@ -300,7 +300,7 @@ def set_html(fits: FitSet) -> str:
         parts = [_html_table(surfaces_text(table, fits.all_rows.by, fits.all_rows.drivers))]
     else:
         parts = [_html_table(set_text(table)), f"<p>{markup.escape(count_text(table))}</p>"]
-    told = "".join(f"<li>{markup.escape(text)}</li>" for text in set_cautions(fits))
+    told = "".join(f"<li>{markup.escape(text)}</li>" for text in set_cautions(fits.diagnostics))
     return "".join([*parts, *([f"<p>{READ}</p><ul>{told}</ul>"] if told else [])])
 
 
