@@ -37,13 +37,10 @@ def kept_rows(
         asked = f"{column}={' or '.join(values)}"
         if not kept.any():
             seen = [str(each) for each in rows[column].dropna().unique()[:8]]
+            several = "; repeat --filter for several values" if "," in asked else ""
             raise TableError(
                 f"{said}--filter {asked}: no row has it; there are {', '.join(seen) or 'none'}"
-                + (
-                    "; repeat --filter for several values"
-                    if "," in asked
-                    else nearest(values[0], seen)
-                )
+                + (several or nearest(values[0], seen))
             )
         complain(f"note: {said}kept {int(kept.sum())} of {len(rows)} rows with {asked}")
         attrs, rows = rows.attrs, rows[kept]

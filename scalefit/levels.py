@@ -89,7 +89,7 @@ class _Levels:
         """
         tried = np.concatenate([level[:, :, None], self.y], axis=2)
         values = np.stack([
-            self._of_size(self._part(tried[:, :, i], log_scale).value)
+            self._of_size(self._about(tried[:, :, i], log_scale)[0].value)
             for i in range(tried.shape[2])
         ], axis=2)  # fmt: skip
         which = np.nan_to_num(values, nan=np.inf).argmin(axis=2)[:, :, None]
@@ -98,15 +98,14 @@ class _Levels:
 
     def _descended(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats]:
         """Return what Newton's method makes of levels and scale: the value, and both."""
-        best = np.full(len(level), np.inf)
+        best, weight = np.full(len(level), np.inf), self.weight.reshape(len(level), -1)
         for _ in range(_STEPS):
-            part = self._part(level, log_scale)
+            part, runs = self._about(level, log_scale)
             value = self._of_size(part.value).sum(axis=1)
             if np.all(np.abs(best - value) <= 1e-12 * (1.0 + np.abs(value))):
                 break
             best = np.minimum(best, value)
-            mean, scale, flat_y, flat_weight = self._flat(level, log_scale)
-            curvature = self._of_size(self.kernel.information(flat_y, mean, scale, flat_weight))
+            curvature = self._of_size(self.kernel.information(*runs, weight))
             level = level - self._of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
             slope = self._of_size(part.by_scale).sum(axis=1)
             bend = self._of_size(part.by_scale_twice).sum(axis=1)
@@ -114,18 +113,14 @@ class _Levels:
             log_scale = np.maximum(log_scale + np.clip(move, -1.0, 1.0), np.log(TINY_SCALE))
         return best, level, log_scale
 
-    def _part(self, level: Floats, log_scale: Floats) -> Contribution:
-        mean, scale, y, _ = self._flat(level, log_scale)
-        return self.kernel.contribution(y, mean, scale)
-
-    def _flat(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return means, scales, runs and their weights, ``(G, K S)`` each."""
-        rows, times = len(level), self.y.shape[2]
-        wide = np.repeat(self.relative, times, axis=1)
-        return (
-            np.repeat(level, times, axis=1), np.exp(log_scale)[:, None] * wide,
-            self.y.reshape(rows, -1), self.weight.reshape(rows, -1),
-        )  # fmt: skip
+    def _about(
+        self, level: Floats, log_scale: Floats
+    ) -> tuple[Contribution, tuple[Floats, Floats, Floats]]:
+        """Return what runs contribute, and these with their means and scales ``(G, K S)``."""
+        times = self.y.shape[2]
+        wide = np.exp(log_scale)[:, None] * np.repeat(self.relative, times, axis=1)
+        runs = self.y.reshape(len(level), -1), np.repeat(level, times, axis=1), wide
+        return self.kernel.contribution(*runs), runs
 
     def _of_size(self, values: Floats) -> Floats:
         """Return the sums ``(G, K)`` of what each run contributes, by how often it counts."""
