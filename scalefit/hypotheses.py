@@ -22,7 +22,6 @@ from .inference import Inference, Interval
 from .permutation import SHUFFLES, permutation_test
 from .plateau import SIMULATED, bootstrap_plateau_test, doubtful
 from .saturation import ONE_SIDED, Assessment
-from .secant import last_slope
 from .selection import Candidates, ask
 
 __all__ = ["Evidence", "interval_sizes"]
@@ -187,13 +186,12 @@ class Evidence:
             f"the next doubling gains less than {number(share)}",
             f"a gain of {number(share)} from the next doubling is not excluded",
         )  # fmt: skip
-        secant = last_slope(self.candidates.sample)
-        bound = float(secant.bound(factor, ONE_SIDED)[0])
+        bound = float(found.secant.bound(factor, ONE_SIDED)[row])
         level = f"{100 * ONE_SIDED:g} %"
         yield _test(
             "no-extrapolation bound", f"the {k} is at least {m}, and gains shrink with log size",
             f"it is less than {m}",
-            bound, float(secant.p(factor, np.array([margin]))[0]),
+            bound, float(found.secant.p(factor, found.margin)[row]),
             f"slope over the last decade, t distribution, one-sided {level}",
             *(
                 f"if gains shrink with log size, the {k} is at most {number(bound)}, {words} {m}"

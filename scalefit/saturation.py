@@ -7,7 +7,8 @@ The verdict is a decision about a gain against a margin, not the name of a shape
 - ``no_scaling``: none is seen, and the gain over the whole table is bounded below the margin;
 - ``inconclusive``: anything else.
 
-It is ``firm`` when every law that fits agrees and no left-out size turns it round.
+It is ``firm`` when every law that fits agrees, no left-out size turns it round, and saturation
+needs no law at all: the slope over the last decade, carried on, would gain less than the margin.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
 from .runs_needed import times_as_many
 from .sample import Sample
+from .secant import Secant, last_slope
 from .selection import Candidates, ask
 
 __all__ = ["DECIDED", "ONE_SIDED", "VERDICTS", "Assessment", "assess", "margins"]
@@ -86,6 +88,8 @@ class Assessment:
         verdict is refused.
     gate : Gate
         Tests of any scaling.
+    secant : Secant
+        The slope over the last decade of sizes, which bounds the gain without a law.
     plateau, curvature : tuple of two arrays
         Signed root and p value of "levels off short of the best score" and "bends below the log
         law".
@@ -114,6 +118,7 @@ class Assessment:
     robust_gain: Intervals
     probability: tuple[Floats, Floats]
     gate: Gate
+    secant: Secant
     plateau: tuple[Floats, Floats]
     curvature: tuple[Floats, Floats]
     lack_of_fit: tuple[Floats, Floats]
@@ -205,9 +210,10 @@ def assess(
         candidates, verdict, gain, margin, factor, inference
     )
     replicated = (sample.pure_df > 0) & sample.spread.any(axis=1)
-    firm = (
-        (disagreeing == "") & np.isnan(flipped) & tried & replicated & (verdict != "inconclusive")
-    )
+    secant = last_slope(sample)
+    lawless = (verdict != "saturated") | secant.excludes(factor, margin, ONE_SIDED)
+    agreed = (disagreeing == "") & np.isnan(flipped) & tried & replicated & lawless
+    firm = agreed & (verdict != "inconclusive")
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
@@ -218,7 +224,7 @@ def assess(
         _probability(
             candidates, spanning, question, margin, (refusal != "") | np.isnan(bounds.estimate)
         ),
-        gate,
+        gate, secant,
         plateau_test(
             candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
         ), bent,

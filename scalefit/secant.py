@@ -6,8 +6,8 @@ most ``log k`` times the slope over the last sizes, and with confidence at most
 
     log k * (slope + t * standard error),
 
-whatever the law. The bound uses no extrapolation. It has little power: it is compared with a
-margin to see what needs no law at all.
+whatever the law. The bound uses no extrapolation. It has little power, so it decides nothing; a
+verdict of saturation is firm where it agrees, since that needs no law.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Secant:
         steepest = self.slope + stdtrit(self.df, level) * self.error
         upper: Floats = np.maximum(np.log(factor) * steepest, 0.0)
         return upper
+
+    def excludes(self, factor: float, margin: Floats, level: float) -> NDArray[np.bool_]:
+        """Return whether the bound lies below ``margin``; false where there is no bound."""
+        return np.asarray(self.bound(factor, level) < margin)
 
     def p(self, factor: float, margin: Floats) -> Floats:
         """Return p values of "the gain is at least ``margin``": where the bound meets it."""

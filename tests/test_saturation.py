@@ -160,6 +160,18 @@ def test_no_verdict_is_firm_without_replicates():
     assert fit_of(0.9 - 0.3 * T**-1.0, sigma=0.003).saturation().strength == "firm"
 
 
+def test_saturation_is_firm_only_where_the_last_sizes_say_so_without_a_law():
+    """A straight end that gains more than the margin: every law takes it for a plateau."""
+    z = np.log10(SIZES / SIZES[0])
+    middle = z[-1] / 2
+    for after, strength in [(0.013, "provisional"), (0.0, "firm")]:
+        fit = fit_of(0.6 + np.where(z < middle, 0.1 * z, 0.1 * middle + after * (z - middle)), 0.01)
+        found, codes = fit.saturation(), set(fit.diagnostics["code"])
+        assert (found.verdict, found.strength) == ("saturated", strength), after
+        assert not codes & {"laws_disagree", "verdict_flips"}
+        assert ("plateau_by_law" in codes) == (strength == "provisional")
+
+
 def test_wrong_law_is_not_believed():
     """A late sigmoid: the saturating power law is rejected and another law is named."""
     mean = 0.4 + 0.5 / (1 + (3e6 / SIZES) ** 2.5)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._format import number, size_text
 from ..findings import Finding
+from ..saturation import ONE_SIDED
 from .case import Case
 
 __all__ = ["extrapolation", "passing_bounds", "stability"]
@@ -65,4 +66,12 @@ def stability(case: Case) -> Iterator[Finding]:
         yield Finding(
             "laws_disagree", "note", "not every law that fits gives this verdict",
             f"{found.disagreeing[0]}", "read the gain whichever law is true; widen the sizes",
+        )  # fmt: skip
+    lawless = found.secant.excludes(found.factor, found.margin, ONE_SIDED)
+    if found.verdict[0] == "saturated" and not lawless[0]:
+        bound = found.secant.bound(found.factor, ONE_SIDED)[0]
+        yield Finding(
+            "plateau_by_law", "note", "that gains fall below the margin is the law's word",
+            f"at the slope of the last decade a gain of {number(bound)} is not excluded",
+            "run sizes farther out, or more seeds at the largest",
         )  # fmt: skip
