@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ._filters import kept_rows
-from ._options import DATASET, FIT_OPTIONS, FORCE, names, reading, takes
+from ._options import DATASET, FIT_OPTIONS, FORCE, in_python, names, reading, takes
 from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import print_lines, print_table
 
@@ -72,20 +71,10 @@ def _print_json(found: Any) -> None:
 
 
 def _as_python(asked: dict[str, Any]) -> dict[str, Any]:
-    from .compare import compare
-    from .fit import fit
-
-    asked["rng"], asked["n_jobs"] = asked.pop("seed"), asked.pop("jobs")
-    for name in ("by", "cluster"):
-        asked[name] = asked[name] or None
-    drivers = asked["drivers"]
-    asked["drivers"] = None if not drivers else drivers[0] if len(drivers) == 1 else drivers
-    asked["law"] = asked["law"] or "auto"
-    asked["at"] = _size(asked["at"])
-    asked["adjust"] = None if asked["adjust"] == "none" else asked["adjust"]
-    # Some options of the shell are about what is printed.
-    known = {*signature(compare).parameters, *signature(fit).parameters}
-    return {name: value for name, value in asked.items() if name in known}
+    given = in_python(asked)
+    given["cluster"], given["at"] = given["cluster"] or None, _size(given["at"])
+    given["adjust"] = None if given["adjust"] == "none" else given["adjust"]
+    return given
 
 
 def _size(given: str | None) -> float | str | None:

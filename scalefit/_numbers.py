@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "USUAL", "grouped_number", "parse_numbers"]
+__all__ = ["MISSING", "USUAL", "as_number", "grouped_number", "parse_numbers"]
 
 Faults = dict[str, NDArray[np.intp]]
 
@@ -25,11 +27,13 @@ DOTS = (
 )
 DOTS_BESIDE_COMMAS = "dots between thousands: read the file with thousands='.' as well"
 POINT = "a decimal point, where the comma was said to be the decimal sign: write a comma"
+POINTS = "the decimal sign more than once"
 GROUPS = "the sign between thousands is not between groups of three digits"
 #: Signs of the decimals and of the thousands of a text that says nothing of them.
 USUAL = (".", "")
 
 _SCALES = {"": 1.0, "%": 1e-2, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+_LETTERS = "".join(_SCALES)
 _NUMBER = re.compile(
     r"(?P<digits>[+-]?(?:\d(?:_?\d)*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?P<scale>[%kmbgt]?)"
 )
@@ -37,6 +41,17 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
 _DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _NO_VALUE = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "-"})
+
+
+def as_number(given: Any) -> float:
+    """Return a real number of any type as a float, and nan for all else.
+
+    Examples
+    --------
+    >>> as_number(np.float32(0.5)), as_number(3), as_number(True), as_number("3"), as_number([3])
+    (0.5, 3.0, nan, nan, nan)
+    """
+    return float(given) if isinstance(given, Real) and not isinstance(given, bool) else np.nan
 
 
 def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float64], Faults]:
@@ -97,9 +112,10 @@ def _parse_text(
 
 def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]:
     """Return the same of a text in which it is known what commas and dots are."""
+    digits = text.rstrip(_LETTERS).rstrip()  # 1,000k and "300 k" have a unit
     whole = text
-    if thousands and thousands in text:
-        grouped = grouped_number(decimal, thousands).fullmatch(text)
+    if thousands and thousands in digits:
+        grouped = grouped_number(decimal, thousands).fullmatch(digits)
         if not grouped:
             return np.nan, GROUPS
         whole = text.replace(thousands, "")
@@ -109,6 +125,8 @@ def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]
         if reason and not grouped:
             return value, reason
         return np.nan, DOTS_BESIDE_COMMAS if grouped else POINT
+    if whole.count(decimal) > 1:
+        return np.nan, POINTS
     return _parse_one(whole.replace(decimal, "."), True)
 
 
@@ -137,4 +155,5 @@ def _parse_one(text: str, counts: bool) -> tuple[float, str]:
         return np.nan, DOTS if _DOTS.fullmatch(plain) else TEXT  # two dots or more
     digits = float(match["digits"])
     # Division keeps 85% exactly 0.85, where 85 * 0.01 would not be.
-    return (digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]), ""
+    value = digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]
+    return (np.nan, INFINITE) if np.isinf(value) else (value, "")

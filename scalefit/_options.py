@@ -14,7 +14,7 @@ from ._config import read_config
 
 __all__ = [
     "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
-    "as_typed", "fits_a_table", "names", "numbers", "reading", "takes",
+    "as_typed", "fits_a_table", "in_python", "names", "numbers", "reading", "takes",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -53,6 +53,17 @@ def reading(asked: dict[str, Any]) -> dict[str, str]:
     """Take the options of :func:`scalefit.read_table` out of those of a command."""
     given = {name: asked.pop(name) for name in _READING}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def in_python(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of :data:`FIT_OPTIONS` as :func:`scalefit.fit` has them."""
+    given = dict(asked)
+    params = given.pop("params")
+    given["drivers"] = [*([params] if params else []), *given["drivers"]] or None
+    given["by"], given["law"] = given["by"] or None, given["law"] or "auto"
+    for typed, name in (("seed", "rng"), ("jobs", "n_jobs"), ("show_refused", "force")):
+        given[name] = given.pop(typed)
+    return given
 
 
 #: An option as Python has it, with a value or none: by='task', bounds=(0, 100), drivers=.

@@ -78,28 +78,30 @@ def print_set(fits: FitSet) -> None:
     _print_cautions(words.set_cautions(fits.diagnostics))
 
 
-def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:
-    """Print a verdict a curve, and how many there are of each; of one curve, all that is known."""
+def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> str:
+    """Print a verdict a curve, and how many there are of each; of one curve, all that is known.
+
+    Returns why, if all verdicts are refused.
+    """
     from . import words
-    from .diagnostics import overview
     from .fit import set_of
 
+    findings = fits.findings(factor, margin)
     if not (as_json or several(fits)):
         found = fits.saturation(factor, margin)
         print_lines(found.explain())
-        told = overview(fits.table, [fits.label], fits.candidates, found.evidence.found)
-        _print_cautions(words.set_cautions(told))
-        return
-    every = set_of(fits)
-    rows, findings = every.saturation(factor, margin), every.findings(factor, margin)
+        _print_cautions(words.set_cautions(findings))
+        return found.reason if found.refused else ""
+    rows = set_of(fits).saturation(factor, margin)
+    silent = str(rows["reason"].iloc[0]) if rows["p"].isna().all() else ""
     if as_json:
-        silent = int((rows["verdict"] == "inconclusive").sum())
+        open_ones = int((rows["verdict"] == "inconclusive").sum())
         print_json({
-            "schema": "scalefit saturation 1", "factor": factor, "inconclusive": silent,
+            "schema": "scalefit saturation 1", "factor": factor, "inconclusive": open_ones,
             "curves": rows, "findings": findings,
         })  # fmt: skip
-        return
-    shown = key_texts(rows[[*every.all_rows.by, "verdict", "strength"]])
+        return silent
+    shown = key_texts(rows[[*set_of(fits).all_rows.by, "verdict", "strength"]])
     triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
     shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in rows["margin"]]
@@ -107,6 +109,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
     _print_cautions(words.set_cautions(findings))
+    return silent
 
 
 def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._format import counted, interval_text, number, table_text
+from ._numbers import as_number
 from .backtest_plot import plot_backtest
 from .cuts import MIN_SIZES, choose_cuts, share_hidden
 from .errors import FitError, ScalefitError, nearest
@@ -94,7 +95,7 @@ def backtest(
     46  320000.0     4.0  saturating_power      1.0
     47  640000.0     8.0  saturating_power      1.0
     """
-    if not (isinstance(holdout, (int, float)) and 0 < holdout < 1):
+    if not 0 < as_number(holdout) < 1:
         raise FitError(
             f"holdout={holdout!r}; give the share of the log range of sizes to hide, between 0 and "
             "1, such as 0.5"

@@ -14,8 +14,10 @@ from .certificate import Certificate, certify
 from .claims import claims, p_values
 from .diagnostics import Case, diagnose, overview
 from .errors import TableError
+from .estimands import Gain
 from .findings import findings_frame
 from .hypotheses import Evidence
+from .metrics import checked_margin
 from .published import published_sizes
 from .saturation import Assessment, assess, margins
 from .selection import Candidates
@@ -105,6 +107,12 @@ class Checked:
     settings: Settings
     reach: float
 
+    if TYPE_CHECKING:
+
+        @property
+        def label(self) -> str:
+            """The curve in words."""
+
     @cached_property
     def certificate(self) -> Certificate:
         """What shows that the optimum is global; an independent solver is run when asked."""
@@ -153,6 +161,11 @@ class Checked:
         if factor == 10.0 and margin is None:
             return self._saturation
         return self._judge(self._assess(factor, margin))
+
+    def findings(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
+        """Return what the table and the verdict on one gain tell, as :attr:`FitSet.diagnostics`."""
+        found = self.saturation(factor, margin).evidence.found
+        return overview(self.table, [self.label], self.candidates, found)
 
     @cached_property
     def _saturation(self) -> Saturation:
@@ -229,7 +242,7 @@ class CheckedSet:
 
     def _judged(self, factor: float, margin: float | None) -> Judged:
         """Return the verdicts on a gain, which are made once."""
-        asked = factor, margin
+        asked = Gain(factor).factor, None if margin is None else checked_margin(margin)
         if asked not in self._judgements:
             self._judgements[asked] = assess_curves(
                 self.all_rows, self.candidates, self.settings, factor, margin, self._work

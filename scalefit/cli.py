@@ -27,6 +27,7 @@ from ._options import (
     Command,
     as_typed,
     fits_a_table,
+    in_python,
     reading,
 )
 from ._plan_command import EXAMPLES as PLAN_EXAMPLES
@@ -141,8 +142,7 @@ def saturation_command(factor: float, margin: float | None, as_json: bool, **ask
     if len(table_of(fits).drivers) > 1:
         print_gains(fits, factor, margin, as_json)
         return
-    print_verdicts(fits, factor, margin, as_json)
-    _end(fits)
+    _end_without(print_verdicts(fits, factor, margin, as_json))
 
 
 @cli.command("backtest", epilog=_examples(
@@ -190,9 +190,7 @@ def optimum_command(
 ) -> None:
     """Divide each budget between the two drivers of TABLE: the best run that it buys."""
     fits, _ = _fitted(asked)
-    silent = print_optimum(fits, compute, cost, parabolas, as_json)
-    if silent:
-        _stop(f"The data cannot answer: {as_typed(silent)}", NO_ANSWER)
+    _end_without(print_optimum(fits, compute, cost, parabolas, as_json))
 
 
 cli.command("compare", epilog=_examples(*EXAMPLES))(
@@ -311,14 +309,7 @@ def _fitted(asked: dict[str, Any]) -> tuple[Any, list[str]]:
 
     table, filters = asked.pop("table"), asked.pop("filters")
     data, preparation = _read(table, filters, reading(asked))
-    asked["rng"] = asked.pop("seed")
-    asked["force"] = asked.pop("show_refused")
-    asked["by"] = asked["by"] or None
-    params = asked.pop("params")
-    asked["drivers"] = [*([params] if params else []), *asked["drivers"]] or None
-    asked["law"] = asked["law"] or "auto"
-    work = {"n_jobs": asked.pop("jobs"), "cache": asked.pop("cache"), "progress": note_progress}
-    fits = fit(data, **asked, **work)
+    fits = fit(data, **in_python(asked), progress=note_progress)
     dropped = table_of(fits).dropped
     if len(dropped):
         rows, values = counted(dropped["row"].nunique(), "row"), counted(len(dropped), "value")
@@ -347,6 +338,12 @@ def _read(
     return rows, [*preparation, *lines]
 
 
+def _end_without(reason: str) -> None:
+    """Exit with 1 if there is a reason why nothing is answered."""
+    if reason:
+        _stop(f"The data cannot answer: {as_typed(reason)}", NO_ANSWER)
+
+
 def _end(fits: Any) -> None:
     """Exit with 1 if every verdict is refused, whatever the runs had shown."""
     from .fit import curves_of
@@ -355,7 +352,7 @@ def _end(fits: Any) -> None:
     if len(every[0].table.drivers) > 1:
         return  # of which there are no verdicts
     if all((fit.diagnostics["severity"] == "refuse").any() for fit in every):
-        _stop(f"The data cannot answer: {every[0].saturation().reason}", NO_ANSWER)
+        _end_without(every[0].saturation().reason)
 
 
 @contextmanager

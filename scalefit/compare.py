@@ -227,6 +227,9 @@ class _Question:
             return _Answer(group, one, estimate, reason=gate_text(estimate))
         if self.law is not None and estimate.flat[0]:
             return _Answer(group, one, estimate, reason="the curve is flat, and has no exponent")
+        refused = one.refused(self.estimand)
+        if refused:
+            return _Answer(group, one, estimate, reason=refused)
         curves = _curves(estimate, self.estimand, one.settings.within_law)
         lower, upper = (float(end[0]) for end in curves.interval(level))
         if np.isinf(lower) and np.isinf(upper):

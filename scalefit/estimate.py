@@ -267,7 +267,8 @@ class Estimate:
         mean = np.zeros((*theta.shape[:2], self.sample.x.shape[1]))
         for j, column in enumerate(self.law.columns(z, shapes, frame, np)):
             mean = mean + column * coefficients[:, :, j, None]
-        far = ((mean - np.median(mean, axis=1, keepdims=True)) ** 2).sum(axis=2)
+        apart = np.where(self.sample.count[:, None] > 0, mean - np.median(mean, 1)[:, None], 0.0)
+        far = (apart**2).sum(axis=2)
         place = np.arange(len(self)), far.argmin(axis=1)
         return replace(self, theta=theta[place], coefficients=coefficients[place], draws=None)
 

@@ -262,6 +262,10 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
             raise FitError(f"{backtest!r} shows no reach; pass a backtest, sf.backtest(fit)")
         return replace(self, reach=max(1.0, backtest.reach_of(self.table)))
 
+    def refused(self, estimand: Asked | Implicit) -> str:
+        """Return why a question is not answered; empty if it is."""
+        return self._case.refused(estimand)
+
     def ask(
         self,
         estimand: Asked | Implicit,
@@ -278,7 +282,7 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
             raise FitError(
                 f"{estimand!r} is no question; ask sf.Gain(10), sf.Parameter('exponent'), ..."
             )
-        reason = self._case.refused(estimand)
+        reason = self.refused(estimand)
         if reason:
             return Interval(np.nan, -np.inf, np.inf, level, f"interval refused: {reason}")
         inference = self.settings.inference if inference is None else inference

@@ -7,16 +7,17 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
-from .errors import TableError
+from ._numbers import as_number
+from .errors import FitError, TableError
 from .findings import Finding
 
-__all__ = ["Better", "Metric", "Trend", "lookup", "pooled_trend", "resolve"]
+__all__ = ["Better", "Metric", "Trend", "checked_margin", "lookup", "pooled_trend", "resolve"]
 
 Better = Literal["higher", "lower"]
 Unit = Literal["fraction", "percent", ""]
@@ -82,6 +83,16 @@ class Metric:
         if self.unit:
             return 0.01 if self.unit == "fraction" else 1.0
         return 0.01 * abs(level)
+
+
+def checked_margin(given: Any) -> float:
+    """Return a margin that was given, in score units; FitError if it is none."""
+    margin = as_number(given)
+    if not 0 < margin < INF:
+        raise FitError(
+            f"margin={given!r}; give the smallest gain of interest, a number such as 0.01"
+        )
+    return margin
 
 
 class Trend(NamedTuple):

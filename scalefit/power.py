@@ -18,12 +18,13 @@ from .contrasts import equality
 from .errors import FitError
 from .estimands import Parameter
 from .estimate import estimate
-from .inference import Intervals, check_level, profile
+from .inference import Intervals, profile
 from .laws import get_law
 from .noise import Noise
 from .outcomes import chance
 from .proposals import NOTHING, Proposal, propose, whole_number
 from .selection import MIN_SIZES
+from .settings import one_level
 from .stated import Hypothesis
 from .study import Study, runs_known, study_of
 from .work import Progress, silent
@@ -128,7 +129,7 @@ def power(
     True
     """
     seed, n = seed_of(rng), whole_number("n_tables", n_tables)
-    check_level(level)
+    level = one_level(level)
     known = runs_known(one), runs_known(other)
     proposals = [NOTHING] if sizes is None else propose(sizes, seeds, known[0], one.driver)
     spreads: list[float | None] = [None] if sd is None else [float(each) for each in sd]

@@ -90,9 +90,10 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
         elif "sheet_name" in options:
             raise TableError(f"{name}: has no sheets, as workbooks have; leave sheet_name= out")
         elif suffix in _PARQUET:
-            frame = pd.read_parquet(io.BytesIO(raw), **options)
+            frame = pd.read_parquet(io.BytesIO(raw), **_without_signs(options))
         elif suffix in _JSON or suffix in _JSON_LINES:
-            frame = _read_json(raw, name, suffix in _JSON_LINES, options)
+            unsigned = _without_signs(options)
+            frame = _read_json(raw, name, suffix in _JSON_LINES, unsigned)
         else:
             frame = _read_text(raw, name, options)
     except (TableError, Warning):
@@ -120,6 +121,11 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
         frame.attrs["signs"] = signs
         _ungroup(frame, *signs)
     return frame
+
+
+def _without_signs(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what readers take that know nothing of signs; those say how texts are understood."""
+    return {which: value for which, value in options.items() if which not in _SIGNS}
 
 
 def _signs(name: str, options: Mapping[str, Any]) -> tuple[str, str]:

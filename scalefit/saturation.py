@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._format import number
-from .errors import FitError
 from .estimands import Estimand, Gain, ObservedGain, SizeReaching
 from .gate import Gate, scaling_gate
 from .inference import (
@@ -35,7 +34,7 @@ from .inference import (
     profile,
 )
 from .influence import MUCH, leave_sizes_out
-from .metrics import Metric
+from .metrics import Metric, checked_margin
 from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
 from .runs_needed import times_as_many
@@ -237,11 +236,7 @@ def assess(
 def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | None) -> Floats:
     """Return the smallest gain of interest per curve: as given, or what the metric implies."""
     if margin is not None:
-        if not (isinstance(margin, (int, float)) and np.isfinite(margin) and margin > 0):
-            raise FitError(
-                f"margin={margin!r}; give the smallest gain of interest, a number such as 0.01"
-            )
-        return np.full(len(candidates), float(margin))
+        return np.full(len(candidates), checked_margin(margin))
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)

@@ -82,7 +82,8 @@ def last_slope(sample: Sample) -> Secant:
     square = (weight * at * at).sum(axis=1)
     slope = (weight * at * y).sum(axis=1) / np.where(square > 0, square, 1.0)
     rest = (weight * (y - slope[:, None] * at) ** 2 + one_run * sample.spread).sum(axis=1)
-    df = np.where(last, sample.count, 0.0).sum(axis=1) - 2.0 - sample.variance_df
+    df = np.where(last, sample.count, 0.0).sum(axis=1) - 2.0
+    df = df - sample.variance_df - sample.errors.unit_df
     error = np.sqrt(rest / np.maximum(df, 1.0) / np.where(square > 0, square, 1.0))
     known = (last.sum(axis=1) >= _LEAST_SIZES) & (df >= 1)
     nothing = np.where(known, 0.0, np.nan)

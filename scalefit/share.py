@@ -49,7 +49,7 @@ class _Gap:
         return Terms(joined, gain.offset + here.offset - share * frame.sign * frame.limit)
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
-        return GainBetween(self.x, self.factor * self.x).beyond(law, frame)
+        return RemainingShare(self.x, self.factor).beyond(law, frame)
 
     def take(self, rows: Any) -> _Gap:
         return _Gap(self.x, self.factor, np.asarray(self.share)[rows])
@@ -74,6 +74,10 @@ class RemainingShare:
     def label(self) -> str:
         """The question in a few words."""
         return f"share of the remaining error removed by {self.factor:g} times the size"
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return which sizes it is about."""
+        return GainBetween(self.x, self.factor * self.x).beyond(law, frame)
 
     def ask(
         self, estimate: Estimate, levels: Floats, inference: Callable[..., Intervals]

@@ -231,7 +231,9 @@ def runs_known(source: Any) -> dict[float, int]:
         )
     source.table.need_one_driver("a plan")
     sample = source.candidates.sample
-    return dict(zip(sample.x[0].tolist(), sample.count[0].astype(int).tolist(), strict=True))
+    used = sample.count[0] > 0  # a curve of a set is filled up to the sizes of the longest
+    sizes, counts = sample.x[0, used], sample.count[0, used].astype(int)
+    return dict(zip(sizes.tolist(), counts.tolist(), strict=True))
 
 
 def study_of(

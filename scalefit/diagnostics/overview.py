@@ -38,20 +38,19 @@ def overview(
     found : Assessment or None
         What the verdicts rest on; None where there are none.
     """
-    told: dict[str, tuple[Finding, list[int]]] = {}
-    everywhere = [(finding, np.arange(len(labels))) for finding in table.findings]
+    rows = [{**asdict(finding), "curves": len(labels), "first": ""} for finding in table.findings]
+    told: dict[tuple[str, str], tuple[Finding, set[int]]] = {}
     own = [(finding, np.array([i])) for i, part in enumerate(table.group_findings)
            for finding in part]  # fmt: skip
     judged = () if found is None else _of_verdicts(fitted, found)
-    for finding, curves in (*everywhere, *own, *judged):
-        told.setdefault(finding.code, (finding, []))[1].extend(curves.tolist())
-    rows = [
-        {
-            **asdict(finding), "curves": len(curves),
-            "first": "" if finding in table.findings else labels[curves[0]],
-        }
-        for finding, curves in told.values() if curves and finding.severity != "ok"
+    for finding, curves in (*own, *judged):
+        alike = finding.code, finding.severity
+        told.setdefault(alike, (finding, set()))[1].update(curves.tolist())
+    rows += [
+        {**asdict(finding), "curves": len(curves), "first": labels[min(curves)]}
+        for finding, curves in told.values() if curves
     ]  # fmt: skip
+    rows = [row for row in rows if row["severity"] != "ok"]
     rows.sort(key=lambda row: -SEVERITIES.index(row["severity"]))
     columns = [*(each.name for each in fields(Finding)), "curves", "first"]
     return pd.DataFrame(rows, columns=columns)

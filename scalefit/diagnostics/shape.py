@@ -46,7 +46,8 @@ def falls(sample: Sample, gate: Gate) -> Bools:
 def accelerates(fitted: Candidates, curvature_p: Floats) -> Bools:
     """Return the curves of which :data:`ACCELERATES` holds, where another law is reported."""
     others = [fitted.law(row).name != "saturating_power" for row in range(len(fitted))]
-    return np.asarray(others) & (curvature_p > ACCELERATING)
+    enough = fitted.sample.n_sizes >= MIN_SIZES  # with fewer p is a matter of rounding
+    return np.asarray(others) & enough & (curvature_p > ACCELERATING)
 
 
 def misfit(case: Case) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import as_number
 from ..errors import FitError
 from ..laws import Frame, Law, Terms
 from .place import distance, from_largest, log_size, moved_drivers, of_curves, outside, point
@@ -115,11 +116,12 @@ class Gain(SameForAll):
     driver: int | None = None
 
     def __post_init__(self) -> None:
-        number = isinstance(self.factor, (int, float, np.number))
-        if not (number and np.isfinite(self.factor) and self.factor > 1):
+        factor = as_number(self.factor)
+        if not 1 < factor < np.inf:
             raise FitError(
                 f"factor={self.factor!r}; a gain needs a finite factor above 1, such as 10"
             )
+        object.__setattr__(self, "factor", factor)
 
     @property
     def label(self) -> str:

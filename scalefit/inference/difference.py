@@ -150,6 +150,9 @@ class Crossing:
         inference: Callable[[Estimate, Estimand, Any], Intervals],
     ) -> Intervals:
         """Return the intervals of the one curve less the other at size ``x[g]``."""
+        signs = {float(s) for f in (estimate.sample.frame, self._frame) for s in np.ravel(f.sign)}
+        if len(signs) > 1:
+            raise FitError("the curves are of different metrics: a higher score is better in one")
         other = self.other.take(np.arange(len(x)) % len(self.other))
         return difference(estimate, other, Value(x), level, inference)
 

@@ -187,7 +187,7 @@ def _draws_of(estimate: Estimate) -> Draws:
 def _central(values: Floats, level: Floats, trusted: NDArray[np.bool_]) -> Floats:
     """Return median and central interval of draws ``(G, S)`` as ``(3, G)``, without interpolation.
 
-    Draws that have no value count at both ends.
+    Draws that have no value count at both ends; the median is that of the others.
     """
     n = values.shape[1]
     rank = np.maximum(np.floor((n + 1) * (1.0 - level) / 2.0 + 1e-9).astype(int), 1)[:, None] - 1
@@ -196,9 +196,9 @@ def _central(values: Floats, level: Floats, trusted: NDArray[np.bool_]) -> Float
     for side in (1.0, -1.0):
         ordered = np.sort(np.where(missing, -np.inf, side * values), axis=1)
         ends.append(side * np.take_along_axis(ordered, rank, axis=1)[:, 0])
-        if side > 0:
-            middle = ordered[:, (n - 1) // 2]
-    middle = np.where(missing.mean(axis=1) > 0.5, np.nan, middle)
+    n_known = n - missing.sum(axis=1)
+    middle = np.take_along_axis(np.sort(values, axis=1), (n_known[:, None] - 1) // 2, axis=1)[:, 0]
+    middle = np.where(2 * n_known < n, np.nan, middle)
     return np.stack([
         np.where(trusted, middle, np.nan),
         np.where(trusted, ends[0], -np.inf),

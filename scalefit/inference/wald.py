@@ -58,7 +58,8 @@ def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
     length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(pull).all(axis=1)
     length = np.where(length > 0, length, 1.0)
-    scaled = jacobian / length[:, None, :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = jacobian / length[:, None, :]
     information = np.einsum("gkp,gk,gkq->gpq", scaled, weight, scaled)
     usable &= np.linalg.cond(information) < 1e14
     information[~usable] = np.eye(information.shape[-1])
