@@ -25,9 +25,9 @@ class Autoregressive:
     Two rows of one run have the correlation ``rho ** |log(x_i / x_j)|`` (a first-order
     autoregression if sizes are evenly spaced in log size), rows of different runs none. ``rho`` is
     estimated for the law that is fitted. The curve stays the one for independent rows, with
-    intervals for correlated errors. A curve without replicates and with twelve sizes or more
-    counts as one run, whatever its rows are called: if they are independent, the estimate of
-    ``rho`` is near zero, and intervals are a little wide.
+    intervals for correlated errors. A curve without replicates and with twelve sizes or more, in
+    which every row would be a run of its own, counts as one run: if its rows are independent, the
+    estimate of ``rho`` is near zero, and intervals are a little wide.
 
     Parameters
     ----------
@@ -101,17 +101,22 @@ class Autoregressive:
 def _runs(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Return the run of each row, and in which curves there are runs with several rows."""
     unit = units(sample)
-    present = unit >= 0
-    n_units = np.where(present, unit, -1).max(axis=(1, 2), initial=-1) + 1
-    return unit, n_units < present.sum(axis=(1, 2))
+    return unit, _repeated(unit)
 
 
 def units(sample: Sample) -> NDArray[np.intp]:
-    """Return the run of each row, of curves that count as one run the same for all."""
-    alone = one_run(sample)[:, None, None]
-    return np.where(alone & (sample.unit >= 0), 0, sample.unit)
+    """Return the run of each row, the same for all where nothing tells of which run they are."""
+    unit = sample.unit
+    alone = (one_run(sample) & ~_repeated(unit))[:, None, None]
+    return np.where(alone & (unit >= 0), 0, unit)
+
+
+def _repeated(unit: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return in which curves a run has several rows, ``(G,)``."""
+    ranked = np.sort(unit.reshape(len(unit), -1), axis=1)
+    return np.asarray(((np.diff(ranked, axis=1) == 0) & (ranked[:, 1:] >= 0)).any(axis=1))
 
 
 def one_run(sample: Sample) -> NDArray[np.bool_]:
-    """Return which curves have no replicates, and sizes enough to count as one run, ``(G,)``."""
+    """Return which curves have no replicates, and sizes enough for checkpoints, ``(G,)``."""
     return (sample.count <= 1).all(axis=1) & (sample.n_sizes >= MIN_ROWS)
