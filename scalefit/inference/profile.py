@@ -7,9 +7,10 @@ compatible with the data form an interval with closed-form ends,
 
 and the profile likelihood interval is the hull of these over all ``theta`` with
 ``rss(theta) <= cut`` (Venzon & Moolgavkar 1988, doi:10.2307/2347496; F cut-off: Bates & Watts
-1988, section 6.1). The hull is climbed to from a scan of all shapes, on squares that touch the
-likelihood where there is one; with more than two shapes swarms look for both ends. Surfaces under a
-smooth likelihood, and targets that are not linear, are followed to their ends instead. An end of a
+1988, section 6.1). The hull is climbed to from a scan of all shapes; with two shapes and a smooth
+likelihood on squares that touch it, and with more than two shapes swarms look for both ends. One
+shape under a likelihood, or two under one with kinks, are zoomed in on. Surfaces under a smooth
+likelihood, and targets that are not linear, are followed to their ends instead. An end of a
 forecast that rests on a break with fewer than three sizes beyond it is open.
 """
 
@@ -33,12 +34,16 @@ from .farthest import farthest
 from .followed import followed_ends
 from .interval import Intervals, check_level
 from .support import refused, unsupported
+from .wald import conditioning
 from .zoom import GLOBAL, LOCAL, Scan, zoomed
 
 __all__ = ["profile"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
+#: Surfaces have a ridge where the information has a greater condition number.
+_RIDGE = 1e4
 #: Curves that are climbed together, and values of a scan that are looked at together.
 _CURVES, _BLOCK = 1000, 400_000
 
@@ -92,27 +97,39 @@ def _ends(estimate: Estimate, estimand: Asked, value: Floats, level: Any) -> tup
     variance, df = scale_of(estimate, estimand)
     critical = stdtrit(df, 0.5 + 0.5 * level) ** 2
     cut = estimate.solution.rss + variance * critical
-    law = estimate.law
-    kernel = estimate.sample.kernel
-    scanned = law.n_drivers == 1 or (len(law.shapes) < 3 and (kernel is None or kernel.kinked))
-    if is_curved(estimand) or not scanned:
+    if is_curved(estimand):
         return followed_ends(estimate, estimand, cut)
-    estimand = cast("Estimand", estimand)
-    if law.guesses:
+    estimand, law = cast("Estimand", estimand), estimate.law
+    searched = _searched(estimate)
+    if law.guesses and searched.all():
         return constrained_ends(estimate, estimand, cut)
-    lower, upper = np.empty(len(estimate)), np.empty(len(estimate))
-    step = _curves_at_once(estimate)
-    for first in range(0, len(estimate), step):
-        rows = slice(first, first + step)
-        lower[rows], upper[rows] = _hull(
+    lower, upper = np.full((2, len(estimate)), [[np.inf], [-np.inf]])
+    if law.n_drivers > 1:
+        # A search may stop short of the sharp tip of a set, and a path at its kinks.
+        lower, upper = followed_ends(estimate, estimand, cut)
+    every, step = np.flatnonzero(searched), _curves_at_once(estimate)
+    for first in range(0, every.size, step):
+        rows = every[first : first + step]
+        found = _hull(
             estimate.take(rows), estimand.take(rows), value[rows], cut[rows],
             variance[rows] * critical[rows],
         )  # fmt: skip
-    if law.n_drivers > 1:
-        # A scan of two shapes may stop short of the sharp tip of their set, a path at its kinks.
-        tips = followed_ends(estimate, estimand, cut)
-        lower, upper = np.fmin(lower, tips[0]), np.fmax(upper, tips[1])
+        lower[rows], upper[rows] = np.fmin(lower[rows], found[0]), np.fmax(upper[rows], found[1])
     return lower, upper
+
+
+def _searched(estimate: Estimate) -> Bools:
+    """Return the curves whose shapes are searched all over, ``(G,)``.
+
+    All of one driver. Of several, paths along which all parameters follow are enough, and cheaper,
+    but where the likelihood has kinks, where a scan of two shapes costs little, and where some
+    parameters can all but take the place of others: a path along a ridge leads nowhere.
+    """
+    law, kernel = estimate.law, estimate.sample.kernel
+    cheap = len(law.shapes) < 3 and (kernel is None or kernel.kinked)
+    if law.n_drivers == 1 or cheap:
+        return np.ones(len(estimate), dtype=bool)
+    return conditioning(estimate) > _RIDGE
 
 
 def _climbs(estimate: Estimate) -> bool:

@@ -19,7 +19,7 @@ from .interval import Intervals, check_level
 from .posterior import posterior_sd
 from .support import refuse
 
-__all__ = ["standard_error", "wald"]
+__all__ = ["conditioning", "standard_error", "wald"]
 
 Floats = NDArray[np.float64]
 
@@ -51,19 +51,33 @@ def standard_error(estimate: Estimate, estimand: Asked) -> Floats:
     return np.hypot(_own_error(estimate, estimand), common_error(estimate, estimand))
 
 
+def conditioning(estimate: Estimate) -> Floats:
+    """Return the condition number of the information on the parameters, each in its own unit."""
+    return _condition(_information(estimate)[1])
+
+
+def _condition(information: Floats) -> Floats:
+    known = np.asarray(np.isfinite(information).all(axis=(1, 2)))
+    return np.where(known, np.linalg.cond(np.where(known[:, None, None], information, 0.0)), np.inf)
+
+
+def _information(estimate: Estimate) -> tuple[Floats, Floats]:
+    """Return units of the parameters ``(G, P)``, 0 where one has no effect, and the information."""
+    jacobian, weight = estimate.tangent(), estimate.information
+    length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = jacobian / np.where(length > 0, length, 1.0)[:, None, :]
+        return length, np.einsum("gkp,gk,gkq->gpq", scaled, weight, scaled)
+
+
 def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
     """Return standard errors from the scatter about the curve alone."""
-    jacobian, pull = estimate.tangent(), estimate.curves.gradient(estimand)
-    weight = estimate.information
-    length = np.sqrt(np.einsum("gk,gkp->gp", weight, jacobian**2))
+    pull = estimate.curves.gradient(estimand)
+    length, information = _information(estimate)
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(pull).all(axis=1)
-    length = np.where(length > 0, length, 1.0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = jacobian / length[:, None, :]
-    information = np.einsum("gkp,gk,gkq->gpq", scaled, weight, scaled)
-    usable &= np.linalg.cond(information) < 1e14
+    usable &= _condition(information) < 1e14
     information[~usable] = np.eye(information.shape[-1])
-    lever = np.where(usable[:, None], pull / length, 0.0)
+    lever = np.where(usable[:, None], pull / np.where(length > 0, length, 1.0), 0.0)
     solved = np.linalg.solve(information, lever[..., None])[..., 0]
     variance, _ = scale_of(estimate, estimand)
     return np.where(usable, np.sqrt(variance * np.maximum((lever * solved).sum(axis=1), 0)), np.nan)
