@@ -19,6 +19,7 @@ from .levels import free_levels
 from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle
+from .slope_error import averaged_p
 from .solvers.general import solve_general
 from .solvers.joint import Joint, polish, solve_together
 from .solvers.likelihood import LikelihoodProblem
@@ -135,7 +136,8 @@ class Estimate:
         """F statistic of lack of fit against pure error, and its p value; nan where none exists.
 
         The test is made with the free sign of the slope, since holding it at zero or above
-        inflates the size of the test on flat curves.
+        inflates the size of the test on flat curves. Where the change of the noise with size is
+        estimated, the p value is averaged over what it may be.
         """
         df = self.sample.n_sizes - self.law.n_params
         pure_df = self.sample.pure_df
@@ -146,6 +148,9 @@ class Estimate:
         possible &= pure > 0
         ratio = self.lack_of_fit_ss / safe_df / np.where(possible, pure, 1.0)
         p = fdtrc(safe_df, safe_pure, ratio)
+        if self.sample.kernel is None:
+            rows = np.flatnonzero(possible & (self.sample.variance_slope_error > 0))
+            p[rows] = averaged_p(self.take(rows), ratio[rows], safe_df[rows], safe_pure[rows])
         return np.where(possible, ratio, np.nan), np.where(possible, p, np.nan)
 
     @property

@@ -33,7 +33,7 @@ ROOMS = {
     "data": (2, "sample cuts noise"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
-    "estimate": (3, "estimate settle draws recount curves rows scatter"),
+    "estimate": (3, "estimate settle draws recount slope_error curves rows scatter"),
     "inference": (4, "inference"),
     "questions": (
         5,

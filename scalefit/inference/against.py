@@ -23,6 +23,7 @@ from ..estimands import Estimand
 from ..estimate import Estimate
 from ..solvers.separable import Problem
 from .bootstrap import Bootstrap
+from .common_mode import scale_of
 from .interval import Intervals
 from .posterior import Posterior
 from .profile import profile
@@ -127,9 +128,12 @@ def _pinned(
     slip = 1e-6 * (high - low)
     at_bound = ((centre <= low + slip) | (centre >= high - slip)).any(axis=(1, 2))
     excess = np.maximum(least - estimate.solution.rss, 0.0)
-    variance, _ = estimate.scale
+    variance, own_df = scale_of(estimate, estimand)
+    _, df = estimate.scale
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(excess > 0, np.sqrt(excess / variance), 0.0)
+        alike = own_df == df
+        t = np.where(alike, t, -stdtrit(df, np.maximum(stdtr(own_df, -t), 1e-300)))
     return t, at_bound
 
 

@@ -16,9 +16,12 @@ from scipy.special import stdtrit
 from ..estimands import Asked
 from ..estimate import Estimate
 from ..settle import mean_correlation
+from ..slope_error import with_log_error
 from .interval import Intervals
 
-__all__ = ["common_error", "error_roots", "influence", "scale_of", "widened"]
+__all__ = [
+    "common_error", "correlated_scale", "error_roots", "influence", "scale_of", "widened",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -88,8 +91,15 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
 def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
     """Return variance and degrees of freedom of one run for intervals of an estimand, ``(G,)``.
 
-    Where rows are correlated the variance is inflated by what that does to this estimand.
+    Where the change of the noise with size is estimated, its error counts as far as the estimand
+    rests on other sizes than the residuals do.
     """
+    variance, df = correlated_scale(estimate, estimand)
+    return with_log_error(variance, df, _log_error(estimate, estimand))
+
+
+def correlated_scale(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
+    """Return :attr:`Estimate.scale`, inflated by what correlated rows do to an estimand."""
     variance, df = estimate.scale
     rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation))
     if not rows.size:
@@ -104,6 +114,22 @@ def scale_of(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
     variance = variance.copy()
     variance[rows] *= inflation
     return variance, df
+
+
+def _log_error(estimate: Estimate, estimand: Asked) -> Floats:
+    """Return what the error of the variance's slope adds to that of the log variance, ``(G,)``."""
+    error = np.zeros(len(estimate))
+    rows = np.flatnonzero(estimate.sample.variance_slope_error > 0)
+    if rows.size:
+        part = estimate.take(rows)
+        sample, weight = part.sample, part.information
+        own = influence(part, estimand.take(rows)) ** 2 / np.where(weight > 0, weight, np.inf)
+        total = own.sum(axis=1, keepdims=True)
+        usable = np.isfinite(total) & (total > 0)
+        share = np.where(usable, own / np.where(usable, total, 1.0), 0.0)
+        usual = np.where(usable, sample.count / sample.n[:, None], 0.0)
+        error[rows] = np.abs(((share - usual) * sample.z).sum(axis=1)) * sample.variance_slope_error
+    return error
 
 
 def common_error(estimate: Estimate, estimand: Asked) -> Floats:

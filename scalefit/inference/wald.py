@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from ..estimands import Asked
 from ..estimate import Estimate
-from .common_mode import common_error, scale_of, widened
+from .common_mode import common_error, correlated_scale, scale_of, widened
 from .interval import Intervals, check_level
 from .posterior import posterior_sd
 from .support import refuse
@@ -31,8 +31,8 @@ def wald(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals:
     """
     check_level(level)
     value = estimate.answer(estimand)
-    error = _own_error(estimate, estimand)
-    _, df = estimate.scale
+    variance, df = scale_of(estimate, estimand)
+    error = _own_error(estimate, estimand, variance)
     half = np.where(np.isfinite(error), stdtrit(df, 0.5 + 0.5 * level) * error, np.inf)
     finite = np.where(np.isfinite(value), value, 0.0)
     label = f"Wald, given {estimate.law.name}"
@@ -48,7 +48,8 @@ def standard_error(estimate: Estimate, estimand: Asked) -> Floats:
     """
     if estimate.draws is not None:
         return posterior_sd(estimate, estimand)
-    return np.hypot(_own_error(estimate, estimand), common_error(estimate, estimand))
+    variance, _ = correlated_scale(estimate, estimand)
+    return np.hypot(_own_error(estimate, estimand, variance), common_error(estimate, estimand))
 
 
 def conditioning(estimate: Estimate) -> Floats:
@@ -70,8 +71,8 @@ def _information(estimate: Estimate) -> tuple[Floats, Floats]:
         return length, np.einsum("gkp,gk,gkq->gpq", scaled, weight, scaled)
 
 
-def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
-    """Return standard errors from the scatter about the curve alone."""
+def _own_error(estimate: Estimate, estimand: Asked, variance: Floats) -> Floats:
+    """Return standard errors from the scatter about the curve alone, given that of one run."""
     pull = estimate.curves.gradient(estimand)
     length, information = _information(estimate)
     usable = (length > 0).all(axis=1) & ~estimate.flat & np.isfinite(pull).all(axis=1)
@@ -79,5 +80,4 @@ def _own_error(estimate: Estimate, estimand: Asked) -> Floats:
     information[~usable] = np.eye(information.shape[-1])
     lever = np.where(usable[:, None], pull / np.where(length > 0, length, 1.0), 0.0)
     solved = np.linalg.solve(information, lever[..., None])[..., 0]
-    variance, _ = scale_of(estimate, estimand)
     return np.where(usable, np.sqrt(variance * np.maximum((lever * solved).sum(axis=1), 0)), np.nan)
