@@ -184,7 +184,7 @@ class Comparison:
     def meta(self) -> Meta | None:
         """The random-effects mean over the groups, or over those of each kind.
 
-        By REML with Hartung and Knapp where all intervals are closed and near to symmetric; else
+        From answers and standard errors where all intervals are closed and near to symmetric; else
         from the likelihoods as they are, in one stage. None where there are too few groups.
         """
         lower, upper = self.curves.interval(self.level)

@@ -113,7 +113,7 @@ def one_stage(
         f_p = float(fdtrc(p - 1, df, f))
     return Meta(
         table, _gaps(names, kinds, means, cut, k, edges), tau2, np.nan, np.nan, np.nan, f, f_p,
-        prediction, np.nan, "one-stage, likelihoods as they are", level, k,
+        prediction, "one-stage, likelihoods as they are", level, k,
     )  # fmt: skip
 
 

@@ -150,6 +150,26 @@ def test_fixed_effect_would_fail_b5():
     assert rate(np.array(hits))[0] < 0.6
 
 
+@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("k", [4, 6, 16])
+@pytest.mark.parametrize("tau", [0.05, 0.1, 0.25])
+def test_b5_one_group_is_known_much_better(k, tau, draws, measured):
+    rng = np.random.default_rng(61 + k)
+    error = np.r_[0.02, np.full(k - 1, 0.2)]
+    hits, predicted = [], []
+    for _ in range(draws):
+        y = 0.4 + tau * rng.standard_normal(k) + error * rng.standard_normal(k)
+        found = random_effects(y, error**2)
+        mean = found.table.iloc[0]
+        hits.append(mean["lower"] <= 0.4 <= mean["upper"])
+        predicted.append(
+            found.prediction[0] <= 0.4 + tau * rng.standard_normal() <= found.prediction[1]
+        )
+    cell, complete = f"{k} groups, tau {tau}, errors 0.02 once and 0.2", draws >= 4000
+    check(measured, "B5c", cell, "mean", hits, 0.935, 1.0, complete)
+    check(measured, "B5c", cell, "a new group", predicted, 0.90, 1.0, complete)
+
+
 @pytest.mark.parametrize("draws", [6, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_b5_one_stage_mean(k, draws, measured):
