@@ -17,10 +17,13 @@ from scalefit.sample import Sample, by_size
 
 @dataclass(frozen=True)
 class Design:
-    """Sizes and seeds of a table: ``n_sizes`` log-spaced over ``decades``, ``seeds`` runs each."""
+    """Sizes and seeds of a table: ``n_sizes`` log-spaced over ``decades``, ``seeds`` runs each.
+
+    Several numbers of seeds are those of each size.
+    """
 
     n_sizes: int
-    seeds: int
+    seeds: int | tuple[int, ...]
     decades: float
 
     @property
@@ -29,7 +32,8 @@ class Design:
 
     @property
     def name(self) -> str:
-        return f"{self.n_sizes}x{self.seeds}"
+        seeds = np.ravel(self.seeds).tolist()
+        return f"{self.n_sizes}x{'+'.join(map(str, seeds))}"
 
     def __str__(self) -> str:
         return self.name

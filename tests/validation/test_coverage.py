@@ -1,4 +1,4 @@
-"""Rows C1, C2, C3, C5 of the acceptance table: coverage of 95 % intervals under known truths.
+"""Rows C1, C2, C3, C5, T11 of the acceptance table: coverage of 95 % intervals under known truths.
 
 The default run has few replicates and allows three Monte-Carlo standard errors beyond each bar;
 ``-m slow`` runs the numbers of the acceptance table against the bars themselves.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scalefit.estimands import Gain, Parameter, Value
+from scalefit.estimands import Gain, ObservedGain, Parameter, Value
 from scalefit.estimate import estimate
 from scalefit.inference import profile, wald
 from scalefit.laws import get_law
 from scalefit.results import run_interval
 
 from ..measured import rate
-from .simulation import LARGE, MIDDLE, SMALL, Truth, errors_allowed, sample_of
+from .simulation import LARGE, MIDDLE, SMALL, Design, Truth, errors_allowed, sample_of
 
 LAW = get_law("saturating_power")
 REPLICATES = [400, pytest.param(4000, marks=pytest.mark.slow)]
@@ -89,6 +89,59 @@ def test_c3_noise_that_changes_with_size(design, ratio, bar, falling, replicates
         )  # fmt: skip
         way = "falling" if falling else "rising"
         check(measured, "C3", f"{design.name}, {way}, a {exponent}", found, bar)
+
+
+FEW = Design(6, 2, 2.0)
+FIRST = Design(6, (5, 5, 2, 1, 1, 1), 2.0)
+LAST = Design(6, (1, 1, 1, 2, 5, 5), 2.0)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize(
+    ("design", "ratio", "bar"),
+    [
+        *((each, 1.0, 0.935) for each in (FEW, SMALL, MIDDLE, LARGE, FIRST, LAST)),
+        *((each, ratio, 0.90) for each in (FEW, SMALL) for ratio in (0.1, 10.0)),
+        *((each, ratio, 0.925) for each in (MIDDLE, LARGE) for ratio in (0.1, 10.0)),
+        (FIRST, 5.0, 0.88), (LAST, 0.2, 0.88),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_c3_answers_that_rest_on_one_end_of_the_sizes(design, ratio, bar, replicates, measured):
+    """Of the noise there little is known, and its change with size has to be guessed."""
+    truth = Truth(0.3, gap=0.4)
+    mean = truth.mean(design.sizes, design)
+    fitted = estimate(LAW, sample_of(mean, design, 0.01, replicates, 350, sd_ratio=ratio))
+    found = {}
+    for name, estimand, value in (
+        ("first size", Value(design.sizes[0]), mean[0]),
+        ("last size", Value(design.sizes[-1]), mean[-1]),
+        ("observed gain", ObservedGain(), mean[-1] - mean[0]),
+        ("G10", Gain(10), truth.gain(10, design)),
+    ):
+        interval = profile(fitted, estimand, 0.95)
+        found[name] = (interval.lower <= value) & (value <= interval.upper)
+    check(measured, "C3b", f"{design.name}, SD ratio {ratio:g}", found, bar)
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize(
+    ("design", "ratio", "bar"),
+    [
+        *((each, ratio, 0.08) for each in (FEW, SMALL, LARGE) for ratio in (1.0, 0.1, 10.0)),
+        (FIRST, 1.0, 0.08), (FIRST, 5.0, 0.11), (LAST, 0.2, 0.11),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_true_law_is_seldom_rejected(design, ratio, bar, replicates, measured):
+    truth = Truth(0.3, gap=0.4)
+    mean = truth.mean(design.sizes, design)
+    fitted = estimate(LAW, sample_of(mean, design, 0.01, replicates, 360, sd_ratio=ratio))
+    _, p = fitted.lack_of_fit
+    slack = errors_allowed(replicates, 1000)
+    cell = f"{design.name}, SD ratio {ratio:g}"
+    for level, high in ((0.05, bar), (0.01, 0.02)):
+        measured.rate("T11", cell, f"p at or below {level}", p <= level, high=high, errors=slack)
 
 
 @pytest.mark.parametrize("replicates", REPLICATES)
