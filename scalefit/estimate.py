@@ -19,7 +19,7 @@ from .levels import free_levels
 from .noise.residual import NormalKernel
 from .sample import Sample
 from .settle import settle
-from .slope_error import averaged_p
+from .slope_error import averaged_p, tilted_misfits
 from .solvers.general import solve_general
 from .solvers.joint import Joint, polish, solve_together
 from .solvers.likelihood import LikelihoodProblem
@@ -65,6 +65,9 @@ class Estimate:
     lack_of_fit_ss : array (G,)
         Weighted squared distance of the size means from the best curve of the law, whichever way
         it runs (a wrong-way curve is no lack of fit).
+    tilted : array (G, S)
+        By how much F of lack of fit is larger at other slopes that the log variance may have; see
+        :mod:`~scalefit.slope_error`.
     inflation : array (G,)
         By how much the variance exceeds what a likelihood says that is not taken for the truth.
     draws : Draws or None
@@ -77,6 +80,7 @@ class Estimate:
     theta: Floats
     coefficients: Floats
     lack_of_fit_ss: Floats
+    tilted: Floats
     inflation: Floats
     draws: Draws | None = None
 
@@ -88,15 +92,10 @@ class Estimate:
         if all_rows(rows, len(self)):
             return self
         return Estimate(
-            self.law,
-            self.sample.take(rows),
-            self.solution.take(rows),
-            self.theta[rows],
-            self.coefficients[rows],
-            self.lack_of_fit_ss[rows],
-            self.inflation[rows],
-            None if self.draws is None else self.draws.take(rows),
-        )
+            self.law, self.sample.take(rows), self.solution.take(rows), self.theta[rows],
+            self.coefficients[rows], self.lack_of_fit_ss[rows], self.tilted[rows],
+            self.inflation[rows], None if self.draws is None else self.draws.take(rows),
+        )  # fmt: skip
 
     @property
     def flat(self) -> Bools:
@@ -108,8 +107,7 @@ class Estimate:
         """Where the sizes are as many and as wide as the law asks for; ``(G,)``."""
         sample, law = self.sample, self.law
         wide = sample.decades >= law.min_decades * (1 - 1e-12)
-        within: Bools = (sample.n_sizes >= law.min_sizes) & wide
-        return within
+        return np.asarray((sample.n_sizes >= law.min_sizes) & wide)
 
     @property
     def applicable(self) -> Bools:
@@ -117,8 +115,8 @@ class Estimate:
 
         And where the sizes pass the law's own gate. Shape ``(G,)``.
         """
-        few = self.sample.n_sizes > self.law.n_params
-        return (few | (self.law.n_params == 1)) & (self.residual_df >= 1) & self.within_gate
+        n, enough = self.law.n_params, self.sample.n_sizes > self.law.n_params
+        return (enough | (n == 1)) & (self.residual_df >= 1) & self.within_gate
 
     @property
     def total_ss(self) -> Floats:
@@ -147,10 +145,7 @@ class Estimate:
         # Runs that agree in every digit leave no error to judge the misfit by.
         possible &= pure > 0
         ratio = self.lack_of_fit_ss / safe_df / np.where(possible, pure, 1.0)
-        p = fdtrc(safe_df, safe_pure, ratio)
-        if self.sample.kernel is None:
-            rows = np.flatnonzero(possible & (self.sample.variance_slope_error > 0))
-            p[rows] = averaged_p(self.take(rows), ratio[rows], safe_df[rows], safe_pure[rows])
+        p = averaged_p(ratio, self.tilted, safe_df, safe_pure)
         return np.where(possible, ratio, np.nan), np.where(possible, p, np.nan)
 
     @property
@@ -197,8 +192,7 @@ class Estimate:
         _, _, scale, weight = at_optimum(self)
         relative = np.repeat(sample.relative, sample.runs.shape[2], axis=1)
         one = np.where(weight > 0, scale / relative, 0.0).max(axis=1)
-        found: Floats = one * np.sqrt(sample.n / df)
-        return found
+        return np.asarray(one * np.sqrt(sample.n / df))
 
     @property
     def information(self) -> Floats:
@@ -410,7 +404,7 @@ def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
             )
         theta, solution = solve_general(law, sample.z, sample.benefit, sample.weight, sample.frame)
         none = np.zeros((len(sample), 0))
-        return Estimate(law, sample, solution, theta, none, solution.rss, np.ones(len(sample)))
+        return _made(law, sample, solution, theta, none, solution.rss)
     found = _search(law, sample, like)
     if sample.kernel is None:
         return found
@@ -449,7 +443,23 @@ def _search(law: Law, sample: Sample, like: Estimate | None) -> Estimate:
     if rises:
         flat = np.all(coefficients[:, rises] <= 0, axis=1, keepdims=True)
         theta = np.where(flat, np.nan, theta)
-    return Estimate(law, sample, solution, theta, coefficients, misfit, np.ones(len(sample)))
+    return _made(law, sample, solution, theta, coefficients, misfit)
+
+
+def _made(
+    law: Law,
+    sample: Sample,
+    solution: Solution,
+    theta: Floats,
+    coefficients: Floats,
+    misfit: Floats,
+) -> Estimate:
+    """Return the estimate, with what other slopes of the log variance would make of its misfit."""
+    curves = Curves(law, sample.frame, theta, coefficients)
+    gap = sample.mean - curves.mean(sample.z)
+    tilted = tilted_misfits(sample, gap, curves.tangent(sample.z))
+    one = np.ones(len(sample))
+    return Estimate(law, sample, solution, theta, coefficients, misfit, tilted, one)
 
 
 def _optimum(

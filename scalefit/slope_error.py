@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import digamma, fdtrc, polygamma
 
 if TYPE_CHECKING:
-    from .estimate import Estimate
+    from .sample import Sample
 
-__all__ = ["averaged_p", "with_log_error"]
+__all__ = ["averaged_p", "tilted_misfits", "with_log_error"]
 
 Floats = NDArray[np.float64]
 
@@ -54,40 +54,62 @@ def with_log_error(variance: Floats, df: Floats, error: Floats) -> tuple[Floats,
     return variance, df
 
 
-def averaged_p(estimate: Estimate, ratio: Floats, df: Floats, pure_df: Floats) -> Floats:
+def averaged_p(ratio: Floats, tilted: Floats, df: Floats, pure_df: Floats) -> Floats:
     """Return p values of lack of fit, averaged over the slopes that the noise may have; ``(G,)``.
 
     Parameters
     ----------
-    estimate : Estimate
-        G curves, fitted by least squares with an estimated slope.
     ratio : array (G,)
         F of lack of fit at the estimated slope.
+    tilted : array (G, S)
+        By how much it is larger at S other slopes: see :func:`tilted_misfits`.
     df, pure_df : arrays (G,)
         Its degrees of freedom.
     """
-    sample = estimate.sample
-    gap, tangent = sample.mean - estimate.fitted(), estimate.tangent()
-    one_run = sample.weight / np.maximum(sample.count, 1.0)
+    each = fdtrc(df[:, None], pure_df[:, None], ratio[:, None] * tilted)
+    return np.asarray(each @ _WEIGHTS)
 
-    def misfit(weight: Floats) -> Floats:
-        root = np.sqrt(weight)
-        own, columns = root * gap, root[:, :, None] * tangent
-        length = np.sqrt((columns**2).sum(axis=1, keepdims=True))
-        basis, extent, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), False)
-        inside = np.einsum("gkp,gk->gp", basis * (extent > 1e-9)[:, None], own)
-        return np.asarray(np.maximum((own**2).sum(axis=1) - (inside**2).sum(axis=1), 0.0))
 
-    def pure(tilt: Floats | float) -> Floats:
-        return np.asarray((one_run * tilt * sample.spread).sum(axis=1))
+def tilted_misfits(sample: Sample, gap: Floats, tangent: Floats) -> Floats:
+    """Return by how much F of lack of fit is larger at other slopes of the noise, ``(G, S)``.
 
-    as_fitted = misfit(sample.weight) / pure(1.0)
-    p = np.zeros(len(estimate))
-    for slope, share in zip(_SLOPES, _WEIGHTS, strict=True):
-        tilt = np.exp(-slope * sample.variance_slope_error[:, None] * sample.z)
-        other = misfit(sample.weight * tilt) / pure(tilt)
-        known = as_fitted > 0
-        p += share * fdtrc(
-            df, pure_df, ratio * np.where(known, other / np.where(known, as_fitted, 1.0), 1.0)
-        )
-    return p
+    The law is fitted anew at each slope, to first order.
+
+    Parameters
+    ----------
+    sample : Sample
+        G curves, fitted by least squares.
+    gap : array (G, K)
+        Means at the sizes less the curve.
+    tangent : array (G, K, P)
+        Derivatives of the curve.
+    """
+    found = np.ones((len(gap), len(_SLOPES)))
+    rows = np.flatnonzero(sample.variance_slope_error > 0)
+    if sample.kernel is not None or not rows.size:
+        return found
+    sample, root = sample.take(rows), np.sqrt(sample.weight[rows])
+    own, columns = root * gap[rows], root[:, :, None] * tangent[rows]
+    length = np.sqrt((columns**2).sum(axis=1, keepdims=True))
+    basis, triangle = np.linalg.qr(columns / np.where(length > 0, length, 1.0))
+    # Directions in which the curve does not move, such as the shape of a flat one, take nothing up.
+    moves = np.abs(np.einsum("gpp->gp", triangle)) > 1e-9
+    basis = basis * moves[:, None]
+    rest = np.einsum("gp,pq->gpq", ~moves, np.eye(moves.shape[1]))
+    pure = sample.weight / np.maximum(sample.count, 1.0) * sample.spread
+
+    def ratio(tilt: Floats | float) -> Floats:
+        """Return misfit over pure error with weights that are ``tilt**2`` times as large."""
+        left, over = own * tilt, basis * np.asarray(tilt)[..., None]
+        pull = np.einsum("gkp,gk->gp", over, left)
+        inner = np.einsum("gkp,gkq->gpq", over, over) + rest
+        taken = (pull * np.linalg.solve(inner, pull[..., None])[..., 0]).sum(axis=1)
+        misfit = np.maximum((left**2).sum(axis=1) - taken, 0.0)
+        return np.asarray(misfit / np.maximum((pure * np.square(tilt)).sum(axis=1), 1e-300))
+
+    as_fitted = ratio(1.0)
+    known = as_fitted > 0
+    for k, slope in enumerate(_SLOPES):
+        tilted = ratio(np.exp(-0.5 * slope * sample.variance_slope_error[:, None] * sample.z))
+        found[rows, k] = np.where(known, tilted / np.where(known, as_fitted, 1.0), 1.0)
+    return found

@@ -86,6 +86,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
                 "theta": e.theta,
                 "coefficients": e.coefficients,
                 "lack_of_fit_ss": e.lack_of_fit_ss,
+                "tilted": e.tilted,
                 "inflation": e.inflation,
                 "kernel": None if e.sample.kernel is None else asdict(cast("Any", e.sample.kernel)),
                 "pure": e.sample.pure,
@@ -232,6 +233,7 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
         _array(item["theta"]).reshape(1, q),
         _array(item["coefficients"]).reshape(1, p),
         _array(item["lack_of_fit_ss"]),
+        _array(item["tilted"]),
         _array(item["inflation"]),
     )  # fmt: skip
 
