@@ -353,3 +353,11 @@ def test_the_command(tmp_path, monkeypatch):
     refused = CliRunner().invoke(cli, ["backtest", "short.csv"])
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "5 are needed" in refused.stderr
+
+
+@pytest.mark.parametrize("holdout", [True, [0.5], "0.5", 1.0])
+def test_a_holdout_is_a_number_of_any_type(found, holdout):
+    with pytest.raises(sf.FitError, match="give the share of the log range"):
+        sf.backtest(runs(), holdout=holdout)
+    same = [sf.backtest(runs(), holdout=share).rows for share in (np.float32(0.5), 0.5)]
+    pd.testing.assert_frame_equal(*same)

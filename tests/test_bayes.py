@@ -18,7 +18,8 @@ from scalefit.bayes.models import Pool, data_of
 from scalefit.bayes.pooled import completely_pooled, partially_pooled
 from scalefit.bayes.priors import Prior, priors_for
 from scalefit.draws import drawn_values
-from scalefit.estimands import Gain
+from scalefit.estimands import Gain, Parameter
+from scalefit.estimands.question import SameForAll
 from scalefit.laws import AUTO
 from scalefit.noise import Gaussian
 from scalefit.plots import paper
@@ -506,3 +507,32 @@ def test_most_prior_curves_are_of_this_world():
     assert np.mean(np.asarray(prior["exponent"]) > 0) > 0.6
     scores = np.asarray(fit.idata["prior_predictive"]["score"])
     assert np.mean((scores > -1.0) & (scores < 2.0)) > 0.9
+
+
+class _Above(SameForAll):
+    """The exponent where it is above a number, and nothing elsewhere."""
+
+    label = "exponent above a number"
+
+    def __init__(self, least):
+        self.least = least
+
+    def terms(self, law, theta, frame, xp):
+        exponent = Parameter("exponent").terms(law, theta, frame, xp)
+        return exponent.scaled(np.where(theta[0] > self.least, 1.0, np.nan))
+
+    def beyond(self, law, frame):
+        return Parameter("exponent").beyond(law, frame)
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.25, True), (0.45, True), (0.6, False)])
+def test_the_median_of_draws_is_that_of_those_with_a_value(fit, share, told):
+    exponents = fit.estimate.draws.one("theta")[0, :, 0]
+    least = float(np.quantile(exponents, share))
+    known = np.sort(exponents[exponents > least])
+    found = fit.ask(_Above(least))
+    if not told:
+        assert np.isnan(found.estimate)
+        return
+    assert found.estimate == pytest.approx(known[(len(known) - 1) // 2])
+    assert (found.lower, found.upper) == (-np.inf, np.inf), "draws without a value count at an end"

@@ -527,3 +527,11 @@ def test_the_module_runs_and_a_closed_pipe_is_no_error(folder):
     process.wait(timeout=60)
     assert "Traceback" not in error
     assert "BrokenPipe" not in error
+
+
+def test_a_gain_that_no_verdict_is_given_on_ends_with_one(run):
+    one = run("saturation", "scores.csv", "--factor", 100000, code=1)
+    assert "farther beyond the sizes" in one.stderr
+    every = run("saturation", "several.csv", "--by", "task", "--factor", 100000, code=1)
+    assert "farther beyond the sizes" in every.stderr
+    run("saturation", "scores.csv", "--factor", 100)

@@ -358,3 +358,35 @@ def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
     config.write_text(f'by = ["model"]\ntable = "{table.as_posix()}"\n')
     told = run.invoke(cli, ["compare", "--config", str(config)])
     assert told.exit_code == 0, told.output
+
+
+@pytest.mark.parametrize("what", ["gain", "share"])
+def test_what_a_fit_refuses_is_not_compared(what):
+    """Sizes of less than a decade tell no gain, and none is told far beyond any sizes."""
+    narrow = table(cells=np.array([2e6, 3e6, 5e6, 1e7]), seed=3)
+    groups = {"a": table(seed=1), "b": table(seed=2), "narrow": narrow}
+    found = sf.compare(groups, what, at=1e7).table.set_index("group")
+    assert found.loc["narrow", "caution"].startswith("the sizes span less than one decade")
+    assert np.isnan(found.loc["narrow", "estimate"])
+    assert np.isfinite(found.loc[["a", "b"], "estimate"]).all()
+    with pytest.raises(FitError, match="farther beyond the sizes than forecasts"):
+        sf.compare({"a": table(seed=1), "b": table(seed=2)}, what, at=1e12)
+
+
+def test_the_shell_compares_refused_answers_and_surfaces_as_it_fits_them(tmp_path):
+    from scalefit.cli import cli
+
+    narrow = np.array([2e6, 3e6, 5e6, 1e7])
+    parts = [table(seed=k, cells=narrow).assign(task=str(k), width=1e6) for k in (1, 2)]
+    pd.concat(parts).to_csv(tmp_path / "narrow.csv", index=False)
+
+    def compared(*options, code=0):
+        words = ["compare", str(tmp_path / "narrow.csv"), "--by", "task", "--json", *options]
+        result = CliRunner().invoke(cli, words)
+        assert result.exit_code == code, result.output
+        return result
+
+    assert "span less than one decade" in compared(code=1).output
+    shown = json.loads(compared("--show-refused").stdout)
+    assert all(np.isfinite(row["estimate"]) for row in shown["groups"])
+    assert "column 'width' has too few sizes" in compared("--params", "width", code=2).output

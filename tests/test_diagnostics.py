@@ -6,6 +6,7 @@ import ast
 import itertools
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ import pytest
 from scipy.stats import bartlett
 
 import scalefit as sf
+from scalefit.diagnostics import overview
 from scalefit.diagnostics.scatter import _of_equal_noise, runs_test
+from scalefit.diagnostics.shape import accelerates
 from scalefit.estimands import Gain, Value
 from scalefit.estimate import estimate
+from scalefit.findings import Finding
 from scalefit.laws import get_law
 from scalefit.noise import Gaussian, Student
 from scalefit.refusals import REFUSALS, condition
@@ -394,3 +398,31 @@ def test_noise_is_called_uneven_by_bartletts_test():
     spread = np.array([np.var(each) * each.size for each in runs])
     df = np.array([each.size - 1.0 for each in runs])
     assert _of_equal_noise(spread, df) == pytest.approx(bartlett(*runs).pvalue)
+
+
+def test_findings_of_one_code_are_all_told_and_their_curves_counted_once():
+    """Two of the table, one of a code at two severities, and one curve that has one twice."""
+    many = pd.concat([runs(seed=k).assign(task=str(k)) for k in range(3)])
+    fits = sf.fit(many, by="task")
+    first, second = (Finding("se_not_used", "note", f"column {k}") for k in "ab")
+    noted = Finding("equal_rows", "note", "alike")
+    warned = replace(noted, severity="warn")
+    table = replace(
+        fits.all_rows, findings=(first, second),
+        group_findings=((noted,), (warned, warned), (warned,)),
+    )  # fmt: skip
+    told = overview(table, fits.labels, fits.candidates, None)
+    assert told["message"].tolist() == ["alike", "column a", "column b", "alike"]
+    assert told["severity"].tolist() == ["warn", "note", "note", "note"]
+    assert told["curves"].tolist() == [2, 3, 3, 1]
+    assert told["first"].tolist() == ["task=1", "", "", "task=0"]
+
+
+@pytest.mark.parametrize("n_sizes", [2, 3])
+def test_too_few_sizes_for_a_law_do_not_accelerate(n_sizes):
+    sizes = np.geomspace(1e4, 1e7, n_sizes)
+    frame = runs(sizes=sizes, mean=lambda x: 0.2 + 0.05 * np.log10(x / 1e4) ** 2)
+    assert "accelerating" not in codes(sf.fit(frame))
+    assert "accelerating" not in codes(sf.fit(frame.assign(task="one"), by="task"))
+    bent = sf.fit(frame).candidates
+    assert not accelerates(bent, np.ones(1))[0]

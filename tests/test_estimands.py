@@ -299,3 +299,11 @@ def test_through_the_public_face():
     assert one.ask(sf.MarginalGain()).estimate == pytest.approx(one.gain(2).estimate)
     with pytest.raises(FitError, match=r"Crossing\(other.estimate\)"):
         sf.Crossing(other)
+
+
+def test_curves_of_metrics_in_other_directions_do_not_cross():
+    up, down = fitted(), fitted(sign=-1.0)
+    with pytest.raises(FitError, match="different metrics: a higher score is better in one"):
+        asked(up, Crossing(down))
+    other = fitted(asymptote=0.85, gap=0.2)
+    assert np.isfinite(asked(up, Crossing(other)).estimate)

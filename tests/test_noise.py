@@ -473,3 +473,23 @@ def test_rows_without_replicates_count_as_one_run_unless_told_otherwise():
     errors = {"cells": x, "error_rate": 1.0 - np.array(table["f1"])}
     assert sf.fit(errors).settings.noise == Autoregressive()
     assert sf.fit(errors).estimate.sample.kernel is None, "an error rate is a score upside down"
+
+
+def test_runs_that_are_named_stay_several_where_no_two_rows_share_a_size():
+    """Two runs whose checkpoints are at sizes of their own, the one above the other."""
+    x = np.geomspace(1e4, 1e7, 24)
+    run = np.tile([0, 1], 12)
+    shift = np.where(run == 0, -0.03, 0.03)
+    score = 0.85 - 0.3 * (x / 1e4) ** -0.4 + shift
+    score = score + 0.004 * np.random.default_rng(2).standard_normal(24)
+    table = {"cells": x, "f1": score, "run": run}
+    named = sf.fit(table, run="run", law="saturating_power")
+    told = named.diagnostics.set_index("code").loc["correlated_rows", "evidence"]
+    assert "2 runs" in told
+    units = named.estimate.sample.errors.correlation[0]
+    assert units > 0.5
+    one = sf.fit(table, law="saturating_power")
+    assert one.estimate.sample.errors.correlation[0] < units
+    wide, narrow = (np.ptp(fit.params.loc["asymptote", ["lower", "upper"]].to_numpy(float))
+                    for fit in (named, one))  # fmt: skip
+    assert wide > narrow

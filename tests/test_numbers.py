@@ -45,3 +45,24 @@ def test_numbers_survive_being_text(values):
     read, faults = parse_numbers(pd.Series([repr(value) for value in values]), counts=True)
     assert read.tolist() == values
     assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "thousands", "value", "reason"),
+    [
+        ("1e400", ".", "", np.nan, "infinite"),
+        ("1e308k", ".", "", np.nan, "infinite"),
+        ("1,000k", ".", ",", 1e6, ""),
+        ("1.000 M", ",", ".", 1e9, ""),
+        ("10,00k", ".", ",", np.nan, "groups of three digits"),
+        ("1,000,000", ",", "", np.nan, "the decimal sign more than once"),
+    ],
+)
+def test_numbers_too_large_with_units_or_with_two_decimal_signs(
+    text, decimal, thousands, value, reason
+):
+    column = pd.Series([text])
+    column.attrs["signs"] = decimal, thousands
+    read, faults = parse_numbers(column, counts=True)
+    np.testing.assert_equal(read[0], value)
+    assert list(faults) == [] if not reason else reason in next(iter(faults))

@@ -452,3 +452,8 @@ def test_the_command_refuses_in_words(run):
     assert "neither" not in run("two.csv", "--filter", "m=b", code=1).output
     assert "noise='known_error'" not in run("absent.csv", code=2).output
     run("two.csv", "--by", "m", "--plot", "x.png", code=2)
+
+
+def test_a_level_of_a_power_is_one_number(fit):
+    with pytest.raises(sf.FitError, match="level"):
+        sf.power(fit, fit, [3e6], level=[0.9])

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import importlib.util
 import io
 import json
 import sys
@@ -253,3 +254,20 @@ def test_unknown_options_are_refused():
 
 def test_empty_names_may_repeat():
     check_header(["cells", "", ""], "a.csv")
+
+
+def test_formats_without_signs_take_them_for_their_texts(tmp_path):
+    """JSON and Parquet know nothing of a decimal comma; their texts may have one."""
+    texts = pd.DataFrame({"cells": ["1.000", "10.000"], "score": ["0,5", "0,6"]})
+    paths = [tmp_path / "a.json", tmp_path / "a.jsonl"]
+    texts.to_json(paths[0], orient="records")
+    texts.to_json(paths[1], orient="records", lines=True)
+    if importlib.util.find_spec("pyarrow"):
+        paths.append(tmp_path / "a.parquet")
+        texts.to_parquet(paths[-1])
+    for path in paths:
+        frame = read_table(path, decimal=",", thousands=".")
+        for name, values in EXPECTED.items():
+            read, faults = parse_numbers(frame[name], counts=True)
+            assert read.tolist() == values.tolist(), path.name
+            assert faults == {}

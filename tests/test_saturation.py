@@ -463,3 +463,37 @@ def test_the_gate_tells_small_p_values_apart():
     p = [scaling_gate(sample_of(0.5 + b * np.log10(T), 0.005)).p[0] for b in slopes]
     assert p[0] > p[1] > p[2]
     assert p[2] < 1e-6
+
+
+@pytest.mark.parametrize("margin", [[0.01], True, "0.01", np.nan, -0.1])
+def test_a_margin_that_is_no_number_is_refused(margin):
+    fit = fit_of(0.9 - 0.3 / T**0.2)
+    for asked in (fit, set_of(fit)):
+        with pytest.raises(sf.FitError, match="give the smallest gain of interest"):
+            asked.saturation(margin=margin)
+
+
+def test_numbers_of_numpy_are_numbers():
+    fit = fit_of(0.9 - 0.3 / T**0.2)
+    told = fit.saturation(np.int64(10), np.float32(0.25))
+    assert told.margin == 0.25
+    assert told.verdict == fit.saturation(10, 0.25).verdict
+    assert fit.gain(np.int32(10)) == fit.gain(10)
+    assert type(Gain(np.float32(10)).factor) is float
+    with pytest.raises(sf.FitError, match="a finite factor above 1"):
+        Gain(True)
+
+
+def test_crossed_seeds_leave_the_last_slope_fewer_degrees_of_freedom():
+    """What the seeds' effects take from the scatter of the last sizes is not there to judge it."""
+    rng = np.random.default_rng(3)
+    x, seed = np.repeat(SIZES, 4), np.tile(range(4), 12)
+    y = 0.9 - 0.3 * (x / SIZES[0]) ** -0.4
+    y = y + rng.normal(0, 0.05, 4)[seed] + rng.normal(0, 0.01, x.size)
+    none = np.zeros(x.size, dtype=int)
+    sample = by_size(x, y, none, np.ones(1), np.ones(1), unit=seed)
+    crossed, nested = (Gaussian("constant", s).weigh(sample) for s in ("crossed", "nested"))
+    assert 2.5 < crossed.errors.unit_df[0] < 3.0
+    assert last_slope(nested).df[0] == 4 * 4 - 2  # four of the sizes are within a decade
+    taken = last_slope(nested).df[0] - last_slope(crossed).df[0]
+    assert taken == pytest.approx(crossed.errors.unit_df[0])
