@@ -181,7 +181,7 @@ class Checked:
     def _judge(self, found: Assessment) -> Saturation:
         settings = self.settings
         method = settings.within_law
-        evidence = Evidence(found, 0, self.candidates, method, settings.seed)
+        evidence = Evidence(found, self.candidates, method, settings.seed)
         return single(evidence, float(published_sizes(self.table)[0]))
 
     def _assess(self, factor: float, margin: float | None) -> Assessment:

@@ -49,9 +49,7 @@ class Evidence:
     Parameters
     ----------
     found : Assessment
-        Of any number of curves.
-    row : int
-        Which of them.
+        Of this curve.
     candidates : Candidates
         The laws fitted to this curve alone.
     inference : Inference
@@ -61,7 +59,6 @@ class Evidence:
     """
 
     found: Assessment
-    row: int
     candidates: Candidates
     inference: Inference
     seed: int
@@ -95,11 +92,11 @@ class Evidence:
         return bool(better[0])
 
     def _of_scaling(self) -> Iterator[_Test]:
-        gate, row = self.found.gate, self.row
+        gate = self.found.gate
         seen, unseen = "scaling is seen", "no scaling is seen"
         yield _test(
             "any scaling", "the same score at every size", "a gain with size, of any exponent",
-            gate.statistic[row], gate.p[row], f"null by quasi-Monte Carlo, {DRAWS} points",
+            gate.statistic[0], gate.p[0], f"null by quasi-Monte Carlo, {DRAWS} points",
             seen, unseen,
         )  # fmt: skip
         statistic, p = permutation_test(self.candidates.sample, self.seed)
@@ -111,15 +108,15 @@ class Evidence:
         )  # fmt: skip
         yield _test(
             "trend", "no slope on log size", "a rise with log size",
-            gate.trend[row], gate.trend_p[row], "t distribution",
+            gate.trend[0], gate.trend_p[0], "t distribution",
             "the score improves with log size", "no trend for the better",
         )  # fmt: skip
 
     def _of_shape(self) -> Iterator[_Test]:
-        found, row = self.found, self.row
+        found = self.found
         null = self.candidates.estimate_of("power")
         wide = self.candidates.estimate_of("saturating_power")
-        root, p = found.plateau[0][row], found.plateau[1][row]
+        root, p = found.plateau[0][0], found.plateau[1][0]
         referee = float(bootstrap_plateau_test(null, wide, self.seed)[0])
         how = f"parametric bootstrap, {SIMULATED} tables refitted"
         words = (
@@ -134,13 +131,13 @@ class Evidence:
         yield _test("plateau, bootstrap referee", *words[:2], root, referee, how, *words[2:])
         yield _test(
             "curvature", "the log law: every doubling gains the same", "doublings gain ever less",
-            found.curvature[0][row], found.curvature[1][row], "signed root, t distribution",
+            found.curvature[0][0], found.curvature[1][0], "signed root, t distribution",
             "gains shrink with size", "a gain that never shrinks is not excluded",
         )  # fmt: skip
         yield self._of_break()
         yield _test(
             "lack of fit", "the law passes through the size means", "it misses them",
-            found.lack_of_fit[0][row], found.lack_of_fit[1][row], "F against replicates",
+            found.lack_of_fit[0][0], found.lack_of_fit[1][0], "F against replicates",
             "the law misses the size means", "no misfit is seen",
         )  # fmt: skip
 
@@ -159,13 +156,13 @@ class Evidence:
         )  # fmt: skip
 
     def _of_gain(self) -> Iterator[_Test]:
-        found, row = self.found, self.row
-        factor, margin = found.factor, float(found.margin[row])
-        refused = bool(found.refused[row])
+        found = self.found
+        factor, margin = found.factor, float(found.margin[0])
+        refused = bool(found.refused[0])
         method = f"one-sided {found.gain_bounds.method}"
         k, m = f"{factor:g}-fold gain", number(margin)
         t, p_less, p_more = self._against(Gain(factor), margin, refused)
-        low, high = found.gain_bounds.lower[row], found.gain_bounds.upper[row]
+        low, high = found.gain_bounds.lower[0], found.gain_bounds.upper[0]
         yield _test(
             "practical saturation", f"the {k} is at least {m}", f"it is less than {m}",
             t, p_less, method,
@@ -186,13 +183,13 @@ class Evidence:
             f"the next doubling gains less than {number(share)}",
             f"a gain of {number(share)} from the next doubling is not excluded",
         )  # fmt: skip
-        bound = float(found.secant.bound(factor, ONE_SIDED)[row])
+        bound = float(found.secant.bound(factor, ONE_SIDED)[0])
         level = f"{100 * ONE_SIDED:g} %"
         yield _test(
             "no-extrapolation bound", f"the {k} is at least {m}, and gains shrink with log size",
             f"it is less than {m}",
-            bound, float(found.secant.p(factor, found.margin)[row]),
-            f"slope over the last decade, t distribution, one-sided {level}",
+            bound, float(found.secant.p(factor, found.margin)[0]),
+            f"slope over the last decade, or three sizes, t distribution, one-sided {level}",
             *(
                 f"if gains shrink with log size, the {k} is at most {number(bound)}, {words} {m}"
                 for words in ("less than", "which does not exclude")

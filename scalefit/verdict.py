@@ -84,10 +84,10 @@ class Saturation:
     @cached_property
     def points(self) -> pd.DataFrame:
         """One row a definition of the saturation point: definition, size, lower, upper."""
-        found, row = self.evidence.found, self.evidence.row
+        found = self.evidence.found
         rows = [
-            _point("95 % of the observed gain (model)", found.reached[row]),
-            _point("95 % of the attainable gain (model)", found.attainable[row]),
+            _point("95 % of the observed gain (model)", found.reached[0]),
+            _point("95 % of the attainable gain (model)", found.attainable[0]),
             _point("95 % of the score at the largest size (model)", self.evidence.score_reached),
         ]
         if self.evidence.is_break:
@@ -117,9 +117,9 @@ class Saturation:
         >>> fit.saturation().by_margin()["verdict"].tolist()
         ['still_scaling', 'inconclusive', 'saturated']
         """
-        found, row = self.evidence.found, self.evidence.row
-        seen = found.gate.p[row] <= 1.0 - ONE_SIDED
-        upper = self.upper if seen else float(found.observed_bounds.upper[row])
+        found = self.evidence.found
+        seen = found.gate.p[0] <= 1.0 - ONE_SIDED
+        upper = self.upper if seen else float(found.observed_bounds.upper[0])
         low, high = (max(self.lower, 0.0) if seen else 0.0), max(upper, 0.0)
         if self.refused:
             low, high = 0.0, np.inf
@@ -199,13 +199,13 @@ def single(evidence: Evidence, published: float) -> Saturation:
     published : float
         Size that the published 95 %-of-the-maximum rule gives; nan where it is undefined.
     """
-    found, row = evidence.found, evidence.row
+    found = evidence.found
     return Saturation(
-        str(found.verdict[row]), str(found.strength[row]), str(found.reason[row]),
-        bool(found.refused[row]), bool(found.withheld[row]),
-        found.gain[row], float(found.gain_bounds.lower[row]), float(found.gain_bounds.upper[row]),
-        found.factor, float(found.margin[row]), found.robust_gain[row],
-        float(found.probability[0][row]), float(found.probability[1][row]), published, evidence,
+        str(found.verdict[0]), str(found.strength[0]), str(found.reason[0]),
+        bool(found.refused[0]), bool(found.withheld[0]),
+        found.gain[0], float(found.gain_bounds.lower[0]), float(found.gain_bounds.upper[0]),
+        found.factor, float(found.margin[0]), found.robust_gain[0],
+        float(found.probability[0][0]), float(found.probability[1][0]), published, evidence,
     )  # fmt: skip
 
 
