@@ -49,8 +49,8 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
 
     The extension decides the format: ``.parquet``, ``.xlsx``, ``.json`` (records), ``.jsonl``;
     anything else is delimited text, its delimiter (comma, tab, semicolon, bar) taken from the
-    header. Any of them may be compressed, as in ``.csv.gz``. Blank lines are not rows and are not
-    counted. A workbook with tables on several sheets needs ``sheet_name=``.
+    header. Any of them may be compressed by gzip, as in ``.csv.gz``. Blank lines are not rows and
+    are not counted. A workbook with tables on several sheets needs ``sheet_name=``.
 
     Parameters
     ----------

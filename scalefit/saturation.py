@@ -8,7 +8,7 @@ The verdict is a decision about a gain against a margin, not the name of a shape
 - ``inconclusive``: anything else.
 
 It is ``firm`` when every law that fits agrees, no left-out size turns it round, and saturation
-needs no law at all: the slope over the last decade, carried on, would gain less than the margin.
+needs no law at all: the slope over the last decade, or three sizes, carried on, would gain less.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Assessment:
     gate : Gate
         Tests of any scaling.
     secant : Secant
-        The slope over the last decade of sizes, which bounds the gain without a law.
+        The slope over the last decade, or three sizes, which bounds the gain without a law.
     plateau, curvature : tuple of two arrays
         Signed root and p value of "levels off short of the best score" and "bends below the log
         law".

@@ -1,4 +1,4 @@
-"""What the last decade of sizes says about the next gain, without any law.
+"""What the last decade of sizes, or three, say about the next gain, without any law.
 
 Where gains shrink with log size (the mean is concave in log x), no later stretch of the curve is
 steeper than the average slope of an earlier one, so the gain from k times the largest size is at

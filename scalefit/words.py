@@ -147,7 +147,8 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
         for rows in [fit.table.rows] for name in fit.table.drivers
     )  # fmt: skip
     table = (
-        f"{fit.table.source}: {int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes, {spans}"
+        f"{fit.table.source}: {counted(int(sample.n[0]), 'run')} at "
+        f"{counted(int(sample.n_sizes[0]), 'size')}, {spans}"
     )
     if len(fit.table.dropped):
         table += f"; {counted(fit.table.dropped['row'].nunique(), 'row')} left out"

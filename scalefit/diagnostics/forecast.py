@@ -72,6 +72,6 @@ def stability(case: Case) -> Iterator[Finding]:
         bound = found.secant.bound(found.factor, ONE_SIDED)[0]
         yield Finding(
             "plateau_by_law", "note", "that gains fall below the margin is the law's word",
-            f"at the slope of the last decade a gain of {number(bound)} is not excluded",
+            f"the last decade of sizes, or three, leaves a gain of {number(bound)} possible",
             "run sizes farther out, or more seeds at the largest",
         )  # fmt: skip

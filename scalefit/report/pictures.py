@@ -16,7 +16,7 @@ from .._drawing import (
     size_limits,
     sizes_and_scores,
 )
-from .._format import interval_text, number, plain, size_text
+from .._format import counted, interval_text, number, plain, size_text
 from ..fit import Fit
 from ..results import mean_curve, residuals
 from ..verdict import Saturation
@@ -309,7 +309,7 @@ def draw_agreement(curve: CurveReport) -> Markup:
                 for x, o, f in zip(sample.x[0, used], seen, fitted, strict=True)]  # fmt: skip
         yield dots(plane.x(fitted), plane.y(seen), "runs", tips)
 
-    about = f"Observed {score} against what the law gives, at {int(used.sum())} sizes."
+    about = f"Observed {score} against what the law gives, at {counted(int(used.sum()), 'size')}."
     return picture(_WIDTH, height, about, parts())
 
 

@@ -241,8 +241,8 @@ def curve_view(curve: CurveReport) -> CurveView:
 
 def _facts(curve: CurveReport) -> Iterator[tuple[str, str]]:
     fit, sample = curve.fit, curve.fit.candidates.sample
-    sizes = f"{int(sample.n_sizes[0])} sizes, {ranges(fit.table)}"
-    yield "Data", f"{int(sample.n[0])} runs at {sizes}"
+    sizes = f"{counted(int(sample.n_sizes[0]), 'size')}, {ranges(fit.table)}"
+    yield "Data", f"{counted(int(sample.n[0]), 'run')} at {sizes}"
     yield "Law", f"{fit.law.name}: {fit.formula}"
     yield "Curve", fit.curve
 
