@@ -8,6 +8,7 @@ import pytest
 
 import scalefit as sf
 from scalefit import plots
+from scalefit.diagnostics.surface import levels
 from scalefit.estimate import estimate
 from scalefit.inference import Bootstrap, profile
 from scalefit.inference.resampling import resample
@@ -442,3 +443,66 @@ def test_a_union_needs_laws_that_share_the_parameter():
 def test_a_table_too_small_for_the_law_has_its_special_case():
     few = scores().sample(5, random_state=1)
     assert sf.fit(few, drivers=["params", "cells"]).law.name == "additive_tied"
+
+
+def one_budget(digits=3, jitter=0.0, budget=1e19, seed=0):
+    """Return runs that share a budget of 6 N D, their tokens rounded."""
+    rng = np.random.default_rng(seed)
+    params = np.geomspace(1e7, 1e9, 12)
+    tokens = budget / (6 * params) * np.exp(jitter * rng.standard_normal(12))
+    tokens = np.array([float(f"{size:.{digits}g}") for size in tokens])
+    loss = 1.69 + 406.4 * params**-0.34 + 410.7 * tokens**-0.28
+    loss = loss * np.exp(0.003 * rng.standard_normal(12))
+    return pd.DataFrame({"params": params, "tokens": tokens, "loss": loss})
+
+
+@pytest.mark.parametrize("options", [{}, {"digits": 2}, {"digits": 9}, {"jitter": 0.03}])
+def test_one_budget_tells_no_driver_alone(options):
+    """Its runs lie on a line, which more of either driver leaves."""
+    fit = sf.fit(one_budget(**options), drivers=BOTH, law="additive", noise="gaussian")
+    told = "the drivers do not vary independently as far as this goes"
+    for question in (sf.Gain(10, 0), sf.Gain(10, 1), sf.Gain(10), sf.ObservedGain(0)):
+        assert fit.refused(question).startswith(told)
+    for question in (*map(sf.Parameter, ("alpha", "beta", "E")), sf.BestSize(1e20)):
+        assert fit.refused(question).startswith(told)
+    along = {"params": [5e7, 2e9, 5e7], "tokens": [1e19 / 3e8, 1e19 / 1.2e10, 1e19 / 3e7]}
+    assert [reason == "" for reason in fit.refused_at(along)] == [True, True, False]
+    assert [finding.code for finding in levels(fit._case)] == ["narrow_alone"] * 2
+
+
+def test_sweeps_and_grids_tell_each_driver_alone():
+    """Four budgets of nine sizes; and a grid, which is judged driver by driver as ever."""
+    budgets = [one_budget(budget=b, seed=k) for k, b in enumerate(10.0 ** np.arange(18, 22))]
+    for table in (pd.concat(budgets), losses()):
+        fit = sf.fit(table, drivers=BOTH, law="additive", noise="gaussian")
+        for question in (sf.Gain(10, 0), sf.Gain(10, 1), sf.Gain(10), sf.Parameter("alpha")):
+            assert fit.refused(question) == ""
+        assert list(levels(fit._case)) == []
+
+
+def test_nearly_proportional_drivers_are_told_where_forced():
+    params = np.geomspace(1e7, 1e9, 16)
+    tokens = 20 * params * np.exp(0.1 * np.random.default_rng(0).standard_normal(16))
+    loss = 1.69 + 406.4 * params**-0.34 + 410.7 * tokens**-0.28
+    table = {"params": params, "tokens": tokens}
+    table["loss"] = loss * np.exp(0.003 * np.random.default_rng(1).standard_normal(16))
+    fit, forced = (
+        sf.fit(table, drivers=BOTH, law="additive", noise="gaussian", force=force)
+        for force in (False, True)
+    )
+    assert fit.refused(sf.Gain(10, 0))
+    assert fit.refused(sf.Gain(10)) == "", "along the line both drivers go on as they did"
+    assert forced.refused(sf.Gain(10, 0)) == ""
+    assert fit.refused(sf.Parameter("alpha"))
+    assert forced.refused(sf.Parameter("alpha")) == ""
+
+
+def test_a_gain_off_the_line_of_proportional_drivers_is_not_told_even_along_it():
+    params = 10 ** np.linspace(7, 9.5, 12)
+    loss = 1.8 + 480 * params**-0.35 + 2100 * (20 * params) ** -0.37
+    table = {"params": params, "tokens": 20 * params}
+    table["loss"] = loss + np.random.default_rng(0).normal(0, 0.01, 12)
+    fit = sf.fit(table, drivers=BOTH, law="additive", noise="gaussian")
+    on, off = (sf.GainBetween((1e8, n * 1e8), (1e9, n * 1e9)) for n in (20, 10))
+    assert fit.refused(on) == ""
+    assert fit.refused(off)

@@ -14,24 +14,21 @@ from numpy.typing import NDArray
 from ..estimands import (
     Asked,
     Beyond,
-    Difference,
     Estimand,
     Gain,
-    GainBetween,
     Implicit,
     Parameter,
     Value,
     is_curved,
     is_implicit,
 )
-from ..estimands.place import log_size, moved_drivers, point
 from ..estimate import Estimate
+from ..hull import Hull, hull_of
 from ..inference import Inference, Intervals
 from ..influence import influence_table
-from ..laws import Frame
 from ..noise import Noise
 from ..outliers import effect_of_leaving_out, outlying_runs, refit, rows_without
-from ..refusals import REFUSALS, Grounds, curvature, refusals_of_forecasts
+from ..refusals import MIN_DECADES, REFUSALS, Grounds, curvature, refusals_of_forecasts
 from ..results import drivers_of, residuals, rests_on_range
 from ..sample import Sample
 from ..saturation import Assessment
@@ -43,9 +40,10 @@ __all__ = ["Case"]
 
 Floats = NDArray[np.float64]
 
-_ALIKE = "the drivers do not vary independently, so neither effect is known alone"
-#: Share of the range of log sizes below which they are the same.
-_SMALL = 1e-6
+_ALIKE = (
+    "the drivers do not vary independently as far as this goes, so neither effect is known alone; "
+    "run one at several sizes, the other fixed"
+)
 
 
 @dataclass(frozen=True)
@@ -116,14 +114,12 @@ class Case:
         if self.sample.n_sizes[0] < MIN_SIZES:
             return REFUSALS["too_few_sizes"].reason
         if is_curved(estimand):
-            return _ALIKE if self.drivers_alike else ""
+            every = np.ones(len(self.table.drivers), dtype=bool)
+            return _ALIKE if self._alike(every) else ""
         if is_implicit(estimand, self.chosen.law):
             return ""
-        question, frame = cast("Estimand", estimand), self.sample.frame
-        why = self._why(question.beyond(self.chosen.law, frame), 1)[0]
-        if why or not self.drivers_alike:
-            return why
-        return _ALIKE if self._leaves(_moves(question, frame)) else ""
+        asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
+        return self._why(asked, 1)[0]
 
     def refused_at(self, x: Floats, pooled: bool = False) -> list[str]:
         """Return why there is no prediction at each of some sizes; empty where there is one.
@@ -131,14 +127,23 @@ class Case:
         Those that are ``pooled`` over several laws are not refused for what ails one of them.
         """
         frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
-        told = self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
-        if not self.drivers_alike:
-            return told
-        moves = point(log_size(x, frame)) - self._places.mean(axis=0)
-        pairs = zip(told, moves, strict=True)
-        return [why or (_ALIKE if self._leaves(move) else "") for why, move in pairs]
+        return self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
 
     def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
+        """Return why each of n answers is refused: for the sizes, or how they are combined."""
+        told = self._why_of_sizes(asked, n, pooled)
+        if not asked.places:
+            return told
+        far = np.any([self._apart(np.broadcast_to(z, (n, z.shape[-1]))) for z in asked.places], 0)
+        return [why or (_ALIKE if off else "") for why, off in zip(told, far.tolist(), strict=True)]
+
+    def _apart(self, places: Floats) -> NDArray[np.bool_]:
+        """Return which log sizes ``(n, D)`` are combined as none nearly are that were run."""
+        distance = self.hull.distance(places)
+        reach = np.inf if self.force else self.reach * (1 + 1e-6)
+        return np.asarray((distance > reach) | np.isinf(distance))
+
+    def _why_of_sizes(self, asked: Beyond, n: int, pooled: bool) -> list[str]:
         each = [np.broadcast_to(part.distance, (n,)) for part in asked.each or (asked,)]
         distance = np.max(each, axis=0)
         if not (distance > 0).any():
@@ -157,43 +162,37 @@ class Case:
 
     def _refused_parameter(self, name: str) -> str:
         """Return why an exponent or an asymptote is not told: its sizes are too few or too near."""
-        if self.drivers_alike:
+        along = drivers_of(self.chosen.law, name)
+        if self._alike(along):
             return _ALIKE
         if self.force or not rests_on_range(self.chosen, name):
             return ""
-        along = drivers_of(self.chosen.law, name)
         told = Grounds(self.candidates, np.ones(1), 0.0, self.reach, along)
         codes = ["narrow_range"]
         if len(along) > 1:  # few sizes of a single driver leave no law at all
             codes = ["too_few_sizes", *codes]
         return next((REFUSALS[c].reason for c in codes if REFUSALS[c].holds(told)[0]), "")
 
-    @property
-    def drivers_alike(self) -> bool:
-        """Whether the log size of one driver follows from those of the others in every run."""
-        return len(self._never) > 0
-
-    @property
-    def _places(self) -> Floats:
-        """The log sizes of all drivers, ``(K, D)``."""
-        places: Floats = self.sample.z[0, self.sample.count[0] > 0]
-        return places
-
     @cached_property
-    def _never(self) -> Floats:
-        """Directions ``(n, D)`` of the log sizes in which the runs do not differ."""
-        if not self.sample.frame.other:
-            return np.zeros((0, 1))
-        places = self._places
-        _, extent, along = np.linalg.svd(places - places.mean(axis=0))
-        wide = np.zeros(len(along), dtype=bool)
-        wide[: len(extent)] = extent > _SMALL * max(float(np.ptp(places)), 1e-300)
-        return np.asarray(along[~wide])
+    def hull(self) -> Hull:
+        """All combinations of log sizes between those that were run."""
+        return hull_of(self.sample.z[0, self.sample.count[0] > 0])
 
-    def _leaves(self, moves: Floats) -> bool:
-        """Return whether any of some moves ``(..., D)`` of log sizes goes where no runs differ."""
-        size = max(float(np.abs(moves).max(initial=0.0)), 1e-300)
-        return bool((np.abs(moves @ self._never.T) > _SMALL * size).any())
+    @property
+    def decades_alone(self) -> Floats:
+        """How far each driver goes with the others fixed, in powers of ten, ``(D,)``."""
+        return np.asarray(self.hull.alone / np.log(10.0))
+
+    def _alike(self, along: NDArray[np.bool_]) -> bool:
+        """Return whether any of some drivers goes nowhere alone, or less than a decade.
+
+        One that goes less than a decade in all is narrow, and not alike.
+        """
+        if not self.sample.frame.other:
+            return False
+        alone, whole = self.decades_alone[along], self.sample.decades_of_each[0, along]
+        least = 0.0 if self.force else np.minimum(MIN_DECADES, whole) * (1 - 1e-9)
+        return bool(((alone < least) | (alone == 0)).any())
 
     @cached_property
     def standard_residuals(self) -> Floats:
@@ -234,15 +233,3 @@ class Case:
     def sensitivity(self) -> pd.DataFrame:
         """Estimates under other error models: see :mod:`scalefit.sensitivity`."""
         return noise_sensitivity(self.chosen, self.table, self.noise)
-
-
-def _moves(question: Estimand, frame: Frame) -> Floats:
-    """Return which log sizes a question about gains moves, ``(..., D)``; of others nothing."""
-    if isinstance(question, Difference):
-        return np.concatenate([_moves(each, frame) for each in (question.first, question.second)])
-    if isinstance(question, GainBetween):
-        start, end = (point(log_size(x, frame)) for x in (question.x_from, question.x_to))
-        return np.asarray(end - start)
-    if not hasattr(question, "driver"):
-        return np.zeros((1, len(frame.drivers)))
-    return np.array([moved_drivers(frame, question.driver)], dtype=float)

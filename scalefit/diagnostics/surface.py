@@ -27,7 +27,7 @@ def unfitted(case: Case) -> Iterator[Finding]:
 
 
 def levels(case: Case) -> Iterator[Finding]:
-    """Yield which drivers have too few values for an exponent, or span too little."""
+    """Yield which drivers have too few values for an exponent, or span too little alone."""
     sample = case.sample
     for d, name in enumerate(case.table.drivers):
         count, decades = int(sample.levels[0, d]), float(sample.decades_of_each[0, d])
@@ -41,6 +41,12 @@ def levels(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "narrow_driver", "warn", f"{name} spans less than one decade",
                 f"{decades:.2g} decades", "run smaller or larger ones; forecasts are refused",
+            )  # fmt: skip
+        elif case.decades_alone[d] < 1.0 - 1e-9:
+            yield Finding(
+                "narrow_alone", "warn", f"{name} goes less than one decade with the others fixed",
+                f"{case.decades_alone[d]:.2g} decades of {decades:.2g}",
+                f"run several values of {name} at fixed others; what it does alone is refused",
             )  # fmt: skip
 
 

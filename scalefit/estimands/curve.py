@@ -224,19 +224,22 @@ class ObservedGain(SameForAll):
 
     def terms(self, law: Law, theta: tuple[Array, ...], frame: Frame, xp: ModuleType) -> Terms:
         """Return the gain as terms."""
+        return improvement(law, *self._ends(frame), theta, frame, xp)
+
+    def _ends(self, frame: Frame) -> tuple[Array, Array]:
         which = moved_drivers(frame, self.driver)
-        start, end = (
-            [
-                end if moved else own.z_largest
-                for own, end, moved in zip(frame.drivers, ends, which, strict=True)
-            ]
-            for ends in zip(*((own.z_min, own.z_max) for own in frame.drivers), strict=True)
-        )
-        return improvement(law, point(start), point(end), theta, frame, xp)
+        ranges = [
+            (own.z_min, own.z_max) if moved else (own.z_largest, own.z_largest)
+            for own, moved in zip(frame.drivers, which, strict=True)
+        ]
+        start, end = zip(*ranges, strict=True)
+        return point(start), point(end)
 
     def beyond(self, law: Law, frame: Frame) -> Beyond:
-        """Return that it is about observed sizes only."""
-        return Beyond(each=tuple(Beyond() for _ in frame.other and frame.drivers))
+        """Return that it is about observed sizes of each driver only."""
+        if not frame.other:
+            return Beyond()
+        return Beyond(each=tuple(Beyond() for _ in frame.drivers), places=self._ends(frame))
 
 
 @dataclass(frozen=True, slots=True)

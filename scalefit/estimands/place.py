@@ -60,8 +60,9 @@ def outside(frame: Frame, *places: Sequence[Array]) -> Beyond:
         return each[0]
     above, below = (np.any([getattr(b, n) for b in each], axis=0) for n in ("above", "below"))
     return Beyond(
-        above, below, distance=np.max([b.distance for b in each], axis=0), each=tuple(each)
-    )
+        above, below, distance=np.max([b.distance for b in each], axis=0), each=tuple(each),
+        places=tuple(point(place) for place in places),
+    )  # fmt: skip
 
 
 def distance(frame: Frame, over: Array) -> Array:

@@ -43,6 +43,8 @@ class Beyond:
         far one lies below the smallest, if that is farther.
     each : tuple of Beyond
         The same of each driver alone, where there are several.
+    places : tuple of array (..., D)
+        The log sizes that it names, where there are several drivers.
     """
 
     above: Array = False
@@ -50,6 +52,7 @@ class Beyond:
     shape: Array = -1
     distance: Array = 0.0
     each: tuple[Beyond, ...] = ()
+    places: tuple[Array, ...] = ()
 
     def opens(self, index: int, shape: Shape) -> tuple[Array, Array]:
         """Return whether an answer is open where a shape lies on its lower and its upper bound.
@@ -71,7 +74,7 @@ def either(first: Beyond, second: Beyond) -> Beyond:
     return Beyond(
         np.logical_or(first.above, second.above), np.logical_or(first.below, second.below),
         np.maximum(first.shape, second.shape), np.maximum(first.distance, second.distance),
-        tuple(either(a, b) for a, b in pairs),
+        tuple(either(a, b) for a, b in pairs), first.places + second.places,
     )  # fmt: skip
 
 
