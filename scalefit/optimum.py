@@ -119,7 +119,7 @@ def _row(
         return fit.ask(estimand, level, inference)
 
     place = _Place.of(fit.estimate.central(), cost, compute)
-    caution = place.caution(fit)
+    caution = place.caution(fit) or fit.refused(BestSize(compute, cost=cost))
     asked: dict[str, Any] = {
         **{name: BestSize(compute, d, cost) for d, name in enumerate(fit.table.drivers)},
         fit.table.score: BestScore(compute, cost),

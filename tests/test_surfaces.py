@@ -467,6 +467,9 @@ def test_one_budget_tells_no_driver_alone(options):
         assert fit.refused(question).startswith(told)
     along = {"params": [5e7, 2e9, 5e7], "tokens": [1e19 / 3e8, 1e19 / 1.2e10, 1e19 / 3e7]}
     assert [reason == "" for reason in fit.refused_at(along)] == [True, True, False]
+    told_of_budget = sf.optimum(fit, 1e19).iloc[0]
+    assert told_of_budget["caution"].startswith(told)
+    assert np.isnan(told_of_budget[["params", "loss", "params_1%_from"]].astype(float)).all()
     assert [finding.code for finding in levels(fit._case)] == ["narrow_alone"] * 2
 
 

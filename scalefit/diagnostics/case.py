@@ -41,8 +41,8 @@ __all__ = ["Case"]
 Floats = NDArray[np.float64]
 
 _ALIKE = (
-    "the drivers do not vary independently as far as this goes, so neither effect is known alone; "
-    "run one at several sizes, the other fixed"
+    "the drivers do not vary independently as far as this goes, so neither effect is known alone "
+    "(run several sizes of one at a fixed other)"
 )
 
 
