@@ -114,8 +114,7 @@ class Case:
         if self.sample.n_sizes[0] < MIN_SIZES:
             return REFUSALS["too_few_sizes"].reason
         if is_curved(estimand):
-            every = np.ones(len(self.table.drivers), dtype=bool)
-            return _ALIKE if self._alike(every) else ""
+            return _ALIKE if (self.decades_alone == 0).any() else ""
         if is_implicit(estimand, self.chosen.law):
             return ""
         asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)
@@ -176,7 +175,8 @@ class Case:
     @cached_property
     def hull(self) -> Hull:
         """All combinations of log sizes between those that were run."""
-        return hull_of(self.sample.z[0, self.sample.count[0] > 0])
+        runs = self.sample.z[0, self.sample.count[0] > 0]
+        return hull_of(runs.reshape(len(runs), -1))
 
     @property
     def decades_alone(self) -> Floats:
