@@ -18,9 +18,7 @@ from .cuts import MIN_SIZES, choose_cuts, share_hidden
 from .errors import FitError, ScalefitError, nearest
 from .fit import Fit, FitSet, fit, set_of
 from .holdout import forecast_hidden
-from .inference import within
 from .pool import Pool, pooled
-from .results import sizes_from
 from .sample import Sample, of_table
 from .scoring import share_of_curves
 from .work import Progress, silent
@@ -78,7 +76,9 @@ def backtest(
     Raises
     ------
     FitError
-        If no curve can be cut, or there are several drivers.
+        If no curve can be cut.
+    TableError
+        If there are several drivers.
 
     Examples
     --------
@@ -102,11 +102,7 @@ def backtest(
         )
     fits = _fitted(data, options)
     table, fitted = fits.all_rows, fits.candidates
-    if len(table.drivers) > 1:
-        raise FitError(
-            f"a backtest hides the largest sizes of one driver; the table has "
-            f"{' and '.join(table.drivers)}: keep one of them by drivers="
-        )
+    table.need_one_driver("a backtest, which hides the largest sizes,")
     sample = of_table(table)
     cuts = choose_cuts(sample, holdout)
     skipped = _skipped(fits, sample, cuts, holdout)
@@ -317,26 +313,22 @@ class Backtest:
         Returns
         -------
         DataFrame
-            The ``by`` columns, the driver, estimate, lower, upper.
+            The ``by`` columns ("by size" where the rows have a "size"), and those of
+            :meth:`Fit.predict`, whose numbers these are: where it refuses a forecast, ``caution``
+            says why.
 
         Raises
         ------
         FitError
             If a single law or a posterior makes the forecasts.
         """
-        table = self.fits.all_rows
         if self.pool is None:
             raise FitError("one law or a posterior makes these forecasts: use the fits' predict()")
-        x = sizes_from(sizes, table.drivers)
-        curve = np.repeat(np.arange(len(self.fits)), x.size)
-        at = np.tile(x, len(self.fits))
-        told = self.pool.forecast(curve, at, self.level if level is None else level, interval)
-        lower, upper = np.array([(metric.lower, metric.upper) for metric in table.metrics])[curve].T
-        found = within(told, lower, upper)
-        return _keys(self.fits, curve).assign(**{
-            table.drivers[0]: at, "estimate": found.estimate, "lower": found.lower,
-            "upper": found.upper,
-        })  # fmt: skip
+        level = self.level if level is None else level
+        parts = [fit.predict(sizes, interval, level) for fit in self.fits.values()]
+        told = pd.concat(parts, ignore_index=True)
+        keys = _keys(self.fits, np.repeat(np.arange(len(parts)), [len(part) for part in parts]))
+        return pd.concat([keys.rename(columns={name: f"by {name}" for name in told}), told], axis=1)
 
     def passed(self, distance: float, forecaster: str = "robust") -> pd.Series[bool]:
         """Return, per curve, whether forecasts at this distance or beyond have held.

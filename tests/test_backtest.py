@@ -306,12 +306,23 @@ def test_passed_asks_for_evidence_that_far(found):
 
 def test_the_pooled_forecast_of_all_data_is_that_of_the_fits(found):
     told = found.forecast({"cells": [2e7, 5e7]}, "run")
-    assert told.columns.tolist() == ["model", "cells", "estimate", "lower", "upper"]
+    assert told.columns.tolist() == [
+        "model", "cells", "estimate", "lower", "upper", "beyond", "caution",
+    ]  # fmt: skip
     by_hand = sf.fit(runs(seed=2)).predict([2e7, 5e7], "run")
     mine = told.query("model == 'c'")
     for column in ("estimate", "lower", "upper"):
         np.testing.assert_allclose(mine[column], by_hand[column], rtol=1e-6)
     assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_forecasts_that_a_fit_refuses_are_refused_in_its_words(found):
+    told = found.forecast({"cells": [2e7, 1e15]})
+    for fit in found.fits.values():
+        mine = told[told["model"] == fit.table.keys[0][0]].drop(columns="model").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, fit.predict([2e7, 1e15]))
+    assert told["estimate"].isna().tolist() == [False, True] * 3
+    assert "farther beyond the sizes" in told["caution"][1]
 
 
 def test_a_key_may_have_the_name_of_a_column():

@@ -15,7 +15,7 @@ from .._format import capital
 from ..backtest import Backtest, backtest
 from ..compare import compare
 from ..comparison import Comparison
-from ..errors import FitError, ScalefitError
+from ..errors import FitError, ScalefitError, TableError
 from ..estimands import Cost
 from ..findings import findings_frame
 from ..fit import Fit, FitSet, curves_of, table_of
@@ -231,7 +231,7 @@ def hide_and_forecast(fits: Fit | FitSet, progress: Progress | None = None) -> B
     """Return how forecasts of hidden sizes did, or why none can be hidden."""
     try:
         return backtest(fits, progress=progress)
-    except FitError as error:
+    except (FitError, TableError) as error:
         return str(error)
 
 
