@@ -15,14 +15,14 @@ from ._seeds import seed_of
 from .adjustment import Adjust, check_adjust
 from .alignment import Convert, same_metric
 from .comparison import Comparison
-from .confidence import Confidence, from_errors, joined, trace
-from .errors import FitError, nearest
-from .estimands import Estimand, Gain, GainBetween, MarginalGain, Parameter, Value
+from .confidence import FEWEST_DRAWS, Confidence, from_errors, joined, trace
+from .errors import FitError, ScalefitError, TableError, nearest
+from .estimands import Estimand, Gain, GainBetween, MarginalGain, Parameter, Value, is_size
 from .estimate import Estimate
 from .findings import Finding
 from .fit import Fit
 from .groups import Group, gather, on_range, shared_runs, size_range
-from .inference import Bootstrap, Inference, Intervals, check_level, open_beyond
+from .inference import Bootstrap, Inference, Intervals, check_level, get_inference, open_beyond
 from .laws import get_law
 from .results import gate_text
 from .share import RemainingShare
@@ -136,6 +136,7 @@ def compare(
             + nearest(what, WHAT)
         )
     check_adjust(adjust)
+    _check_inference(inference, level)
     seed = seed_of(rng)
     options = options | {"level": level, "inference": inference, "rng": seed}
     columns = [by] if isinstance(by, str) else list(by or ())
@@ -180,7 +181,31 @@ def compare(
         adjust=adjust,
         seed=seed,
         findings=tuple(findings),
+        of_size=is_size(question.estimand),
     )
+
+
+def _check_inference(inference: str | Bootstrap | None, level: float) -> None:
+    """Refuse what makes no confidence curve of one law."""
+    if inference == "union":
+        raise ScalefitError(
+            "inference='union' is not offered here: answers are compared given each group's law, "
+            "and those whichever surviving law is true stand beside them; use inference='profile'"
+        )
+    _draws(get_inference(inference) if inference == "bootstrap" else inference, level)
+
+
+def _draws(inference: object, level: float) -> int:
+    """Return how many draws an inference makes itself; refuse too few, which leave no tails."""
+    if not isinstance(inference, Bootstrap):
+        return 0
+    need = int(np.ceil(2.0 * FEWEST_DRAWS / (1.0 - level) - 1e-9))
+    if inference.draws < need:
+        raise ScalefitError(
+            f"{inference.draws} draws tell too little of the tails at level={level:g}; use "
+            f"inference='profile', or in Python inference=sf.Bootstrap(draws={need})"
+        )
+    return inference.draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +255,7 @@ class _Question:
         refused = one.refused(self.estimand)
         if refused:
             return _Answer(group, one, estimate, reason=refused)
-        curves = _curves(estimate, self.estimand, one.settings.within_law)
+        curves = _curves(estimate, self.estimand, one.settings.within_law, level)
         lower, upper = (float(end[0]) for end in curves.interval(level))
         if np.isinf(lower) and np.isinf(upper):
             return _Answer(group, one, estimate, reason="not identified: open on both sides")
@@ -251,13 +276,13 @@ class _Question:
         return _Answer(group, one, estimate, curves, robust)
 
 
-def _curves(estimate: Estimate, estimand: Any, inference: Inference) -> Confidence:
+def _curves(estimate: Estimate, estimand: Any, inference: Inference, level: float) -> Confidence:
     def ask(rows: Any, levels: Any) -> Intervals:
         if isinstance(estimand, RemainingShare):
             return estimand.ask(estimate.take(rows), levels, inference)
         return inference(estimate.take(rows), estimand.take(rows), levels)
 
-    return trace(estimate, ask)
+    return trace(estimate, ask, _draws(inference, level))
 
 
 def _question(
@@ -266,8 +291,13 @@ def _question(
     """Return what is asked of all groups, refusing what cannot be compared."""
     curves = {group.name: group.fit for group in groups if group.fit is not None}
     for one in curves.values():
-        if not isinstance(what, Parameter):
-            one.table.need_one_driver("a comparison of anything but a Parameter")
+        if len(one.table.drivers) > 1 and not isinstance(what, Parameter):
+            first = min(one.law.parameters, key=lambda each: each.role != "exponent")
+            raise TableError(
+                f"what={what!r} is asked of one driver, and {one.table.source} has "
+                f"{' and '.join(one.table.drivers)}: compare, in Python, a parameter of their law, "
+                f"what=sf.Parameter({first.name!r}), or name one driver by drivers="
+            )
     label = what if isinstance(what, str) else what.label
     if not curves:
         return _Question(str(label), None, True, None, None, ())

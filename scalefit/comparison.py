@@ -73,6 +73,8 @@ class Comparison:
         Of the draws behind the chances of rank 1.
     findings : tuple of Finding
         What to know before use.
+    of_size : bool
+        Whether the answers are sizes, whose means over groups are those of their logs.
     """
 
     what: str
@@ -91,6 +93,7 @@ class Comparison:
     adjust: Adjust
     seed: int
     findings: tuple[Finding, ...]
+    of_size: bool = False
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -185,18 +188,23 @@ class Comparison:
         """The random-effects mean over the groups, or over those of each kind.
 
         From answers and standard errors where all intervals are closed and near to symmetric; else
-        from the likelihoods as they are, in one stage. None where there are too few groups.
+        from the likelihoods as they are, in one stage. Sizes are averaged as logs, and told as
+        sizes. None where there are too few groups.
         """
-        lower, upper = self.curves.interval(self.level)
+        found = self._mean_of(self.curves.of_logs() if self.of_size else self.curves)
+        return found.of_sizes() if self.of_size and found is not None else found
+
+    def _mean_of(self, curves: Confidence) -> Meta | None:
+        lower, upper = curves.interval(self.level)
         kinds = None if self.kinds is None else [self.kinds[i] for i in self.told]
-        if len(self.curves) < (2 if kinds is None else len(set(kinds)) + 1):
+        if len(curves) < (2 if kinds is None else len(set(kinds)) + 1):
             return None
-        value = self.curves.estimate
+        value = curves.estimate
         with np.errstate(invalid="ignore", divide="ignore"):
             skew = np.abs(np.log((upper - value) / (value - lower)))
         if not np.all(skew <= _SKEWED):
-            return one_stage(self.curves, kinds, self.level, self.correlation)
-        error = 0.5 * (upper - lower) / multiplier(self.curves.df, self.level)
+            return one_stage(curves, kinds, self.level, self.correlation)
+        error = 0.5 * (upper - lower) / multiplier(curves.df, self.level)
         shared = np.eye(len(error)) if self.correlation is None else self.correlation
         return random_effects(
             value, shared * np.outer(error, error), moderator=kinds, level=self.level
@@ -314,9 +322,7 @@ class Comparison:
         if meta is not None:
             lines += ["", "mean over groups" if self.kinds is None else
                       f"mean over groups, by {self.moderator}", meta.summary()]  # fmt: skip
-            for row in meta.differences.to_dict("records"):
-                gap = interval_text(row["difference"], row["lower"], row["upper"])
-                lines.append(f"{row['one']} less {row['other']}: {gap}, p {number(row['p'])}")
+            lines += meta.pairs_text()
         elif len(self.curves) > 1:
             lines += ["", "no mean over groups: there are too few"]
         said = self.cautions()

@@ -11,7 +11,7 @@ doi:10.1111/insr.12000).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scipy.special import stdtr, stdtrit
 from .estimate import Estimate
 from .inference import Intervals
 
-__all__ = ["Confidence", "from_errors", "joined", "multiplier", "trace"]
+__all__ = ["FEWEST_DRAWS", "Confidence", "from_errors", "joined", "multiplier", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _FEW_NODES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 7.0])
 _MISFIT = 0.01
 _ARRAYS = ("estimate", "lower", "upper", "df", "variance", "noise", "noise_df")
 #: Draws in a tail that tell where it begins; farther out an arm grows in proportion to t.
-_FEWEST_DRAWS = 10
+FEWEST_DRAWS = 10
 #: A level nearer to 1 is lost to rounding.
 _LEAST_P = 1e-11
 
@@ -74,6 +74,15 @@ class Confidence:
         at = np.asarray(rows, dtype=np.intp)
         method = tuple(self.method[i] for i in at)
         return Confidence(**{name: getattr(self, name)[at] for name in _ARRAYS}, method=method)
+
+    def of_logs(self) -> Confidence:
+        """Return the answers as logs, for sizes; open below where an end is not above zero."""
+        with np.errstate(divide="ignore"):
+            estimate, lower, upper = (
+                np.log(np.maximum(values, 0.0))
+                for values in (self.estimate, self.lower, self.upper)
+            )
+        return replace(self, estimate=estimate, lower=lower, upper=upper)
 
     def value(self, t: Floats) -> Floats:
         """Return the value at a signed quantile of t, ``(G, M)``; infinite where open."""
@@ -132,7 +141,9 @@ def multiplier(df: Floats, level: Any) -> Floats:
     return found
 
 
-def trace(estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Intervals]) -> Confidence:
+def trace(
+    estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Intervals], draws: int = 0
+) -> Confidence:
     """Return the confidence curves of G curves.
 
     Parameters
@@ -141,14 +152,18 @@ def trace(estimate: Estimate, ask: Callable[[NDArray[np.intp], Floats], Interval
         One law fitted to the curves.
     ask : callable
         ``ask(rows, levels) -> Intervals``: the interval of curve ``rows[i]`` at ``levels[i]``.
+    draws : int
+        How many draws the intervals are made from, beyond those that the estimate has; 0 if none.
     """
     variance, df = estimate.scale
     n = len(estimate)
     # Where an interval takes long, fewer are asked for.
     slow = estimate.sample.kernel is not None or len(estimate.law.shapes) > 1
     nodes = _FEW_NODES if slow else NODES
-    if estimate.draws is not None:  # beyond their last few, draws tell nothing of a tail
-        told = stdtr(df.min(), -nodes) * estimate.draws.n_draws >= _FEWEST_DRAWS
+    if estimate.draws is not None:
+        draws = estimate.draws.n_draws
+    if draws:  # beyond their last few, draws tell nothing of a tail
+        told = stdtr(df.min(), -nodes) * draws >= FEWEST_DRAWS
         slow, nodes = True, nodes[told]
     levels = np.minimum(2.0 * stdtr(df[:, None], nodes) - 1.0, 1.0 - _LEAST_P)
     found = ask(np.repeat(np.arange(n), nodes.size), levels.ravel())

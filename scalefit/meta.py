@@ -17,7 +17,7 @@ differ by far more than their errors this is the t interval of their answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -69,6 +69,10 @@ class Meta:
         Coverage.
     k : int
         Groups.
+    of_logs : bool
+        Whether the logs of the answers were averaged, as those of sizes are. Estimates, their
+        bounds and the prediction are sizes then, the differences are ratios, in a column ratio, and
+        the standard errors and ``tau2`` are those of logs.
     """
 
     table: pd.DataFrame
@@ -83,6 +87,29 @@ class Meta:
     method: str
     level: float
     k: int
+    of_logs: bool = False
+
+    def of_sizes(self) -> Meta:
+        """Return the analysis of logs of sizes in units of the size."""
+        table = self.table.assign(**{
+            name: np.exp(self.table[name]) for name in ("estimate", "lower", "upper")
+        })  # fmt: skip
+        gaps = ["difference", "lower", "upper"]
+        ratios = self.differences.assign(**{name: np.exp(self.differences[name]) for name in gaps})
+        low, high = np.exp(self.prediction)
+        return replace(
+            self, table=table, differences=ratios.rename(columns={"difference": "ratio"}),
+            prediction=(float(low), float(high)), method=f"{self.method}, of log sizes",
+            of_logs=True,
+        )  # fmt: skip
+
+    def pairs_text(self) -> list[str]:
+        """Return how the means differ, a line a pair."""
+        lines = []
+        for one, other, *gap, p in self.differences.itertuples(index=False):
+            by = "over" if self.of_logs else "less"
+            lines.append(f"{one} {by} {other}: {interval_text(*gap)}, p {number(p)}")
+        return lines
 
     @property
     def tau(self) -> float:
@@ -97,7 +124,7 @@ class Meta:
             lines.append(
                 f"{name}: {text} ({100 * self.level:g} % {self.method}, k = {row['k']:.0f})"
             )
-        spread = f"between groups: tau {number(self.tau)}"
+        spread = f"between groups: tau {number(self.tau)}{' of log sizes' * self.of_logs}"
         if np.isfinite(self.i2):
             spread += f", I2 {100 * self.i2:.0f} %, Q p {number(self.q_p)}"
         lines.append(spread)

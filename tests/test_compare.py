@@ -57,6 +57,52 @@ def test_what_differs_is_told_apart_and_what_does_not_is_not(three):
     assert ranks["first"].sum() == pytest.approx(1.0)
 
 
+def test_sizes_are_averaged_as_logs():
+    wide = [table(level=0.5, slope=s, sigma=0.01, seed=i) for i, s in enumerate((0.05, 0.1, 0.08))]
+    reached = sf.SizeReaching(0.5)
+    found = sf.compare(wide, reached)
+    logs = sf.compare(wide, reached).curves.of_logs()
+    assert found.meta.of_logs
+    row = found.meta.table.iloc[0]
+    assert 0 < row["lower"] < row["estimate"] < row["upper"]
+    assert found.meta.prediction[0] > 0
+    assert np.log(row["estimate"]) == pytest.approx(np.average(
+        logs.estimate, weights=1 / (found.meta.tau2 + logs.error**2)), abs=0.05)  # fmt: skip
+    kinds = dict(zip(found.names, "aab", strict=True))
+    apart = sf.compare(wide, reached, moderator=kinds)
+    one, other = apart.meta.table["estimate"]
+    assert apart.meta.differences["ratio"][0] == pytest.approx(one / other)
+    assert "a over b" in str(apart)
+
+
+def test_bootstraps_are_compared_and_too_few_draws_are_refused():
+    data = [table(seed=1), table(seed=2, slope=0.02)]
+    drawn = sf.compare(data, inference="bootstrap")
+    exact = sf.compare(data)
+    widths = [each.table["upper"] - each.table["lower"] for each in (drawn, exact)]
+    np.testing.assert_allclose(widths[0] / widths[1], 1.0, atol=0.3)
+    assert drawn.tests["p"][0] < 0.01
+    with pytest.raises(ScalefitError, match=r"sf.Bootstrap\(draws=400\)"):
+        sf.compare(data, inference=sf.Bootstrap(draws=199))
+    with pytest.raises(ScalefitError, match="stand beside them"):
+        sf.compare(data, inference="union")
+
+
+def test_of_two_drivers_it_is_said_what_can_be_compared():
+    rng = np.random.default_rng(0)
+    x = np.array([(n, d) for n in np.geomspace(1e6, 1e9, 5) for d in np.geomspace(1e8, 1e11, 5)])
+    data = {
+        name: {"params": x[:, 0], "tokens": x[:, 1],
+               "loss": 1.7 + 400 * x[:, 0] ** -a + 410 * x[:, 1] ** -0.28
+               + rng.normal(0, 0.005, 25)}
+        for name, a in (("one", 0.34), ("other", 0.3))
+    }  # fmt: skip
+    both = {"drivers": ["params", "tokens"], "law": "additive"}
+    with pytest.raises(TableError, match=r"what=sf.Parameter\('alpha'\)"):
+        sf.compare(data, "exponent", **both)
+    assert len(sf.compare(data, sf.Parameter("alpha"), **both).table) == 2
+
+
 def test_p_is_small_just_where_the_interval_leaves_zero_out(three):
     rows = three.pairs
     assert ((rows["p"] < 0.05) == ((rows["lower"] > 0) | (rows["upper"] < 0))).all()

@@ -23,6 +23,7 @@ from .question import (
     Implicit,
     is_curved,
     is_implicit,
+    is_size,
     touching,
 )
 from .reaching import SizeReaching
@@ -49,5 +50,6 @@ __all__ = [
     "best_place",
     "is_curved",
     "is_implicit",
+    "is_size",
     "touching",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "either",
     "is_curved",
     "is_implicit",
+    "is_size",
     "touching",
 ]
 
@@ -152,6 +153,11 @@ def is_curved(question: object) -> TypeGuard[Curved]:
 def is_implicit(question: object, law: Law) -> TypeGuard[Implicit]:
     """Return whether a question is for a size that a law can only tell as a root."""
     return hasattr(question, "implicit") and bool(question.implicit(law))
+
+
+def is_size(question: object) -> bool:
+    """Return whether a question is for a size, which is positive and lies decades from others."""
+    return hasattr(question, "implicit")
 
 
 def touching(
