@@ -14,6 +14,7 @@ __all__ = [
     "key_text",
     "key_texts",
     "number",
+    "numbers_apart",
     "plain",
     "size_text",
     "table_text",
@@ -21,6 +22,8 @@ __all__ = [
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+#: Sizes for which nobody has a letter.
+_NAMELESS = 1e15
 
 
 def number(value: float, digits: int = 3, width: float | None = None) -> str:
@@ -47,6 +50,23 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
         return f"{value:.{digits}g}"
     text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
     return text if float(text) else "0"
+
+
+def numbers_apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers with as many digits, from three on, as tell them apart if they differ.
+
+    Examples
+    --------
+    >>> numbers_apart(0.00931, 0.02), numbers_apart(0.009312, 0.009308)
+    (('0.00931', '0.0200'), ('0.009312', '0.009308'))
+    """
+    for digits in range(3, 17):
+        texts = number(one, digits), number(other, digits)
+        if texts[0] != texts[1]:
+            break
+    else:
+        return number(one), number(other)
+    return texts
 
 
 def counted(n: int, thing: str) -> str:
@@ -98,21 +118,24 @@ def interval_text(estimate: float, lower: float, upper: float) -> str:
 
 
 def size_text(value: float) -> str:
-    """Return a size in plain words: 222k, 22.2M.
+    """Return a size in plain words: 222k, 22.2M; from 1e15 on, as floating-point operations, 1e15.
 
     Examples
     --------
     >>> size_text(222_000), size_text(22.2e6), size_text(950), size_text(math.inf)
     ('222k', '22.2M', '950', 'never')
+    >>> size_text(9.99e14), size_text(1e15), size_text(3.16e21)
+    ('999T', '1e15', '3.16e21')
     """
     if math.isnan(value):
         return "-"
     if math.isinf(value):
         return "never"
+    if value >= _NAMELESS * 0.9995:
+        return f"{value:.3g}".replace("e+", "e")
     for unit, name in _UNITS:
         if value >= unit * 0.9995:
-            scaled = value / unit
-            return f"{scaled:.3g}{name}" if scaled < 1000 else "over 1000T"
+            return f"{value / unit:.3g}{name}"
     return f"{value:.3g}"
 
 

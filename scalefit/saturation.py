@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._format import number
+from ._format import number, numbers_apart
 from .estimands import Estimand, Gain, ObservedGain, SizeReaching
+from .estimate import Estimate
 from .gate import Gate, scaling_gate
 from .inference import (
     Inference,
@@ -38,7 +39,6 @@ from .metrics import Metric, checked_margin
 from .plateau import plateau_test
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
 from .runs_needed import times_as_many
-from .sample import Sample
 from .secant import Secant, last_slope
 from .selection import Candidates, ask
 
@@ -193,7 +193,8 @@ def assess(
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     bent = curvature(candidates)
     distance = question.beyond(candidates.law(0), sample.frame).distance
-    refusal = refused_codes(Grounds(candidates, bent[1], distance, reach))
+    grounds = Grounds(candidates, bent[1], distance, reach)
+    refusal = refused_codes(grounds)
     verdict = np.where(refusal != "", "inconclusive", verdict)
     # Where none leads the verdict is that of all of them already.
     doubted = (verdict != "inconclusive") & ~stands_in
@@ -216,7 +217,8 @@ def assess(
     return Assessment(
         factor, margin, verdict,
         np.where(firm, "firm", "provisional"),
-        _reasons(verdict, refusal, gate, bounds, observed, margin, factor, sample, stands_in),
+        _reasons(verdict, refusal, gate, bounds, observed, margin, factor,
+                 grounds.chosen(_alike), stands_in),
         refusal, withheld,
         gain, bounds, observed,
         robust,
@@ -423,6 +425,11 @@ def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:
     return chosen[:, 0], chosen[:, 1]
 
 
+def _alike(fitted: Estimate) -> Bools:
+    """Return where rows tell less than as many runs that are independent."""
+    return np.asarray(fitted.sample.errors.n_effective < fitted.sample.n - 0.5)
+
+
 def _reasons(
     verdict: NDArray[Any],
     refusal: NDArray[Any],
@@ -431,10 +438,9 @@ def _reasons(
     observed: Intervals,
     margin: Floats,
     factor: float,
-    sample: Sample,
+    alike: Bools,
     stands_in: Bools,
 ) -> NDArray[Any]:
-    alike = np.isfinite(sample.errors.correlation)
     reasons = []
     for g, said in enumerate(verdict):
         m, k = number(margin[g]), f"{factor:g} times the largest size"
@@ -442,14 +448,15 @@ def _reasons(
         if stands_in[g]:
             k = f"no law leads, and whichever of those that fit is true, {k}"
             settles = "larger sizes would tell the laws apart"
-        low, high = number(bounds.lower[g]), number(bounds.upper[g])
+        low, above = numbers_apart(bounds.lower[g], margin[g])
+        high, below = numbers_apart(bounds.upper[g], margin[g])
         seen = gate.p[g] <= 1.0 - ONE_SIDED
         if refusal[g]:
             reason = REFUSALS[refusal[g]].reason
         elif said == "saturated":
-            reason = f"{k} gains less than {high}, below the margin of {m} (one-sided 95 %)"
+            reason = f"{k} gains less than {high}, below the margin of {below} (one-sided 95 %)"
         elif said == "still_scaling":
-            reason = f"{k} gains more than {low}, above the margin of {m} (one-sided 95 %)"
+            reason = f"{k} gains more than {low}, above the margin of {above} (one-sided 95 %)"
         elif said == "no_scaling":
             reason = (
                 f"no scaling is seen (p = {gate.p[g]:.2g}), and the gain over all sizes is "

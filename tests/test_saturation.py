@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -151,6 +153,24 @@ def test_bounds_are_the_ends_of_the_ninety_percent_interval():
     found = fit.saturation()
     assert found.lower == fit.gain(10, level=0.9).lower
     assert found.upper == fit.gain(10, level=0.9).upper
+
+
+def test_a_bound_next_to_the_margin_is_told_apart_from_it():
+    fit = fit_of(0.9 - 0.3 * T**-0.3)
+    bounds = fit.saturation().evidence.found.gain_bounds
+    for bound, beyond in ((bounds.lower[0], 1 - 1e-6), (bounds.upper[0], 1 + 1e-6)):
+        one, other = re.findall(r"0\.\d+", fit.saturation(margin=bound * beyond).reason)
+        assert one != other
+
+
+def test_independent_rows_of_one_run_are_not_called_alike():
+    x = np.geomspace(1e4, 1e7, 14)
+    y = 0.9 - 0.3 * (x / 1e4) ** -0.3 + 0.01 * np.resize([1.0, -1.0], x.size)
+    fit = sf.fit({"cells": x, "f1": y}, noise="autoregressive")
+    note = fit.diagnostics.set_index("code")["evidence"]["correlated_rows"]
+    assert note == "14 rows of 1 run tell as much as 14 runs"
+    found = fit.saturation(margin=fit.gain(10).estimate)
+    assert "runs at these sizes will hardly settle it" in found.reason
 
 
 def test_no_verdict_is_firm_without_replicates():
