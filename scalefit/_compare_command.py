@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ._filters import kept_rows
-from ._options import DATASET, FIT_OPTIONS, FORCE, in_python, names, reading, takes
+from ._options import DATASET, FIT_OPTIONS, FORCE, in_python, names, reading, size, takes
 from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import print_lines, print_table
 
@@ -81,12 +81,11 @@ def _size(given: str | None) -> float | str | None:
     if given is None or given == "own":
         return given
     try:
-        size = float(given)
+        return size(given)
     except ValueError:
-        size = 0.0
-    if not size > 0:
-        raise click.BadParameter(f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at")
-    return size
+        raise click.BadParameter(
+            f'{given!r}: give a size such as 1e7, or "own"', param_hint="--at"
+        ) from None
 
 
 def _tables(given: tuple[str, ...], filters: list[tuple[str, str]], options: dict[str, str]) -> Any:

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "USUAL", "as_number", "grouped_number", "parse_numbers"]
+__all__ = [
+    "MISSING", "USUAL", "as_number", "as_numbers", "grouped_number", "parse_numbers",
+]  # fmt: skip
 
 Faults = dict[str, NDArray[np.intp]]
 
@@ -52,6 +54,29 @@ def as_number(given: Any) -> float:
     (0.5, 3.0, nan, nan, nan)
     """
     return float(given) if isinstance(given, Real) and not isinstance(given, bool) else np.nan
+
+
+def as_numbers(given: Any) -> NDArray[np.float64]:
+    """Return sizes of any shape as numbers; text is read as in tables.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something is no number.
+
+    Examples
+    --------
+    >>> as_numbers("1M").item(), as_numbers(["22.2M", 300]).tolist()
+    (1000000.0, [22200000.0, 300.0])
+    """
+    each = np.asarray(given)
+    if each.dtype.kind not in "OSU":
+        return np.asarray(given, dtype=float)
+    texts = each.ravel()
+    values, faults = parse_numbers(pd.Series(texts, dtype=object), counts=True)
+    if faults:
+        raise ValueError("; ".join(f"{texts[at[0]]!r} is {why}" for why, at in faults.items()))
+    return values.reshape(each.shape)
 
 
 def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float64], Faults]:

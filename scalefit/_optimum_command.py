@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ._options import numbers, takes
+from ._options import numbers, size, takes
 from ._printed import print_json
 from ._terminal import print_lines, print_table
 from .errors import FitError
@@ -23,7 +23,7 @@ EXAMPLES = (
 
 def _budgets(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[float]:
     """Return the budgets in repeated or comma-separated options."""
-    return numbers(",".join(given), float, "numbers such as 1e21,1e22")
+    return numbers(",".join(given), size, "positive numbers such as 1e21,1e22")
 
 
 def _cost(_: click.Context, __: click.Parameter, given: str) -> Cost:

@@ -14,12 +14,14 @@ from ._config import read_config
 
 __all__ = [
     "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
-    "as_typed", "fits_a_table", "in_python", "names", "numbers", "reading", "takes",
+    "as_typed", "count", "fits_a_table", "in_python", "names", "numbers", "reading", "size",
+    "takes",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
 #: What the name of a bundled table begins with.
 DATASET = "dataset:"
+_INF = float("inf")
 
 
 def takes(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -36,6 +38,30 @@ def takes(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[str]:
     """Return the names in repeated or comma-separated options."""
     return [name for part in given for name in _parts(part)]
+
+
+def size(text: str) -> float:
+    """Return a positive number, which is read as tables are: 1e6, 22.2M; ValueError if it is none.
+
+    Examples
+    --------
+    >>> size("22.2M")
+    22200000.0
+    """
+    from ._numbers import as_numbers
+
+    found = float(as_numbers(text).item())
+    if not 0 < found < float("inf"):
+        raise ValueError(f"{text!r} is no size")
+    return found
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1; ValueError if it is none."""
+    found = int(text)
+    if found < 1:
+        raise ValueError(f"{text!r} is no count")
+    return found
 
 
 def numbers(text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
@@ -110,10 +136,20 @@ def _bounds(
     try:
         lower, upper = (float(part) if part.strip() else None for part in given.split(","))
     except ValueError:
+        lower = upper = float("nan")
+    low, high = (end if part is None else part for part, end in ((lower, -_INF), (upper, _INF)))
+    if not low < high:
         raise click.BadParameter(
-            f"{given!r}: give two numbers such as 0,1; leave one out where there is none: 0,"
-        ) from None
+            f"{given!r}: give two numbers, the lowest score and then the highest, such as 0,1; "
+            "leave one out where there is none: 0,"
+        )
     return lower, upper
+
+
+def _jobs(_: click.Context, __: click.Parameter, given: int) -> int:
+    if not given:
+        raise click.BadParameter("0: give how many blocks to work on at once, or -1 for all cores")
+    return given
 
 
 def _filters(
@@ -221,7 +257,7 @@ FIT_OPTIONS = (
                  show_default=True, help="Refuse bad rows, or leave them out and list them."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
                  help="Of every Monte-Carlo step."),
-    click.option("--jobs", type=int, default=1, show_default=True, metavar="N",
+    click.option("--jobs", type=int, callback=_jobs, default=1, show_default=True, metavar="N",
                  help="Blocks of curves to work on at the same time; -1 for one a core."),
     click.option("--cache", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
                  help="Keep finished blocks of curves here, and go on from there."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._options import FACTOR, FORCE, MARGIN, NOISES, numbers, takes
+from ._options import FACTOR, FORCE, MARGIN, NOISES, count, numbers, size, takes
 from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import complain, print_lines, print_table, progress_bar
 
@@ -100,11 +100,11 @@ def _form(one: Fit, found: Any, needed: Any) -> dict[str, Any]:
 
 def _sizes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Any] | None:
     """Return one choice for each option: its sizes, separated by commas."""
-    return [numbers(part, float, "sizes such as 1e6,1e7") for part in given] or None
+    return [numbers(part, size, "sizes such as 1e6,1e7 or 22.2M") for part in given] or None
 
 
 def _seeds(_: click.Context, __: click.Parameter, given: str | None) -> list[int] | None:
-    return None if given is None else numbers(given, int, "whole numbers such as 3,5")
+    return None if given is None else numbers(given, count, "whole numbers from 1, such as 3,5")
 
 
 #: Gives a command the options of :func:`scalefit.plan`.

@@ -18,7 +18,7 @@ from .checked import Backed, CheckedSet
 from .errors import FitError, UnknownCurveError, nearest
 from .estimands import Asked, Gain, Implicit, Parameter
 from .estimate import Estimate
-from .inference import Bootstrap, Interval, get_inference, union
+from .inference import Bootstrap, Interval, union
 from .laws import Law, resolve
 from .noise import (
     Gaussian,
@@ -34,7 +34,7 @@ from .predicted import Predicted
 from .results import curve_text, parameter_table
 from .sample import of_table
 from .selection import Candidates, ask, candidates
-from .settings import Settings, WithPosterior, check_pool, one_level
+from .settings import Settings, WithPosterior, check_inference, check_pool, one_level
 from .several_drivers import SeveralDrivers
 from .shrinkage_plot import plot_shrinkage
 from .surface import driver_number, gains_of_drivers
@@ -149,8 +149,7 @@ def fit(
     level = one_level(level)
     if inference is None:
         inference = "profile" if bayes is None else "posterior"
-    if inference != "union":
-        get_inference(inference)
+    check_inference(inference, bayes)
     table = make_table(
         data, score=score, drivers=drivers, by=by, better=better, bounds=bounds,
         se=se, sd=sd, n=n, items=items, run=run, on_bad=on_bad,

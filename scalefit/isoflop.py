@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ._format import counted, interval_text, number, table_text
-from .errors import FitError
+from .errors import FitError, TableError
 from .estimands import Cost, SharePower, as_cost, best_place
 from .isoflop_plot import plot_isoflop
 from .results import mean_curve
@@ -176,7 +176,9 @@ def isoflop(
     Raises
     ------
     FitError
-        If the law does not have two drivers, or no budget has four sizes.
+        If no budget has four sizes.
+    TableError
+        If the table does not have two drivers.
 
     Notes
     -----
@@ -206,9 +208,9 @@ def isoflop(
     need_one_curve(fit, "sf.isoflop")
     price, drivers = as_cost(cost), fit.table.drivers
     if len(drivers) != 2 or fit.law.n_drivers != 2:
-        raise FitError(
+        raise TableError(
             f"budgets are divided between two drivers; this fit has {' and '.join(drivers)} and "
-            f"law {fit.law.name!r}"
+            f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
         )
     level = fit.settings.level if level is None else level
     rows = fit.table.rows

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import FitError
+from ._numbers import as_numbers
+from .errors import FitError, TableError
 from .estimands import BestScore, BestSize, Cost, SharePower, Value, as_cost, best_place
 from .estimate import Estimate
 from .inference import Interval
@@ -63,7 +64,9 @@ def optimum(
     Raises
     ------
     FitError
-        If the law does not have two drivers, or a budget is no positive number.
+        If a budget is no positive number.
+    TableError
+        If the table does not have two drivers.
 
     Notes
     -----
@@ -88,9 +91,9 @@ def optimum(
     need_one_curve(fit, "sf.optimum")
     drivers, found = fit.table.drivers, as_cost(cost)
     if len(drivers) != 2 or fit.law.n_drivers != 2:
-        raise FitError(
+        raise TableError(
             f"a budget is divided between two drivers; this fit has {' and '.join(drivers)} and "
-            f"law {fit.law.name!r}"
+            f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
         )
     budgets = _budgets(compute)
     rows = [_row(fit, budget, found, level, inference) for budget in budgets]
@@ -102,7 +105,7 @@ def optimum(
 
 def _budgets(compute: float | Iterable[float]) -> list[float]:
     try:
-        budgets = np.atleast_1d(np.asarray(compute, dtype=float))
+        budgets = np.atleast_1d(as_numbers(compute))
     except (TypeError, ValueError):
         raise FitError(f"compute={compute!r}; give budgets as numbers, such as [1e21]") from None
     bad = [b for b in budgets.ravel().tolist() if not (np.isfinite(b) and b > 0)]

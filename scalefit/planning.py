@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from . import plan_words as words
-from ._format import counted
+from ._format import counted, size_text
+from ._numbers import as_number
 from ._seeds import seed_of
 from .errors import FitError
 from .estimands import Gain
@@ -112,6 +113,7 @@ def plan(
     proposals = [NOTHING] if known else []
     proposals += propose(sizes, seeds, known, source.driver)
     every = [size for proposal in proposals for size in proposal.sizes]
+    _check_cost(cost, every)
     study = study_of(source, law, n, seed, every, noise)
     if sizes is None:  # what the law cannot mean is no proposal
         proposals = [each for each in proposals if study.holds(each.sizes)]
@@ -123,6 +125,24 @@ def plan(
     tell("plan", len(proposals), len(proposals))
     rows = pd.concat(parts, ignore_index=True)
     return Plan(study, tuple(proposals), rows, float(factor), cost)
+
+
+def _check_cost(cost: Any, sizes: Iterable[float]) -> None:
+    """Raise FitError if something is no function that gives every size a positive cost."""
+    if cost is None:
+        return
+    if not callable(cost):
+        raise FitError(
+            f"cost={cost!r} is no function; give one of the size of a run, such as "
+            "cost=lambda size: 6e9 * size"
+        )
+    for size in sizes:
+        found = as_number(cost(size))
+        if not 0 < found < np.inf:
+            raise FitError(
+                f"cost= makes {found:g} of size {size_text(size)}; the cost of a run is a "
+                "positive number"
+            )
 
 
 @dataclass(frozen=True)

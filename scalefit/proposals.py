@@ -110,7 +110,7 @@ def _choices(sizes: Any, driver: str) -> list[tuple[str, tuple[float, ...]]]:
     if isinstance(sizes, Mapping):
         named = [(str(name), each) for name, each in sizes.items()]
     else:
-        named = [("", each) for each in ([sizes] if isinstance(sizes, Real) else sizes)]
+        named = [("", each) for each in ([sizes] if isinstance(sizes, (Real, str)) else sizes)]
     chosen = [(name, tuple(np.unique(sizes_from(each, [driver])).tolist())) for name, each in named]
     return [(name, each) for name, each in chosen if each]
 

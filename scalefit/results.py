@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from ._numbers import as_numbers
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
@@ -180,7 +181,7 @@ def sizes_from(given: Any, drivers: Sequence[str]) -> Floats:
         return np.stack(parts, axis=-1) if len(drivers) > 1 else parts[0]
     if len(drivers) == 1:
         return _column_of_sizes(given, drivers[0])
-    table = np.asarray(given, dtype=float)
+    table = np.asarray(given)
     if table.ndim != 2 or table.shape[1] != len(drivers):
         raise FitError(
             f"sizes of {' and '.join(drivers)}: give a mapping with both, such as "
@@ -191,9 +192,11 @@ def sizes_from(given: Any, drivers: Sequence[str]) -> Floats:
 
 def _column_of_sizes(given: Any, driver: str) -> Floats:
     try:
-        sizes = np.atleast_1d(np.asarray(given, dtype=float))
+        sizes = np.atleast_1d(as_numbers(given))
     except (TypeError, ValueError):
-        raise FitError(f"sizes must be numbers in units of {driver!r}; got {given!r}") from None
+        raise FitError(
+            f"sizes must be numbers in units of {driver!r}, such as 1e6 or '22.2M'; got {given!r}"
+        ) from None
     if sizes.ndim != 1:
         raise FitError(f"sizes must be one list of numbers; got an array of shape {sizes.shape}")
     bad = sizes[~(np.isfinite(sizes) & (sizes > 0))]

@@ -17,7 +17,9 @@ from .noise import Noise
 from .pool import competing
 from .selection import Candidates
 
-__all__ = ["Settings", "WithPosterior", "check_pool", "need_one_curve", "one_level"]
+__all__ = [
+    "Settings", "WithPosterior", "check_inference", "check_pool", "need_one_curve", "one_level",
+]  # fmt: skip
 
 _POOLS = ("none", "partial", "complete")
 
@@ -83,6 +85,17 @@ def check_pool(pool: str, bayes: Bayes | None) -> None:
         )
     if pool != "none" and bayes is None:
         raise ScalefitError(f"pool={pool!r} is not available by least squares; use method='bayes'")
+
+
+def check_inference(inference: str | Bootstrap, bayes: Bayes | None) -> None:
+    """Raise an error if intervals cannot be made as asked."""
+    if inference == "union":
+        return
+    get_inference(inference)
+    if inference == "posterior" and bayes is None:
+        raise ScalefitError(
+            "inference='posterior' needs draws; fit with method='bayes', or use inference='profile'"
+        )
 
 
 def need_one_curve(fit: object, name: str) -> None:

@@ -163,6 +163,14 @@ def test_intervals_for_a_run_are_wider():
     assert "one new run" in run.attrs["label"]
 
 
+def test_sizes_are_read_as_tables_are():
+    fit = sf.fit(frame())
+    told = fit.predict({"cells": ["22.2M", "1e8"]})
+    pd.testing.assert_frame_equal(told, fit.predict([22.2e6, 1e8]))
+    with pytest.raises(sf.FitError, match=r"such as 1e6 or '22.2M'; got \['many'\]"):
+        fit.predict(["many"])
+
+
 def test_predictions_stay_inside_the_metric():
     fit = sf.fit(frame(exponent=0.06, gap=0.6, top=0.99, sigma=0.02), force=True)
     table = fit.predict([1e9, 1e12], interval="run")
@@ -301,7 +309,7 @@ def test_a_law_asked_for_alone_can_be_rejected_without_replicates(law):
     y = 0.85 - 0.4 * (x / 1e3) ** -0.3 + 0.003 * np.random.default_rng(0).standard_normal(8)
     fit = sf.fit({"cells": x, "f1": y}, law=law)
     assert fit.saturation().verdict == "inconclusive"
-    assert "does not fit" in fit.saturation().reason
+    assert fit.saturation().reason.startswith("the law that is reported does not fit")
     assert "law_rejected" in set(fit.diagnostics.code)
 
 

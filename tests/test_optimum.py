@@ -151,7 +151,7 @@ def test_one_driver_has_no_budget_to_divide():
     table = runs().rename(columns={"loss": "value"})
     one = sf.fit(table, score="value", drivers="tokens", better="lower")
     for ask in (lambda f: sf.optimum(f, 1e20), sf.isoflop):
-        with pytest.raises(sf.FitError, match="divided between two drivers"):
+        with pytest.raises(sf.TableError, match="divided between two drivers"):
             ask(one)
 
 

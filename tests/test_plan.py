@@ -55,6 +55,8 @@ def test_proposals_are_all_choices_with_all_numbers_of_seeds():
         ("big", (1e7,), 4, 4), ("both", (1e6, 1e7), 4, 8),
     ]  # fmt: skip
     assert propose(1e7, None, {1e4: 3, 1e5: 5, 1e6: 5}, "cells")[0].seeds == 5
+    assert [p.sizes for p in propose({"cheap": "1M", "dear": ["22.2M", 1e8]}, 1, {1e4: 3}, "cells")
+            ] == [(1e6,), (22.2e6, 1e8)]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,9 @@ def test_a_law_that_leaves_the_metric_is_no_proposal():
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"factor": 1.0}, "factor"), ({"margin": -1.0}, "margin"), ({"n_tables": 0}, "n_tables=0"),
-     ({"law": "sigmoid"}, "no law named"), ({"sizes": ["x"]}, "numbers")],
+     ({"law": "sigmoid"}, "no law named"), ({"sizes": ["x"]}, "numbers"),
+     ({"cost": "6ND"}, "cost='6ND' is no function"), ({"cost": lambda _: -1.0}, "makes -1 of"),
+     ({"cost": lambda _: np.nan}, "a positive number")],
 )  # fmt: skip
 def test_plans_that_are_refused(fit, options, words):
     with pytest.raises(sf.ScalefitError, match=words):
@@ -449,6 +453,8 @@ def test_the_command_prints_json(run):
 
 def test_the_command_refuses_in_words(run):
     assert "give sizes" in run("scores.csv", "--sizes", "big", code=2).output
+    assert "whole numbers from 1" in run("scores.csv", "--seeds", "0", code=2).output
+    assert "3 runs at 1M" in run("scores.csv", "--sizes", "1M", "--tables", "2").stdout
     assert "neither" not in run("two.csv", "--filter", "m=b", code=1).output
     assert "noise='known_error'" not in run("absent.csv", code=2).output
     run("two.csv", "--by", "m", "--plot", "x.png", code=2)
