@@ -10,6 +10,7 @@ ScalefitError (a ValueError)
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -51,6 +52,22 @@ class ScalefitWarning(UserWarning):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest allowed name, or an empty string."""
-    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    """Return ``"; did you mean 'x'?"`` for the closest allowed name, or an empty string.
+
+    A name whose words begin as those that were given is closer than one spelt alike.
+
+    Examples
+    --------
+    >>> nearest("sat_power", ["shifted_power", "saturating_power"])
+    "; did you mean 'saturating_power'?"
+    """
+    names = list(allowed)
+    shortened = [each for each in names if _is_short_for(name, each)]
+    close = shortened or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _is_short_for(name: str, whole: str) -> bool:
+    """Return whether every word of a name of several begins the same word of another."""
+    given, words = (re.findall(r"[^\W_]+", each.casefold()) for each in (name, whole))
+    return len(given) == len(words) > 1 and all(map(str.startswith, words, given))

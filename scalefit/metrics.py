@@ -250,7 +250,7 @@ def resolve(
     ('percent', 100.0, 100.0, ())
     >>> metric, findings = resolve("vigour", scores, sizes, np.zeros(3, dtype=int))
     >>> metric.origin, findings[0].code
-    ('assumed', 'direction_assumed')
+    ('assumption', 'direction_assumed')
     """
     direction = _checked_better(better)
     known = lookup(name)
@@ -353,7 +353,7 @@ def _from_trend(name: str, trend: Trend) -> tuple[Metric, tuple[Finding, ...]]:
         origin, code = "the trend", "direction_from_trend"
         because = "because that is where the scores go with size"
     else:
-        better, origin, code = "higher", "assumed", "direction_assumed"
+        better, origin, code = "higher", "assumption", "direction_assumed"
         because = "although neither its name nor its trend says so"
     finding = Finding(
         code,

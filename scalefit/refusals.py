@@ -325,8 +325,9 @@ _LIST = (
         of_law=True,
     ),
     Refusal(
-        "law_rejected", "the law named does not fit these sizes, another one does",
-        "let law='auto' choose; if it has, see law='power_log' and the residuals", True,
+        "law_rejected", "the law that is reported does not fit these sizes, another one does",
+        "if it was named, let law='auto' choose; if it was chosen, see law='power_log' and the "
+        "residuals", True,
         lambda grounds: (
             _enough(grounds) & grounds.chosen(has_best)
             & grounds.some_law_fits & ~grounds.fits

@@ -175,7 +175,7 @@ def test_an_unknown_metric_takes_the_direction_of_the_trend(slope, better):
 
 def test_without_a_trend_the_direction_is_assumed_and_said_so():
     metric, (finding,) = resolve("vigour", FLAT, SIZES, ONE_GROUP)
-    assert (metric.better, metric.origin) == ("higher", "assumed")
+    assert (metric.better, metric.origin) == ("higher", "assumption")
     assert (finding.code, finding.severity) == ("direction_assumed", "warn")
 
 

@@ -315,6 +315,11 @@ def test_what_cannot_be_written_is_refused_before_fitting(tmp_path, name, says):
         sf.report({"no": "table"}, tmp_path / name)
 
 
+def test_a_format_is_not_offered_that_is_not_listed(tmp_path):
+    with pytest.raises(sf.FitError, match=r"\.pdf$"):
+        sf.report({"no": "table"}, tmp_path / "r.txt")
+
+
 def test_options_cannot_change_a_finished_fit(tmp_path):
     with pytest.raises(sf.FitError, match="fitted already"):
         sf.report(sf.fit(runs()), tmp_path / "r.md", level=0.9)

@@ -17,7 +17,8 @@ from .markdown import MARKER
 
 __all__ = ["FORMATS", "check_target", "pictures_folder", "put"]
 
-FORMATS = (".html", ".htm", ".md", ".json", ".pdf")
+_OFFERED = (".html", ".md", ".json", ".pdf")
+FORMATS = (*_OFFERED, ".htm")
 _OURS = re.compile(
     rf"\s*(?:{re.escape(MARKER)}|<!DOCTYPE html>.{{,80}}{re.escape(MARK)}|"
     rf'\{{\s*"schema": "{re.escape(SCHEMA)}")',
@@ -39,8 +40,8 @@ def check_target(target: Path, force: bool = False) -> None:
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
         raise FitError(
-            f"{target.name}: the name decides the format; use .html, .md, .json or .pdf"
-            + nearest(suffix, FORMATS)
+            f"{target.name}: the name decides the format; use "
+            f"{', '.join(_OFFERED[:-1])} or {_OFFERED[-1]}" + nearest(suffix, _OFFERED)
         )
     if not target.parent.is_dir():
         raise FitError(f"{target}: there is no such folder; make it first")
