@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from ._columns import ROLES, role_of, varies
 from ._copies import copies_in
 from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
-from ._format import counted
+from ._format import counted, listed
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
@@ -30,7 +29,6 @@ __all__ = [
     "too_few_sizes",
 ]
 
-_SHOWN = 5
 #: A score up to 1 that is so many times smaller than all above 1 looks like a fraction.
 _FAR = 10
 #: Two drivers with a larger squared correlation of their logarithms rise together: what is left
@@ -162,14 +160,14 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
     at = np.unique(np.concatenate([fault.positions for fault in faults]))
     why = [
         f"{f.column}: {f.reason} (row{'s' * (len(f.positions) > 1)} "
-        f"{_listed(draft.rows[f.positions].tolist())})"
+        f"{listed(draft.rows[f.positions].tolist())})"
         for f in faults
     ]
     if len(draft.keys) > 1:
         gone, all_of = (np.bincount(of, minlength=len(draft.keys))
                         for of in (draft.group[at], draft.group))  # fmt: skip
         most = np.argsort(-gone, kind="stable")[: np.count_nonzero(gone)].tolist()
-        why.append("of " + _listed([f"{draft.label(i)} ({gone[i]} of {all_of[i]})" for i in most]))
+        why.append("of " + listed([f"{draft.label(i)} ({gone[i]} of {all_of[i]})" for i in most]))
     rows = Finding(
         "rows_dropped",
         "note",
@@ -184,7 +182,7 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
         "curves_dropped",
         "warn",
         f"{lost.size} of {len(draft.keys)} curves have no usable row and are left out.",
-        _listed([draft.label(i) for i in lost]),
+        listed([draft.label(i) for i in lost]),
         "Correct the rows of these curves.",
     )
     return [rows, curves]
@@ -202,7 +200,7 @@ def copy_findings(draft: Draft) -> list[Finding]:
             "equal_rows",
             "warn",
             "Rows are equal to earlier ones in every column: copies make the noise look smaller.",
-            f"rows {_listed(rows.tolist())}",
+            f"rows {listed(rows.tolist())}",
             "If they are copies, leave them out; if they are runs, add a seed column.",
         )
     ]
@@ -281,7 +279,7 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
             "mixed_rows",
             "warn",
             f"Rows share {_quoted(shared)} but differ in {columns.score!r}.",
-            "rows " + _listed(rows),
+            "rows " + listed(rows),
             mend,
         )
     return findings
@@ -329,7 +327,7 @@ def _identical_replicates(draft: Draft, cells: Cells) -> dict[int, Finding]:
             "identical_replicates",
             "warn",
             "All replicates have the same score at some sizes, so they carry no scatter.",
-            f"{' x '.join(draft.columns.drivers)} {_listed(sizes)}",
+            f"{' x '.join(draft.columns.drivers)} {listed(sizes)}",
             "Check that each seed was trained and evaluated on its own.",
         )
     return findings
@@ -350,7 +348,7 @@ def _fractions(draft: Draft, metrics: Sequence[Metric]) -> dict[int, Finding]:
             "fractions_among_percentages",
             "warn",
             f"Some scores of {metrics[i].name!r} look like fractions among percentages.",
-            f"{counted(len(rows), 'score')}, rows " + _listed(rows),
+            f"{counted(len(rows), 'score')}, rows " + listed(rows),
             "Write all scores of the column in one unit.",
         )
     return findings
@@ -391,8 +389,3 @@ def _sums(values: NDArray[np.float64], group: Codes) -> NDArray[np.float64]:
 def _quoted(names: Sequence[str]) -> str:
     *first, last = map(repr, names)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _listed(things: Sequence[Any]) -> str:
-    more = len(things) - _SHOWN
-    return ", ".join(map(str, things[:_SHOWN])) + (f" and {more} more" if more > 0 else "")

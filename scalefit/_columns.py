@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._format import key_text
+from ._numbers import parse_numbers
 from .errors import TableError, nearest
 from .metrics import lookup
 
@@ -41,15 +42,21 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "n_train_cells", "num_train_cells", "training_cells", "pretraining_cells",
     ),
     "data": (
-        "tokens", "n_tokens", "num_tokens", "train_tokens", "training_tokens",
+        "tokens", "n_tokens", "num_tokens", "token_count", "number_of_tokens",
+        "train_tokens", "training_tokens", "n_train_tokens", "num_train_tokens",
+        "n_training_tokens", "num_training_tokens", "pretraining_tokens", "tokens_seen",
         "samples", "n_samples", "num_samples", "train_samples", "training_samples",
+        "n_train_samples", "num_train_samples", "n_training_samples",
         "examples", "n_examples", "num_examples", "seen_examples", "train_examples",
+        "training_examples", "n_train_examples", "num_train_examples",
         "train_size", "training_size", "size_train", "n_train", "num_train",
         "dataset_size", "data_size", "n_data",
     ),
     "params": (
         "params", "n_params", "num_params", "model_params", "parameters", "n_parameters",
         "num_parameters", "model_parameters", "parameter_count", "number_of_parameters",
+        "model_size", "size_model", "n_model_params", "num_model_params", "model_param_count",
+        "param_count", "non_embedding_params", "n_non_embedding_params",
     ),
     "score": ("score", "scores"),
     "value": ("value", "values", "metric_value"),  # a score where a metric column names it
@@ -78,6 +85,8 @@ ROLES: dict[str, str] = {
 ROW = "_row"
 
 _ROLES = {re.sub(r"\W|_", "", name): role for role, names in ALIASES.items() for name in names}
+#: Names of columns that are numbers from which on they are taken for the sizes of a wide table.
+_FEWEST_SIZES = 3
 _MEND_DRIVER = "pass drivers= with the column that holds the size"
 
 
@@ -193,7 +202,7 @@ def find_columns(
     found = stated["score"][0] if score is not None else None
     if found is None:
         candidates = [name for name in names if name not in not_score and name != metric]
-        found = _find_score(frame, candidates, free, metric, source)
+        found = _find_score(frame, candidates, free, metric, stated, source)
     return Columns(
         drivers=used,
         score=found,
@@ -400,10 +409,22 @@ def _find_driver(
                     f"{source}: the column of sizes, {name!r}, is given as {part}=, and no other "
                     f"looks like one; leave {part}= out, or {_MEND_DRIVER}"
                 )
+    sizes = [name for name in names if _is_a_size(name)]
+    if len(sizes) >= _FEWEST_SIZES:
+        kept = [name for name in names if name not in sizes]
+        raise TableError(
+            f"{source}: sizes stand in the header ({', '.join(map(repr, sizes[:3]))}, ...), and "
+            "every run needs a row with its size; stack the table, with pandas "
+            f"table.melt({kept!r}, var_name='cells', value_name='score'), in R pivot_longer"
+        )
     raise TableError(
         f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
         f"columns are {', '.join(map(repr, names))}; {_MEND_DRIVER}"
     )
+
+
+def _is_a_size(name: str) -> bool:
+    return bool(parse_numbers(pd.Series([name], dtype=object), counts=True)[0][0] >= 1)
 
 
 def _find_score(
@@ -411,6 +432,7 @@ def _find_score(
     candidates: list[str],
     free: dict[str, list[str]],
     metric: str | None,
+    stated: Mapping[str, Sequence[str]],
     source: str,
 ) -> str:
     plain = free["score"] or (free["value"] if metric is not None else [])
@@ -427,10 +449,35 @@ def _find_score(
             f"{source}: several columns look like the score: {', '.join(map(repr, known))}; "
             "pass score= with the one to fit"
         )
+    for part, given in stated.items():
+        for name in given:
+            if role_of(name) == "score" or lookup(name) is not None:
+                raise TableError(
+                    f"{source}: the column {name!r} is taken by {part}=, and no other is called "
+                    f"like a score; leave {part}= out, or pass score= with the column to fit"
+                )
     numbers = [name for name in candidates if pd.api.types.is_numeric_dtype(frame[name])]
     rows = "; every run has a row of its own, so put scores that stand side by side one below the "
+    mend = f"pass score= with the one to fit{f'{rows}other' if len(numbers) > 1 else ''}"
     raise TableError(
         f"{source}: no column is called 'score' or like a known metric (accuracy, f1, loss, ...); "
-        f"the columns are {', '.join(map(str, map(repr, frame.columns)))}; pass score= with the "
-        f"one to fit{f'{rows}other' if len(numbers) > 1 else ''}"
+        f"the columns are {', '.join(map(str, map(repr, frame.columns)))}; "
+        f"{_mend_of_means(numbers) or mend}"
     )
+
+
+def _mend_of_means(numbers: Sequence[str]) -> str:
+    """Return what to pass of a table whose rows are means of runs; empty if they are none."""
+    mean = [name for name in numbers if name.casefold() in ("mean", "average", "avg")]
+    part = {name: "n" if name.casefold() == "count" else role_of(name) for name in numbers}
+    spread = {role: name for name, role in part.items() if role in ("se", "sd", "n")}
+    if not mean:
+        return ""
+    if "se" in spread:
+        return f"its rows are means already: pass score={mean[0]!r} and se={spread['se']!r}"
+    if "sd" in spread and "n" in spread:
+        return (
+            f"its rows are means already: pass score={mean[0]!r}, sd={spread['sd']!r} and "
+            f"n={spread['n']!r}"
+        )
+    return f"its rows are means already: pass score={mean[0]!r}"

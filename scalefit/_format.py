@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ __all__ = [
     "interval_text",
     "key_text",
     "key_texts",
+    "listed",
     "number",
     "numbers_apart",
     "plain",
@@ -78,6 +80,19 @@ def counted(n: int, thing: str) -> str:
     ('1 curve', '2 curves')
     """
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def listed(things: Iterable[object], shown: int = 5) -> str:
+    """Return the first few of some things, and how many more there are.
+
+    Examples
+    --------
+    >>> listed([1, 2, 3], 2), listed([1, 2])
+    ('1, 2 and 1 more', '1, 2')
+    """
+    every = list(things)
+    more = len(every) - shown
+    return ", ".join(map(str, every[:shown])) + (f" and {more} more" if more > 0 else "")
 
 
 def capital(text: str) -> str:

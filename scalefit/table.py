@@ -34,6 +34,7 @@ from ._faults import (
     run_faults,
     unit_faults,
 )
+from ._format import listed
 from .errors import TableError, nearest
 from .findings import Finding
 from .metrics import Metric, resolve
@@ -379,7 +380,7 @@ def _metric_names(draft: Draft) -> list[str]:
         found = names[np.unique(codes[(draft.group == mixed[0]) & (codes >= 0)])].tolist()
         raise TableError(
             f"{draft.source}: column {column!r} holds several metrics in {draft.label(mixed[0])}: "
-            f"{', '.join(map(repr, found[:5]))}; pass by={column!r} with the other groupings, or "
+            f"{listed(map(repr, found))}; pass by={column!r} with the other groupings, or "
             "filter to one metric"
         )
     code = np.full(len(draft.keys), -1)

@@ -319,7 +319,8 @@ def test_the_pooled_forecast_of_all_data_is_that_of_the_fits(found):
 def test_forecasts_that_a_fit_refuses_are_refused_in_its_words(found):
     told = found.forecast({"cells": [2e7, 1e15]})
     for fit in found.fits.values():
-        mine = told[told["model"] == fit.table.keys[0][0]].drop(columns="model").reset_index(drop=True)
+        mine = told[told["model"] == fit.table.keys[0][0]].drop(columns="model")
+        mine = mine.reset_index(drop=True)
         pd.testing.assert_frame_equal(mine, fit.predict([2e7, 1e15]))
     assert told["estimate"].isna().tolist() == [False, True] * 3
     assert "farther beyond the sizes" in told["caution"][1]

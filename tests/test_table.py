@@ -42,6 +42,52 @@ def test_drivers_by_convention(name):
     assert make_table({name: SIZES, "score": SCORES}).drivers == (name,)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "params"),
+    [("Train Tokens", "Model Size"), ("training tokens", "model_size"),
+     ("n_train_tokens", "size_model"), ("tokens seen", "n_model_params")],
+)  # fmt: skip
+def test_names_of_two_sizes_are_known(tokens, params):
+    table = make_table({tokens: SIZES, params: [1e6] * 4, "score": SCORES})
+    assert table.drivers == (tokens,)
+    assert [f.message for f in table.findings if f.code == "params_left_out"] == [
+        f"{params!r} is the same in every row of a curve and is left out of the law."
+    ]
+    with pytest.raises(TableError, match="both vary within"):
+        make_table({tokens: SIZES, params: SIZES, "score": SCORES})
+
+
+@pytest.mark.parametrize(
+    ("columns", "mend"),
+    [
+        ({"mean": SCORES, "std": SCORES, "count": [3] * 4},
+         "pass score='mean', sd='std' and n='count'"),
+        ({"mean": SCORES, "sem": SCORES}, "pass score='mean' and se='sem'"),
+        ({"a": SCORES, "b": SCORES}, "put scores that stand side by side one below the other"),
+    ],
+)  # fmt: skip
+def test_a_table_without_a_score_is_told_what_fits_it(columns, mend):
+    with pytest.raises(TableError, match=mend):
+        make_table({"cells": SIZES, **columns})
+
+
+def test_sizes_in_the_header_are_to_be_stacked():
+    wide = {"model": ["a"], "seed": [0], "10k": [0.5], "30k": [0.6], "1M": [0.7]}
+    with pytest.raises(TableError, match=r"sizes stand in the header.*melt\(\['model', 'seed'\]"):
+        make_table(wide)
+
+
+def test_a_score_that_plays_another_part_is_named():
+    with pytest.raises(TableError, match=r"'score' is taken by items=.*leave items= out"):
+        make_table({"cells": SIZES, "score": SCORES}, items="score")
+
+
+def test_more_metrics_than_are_named_are_counted():
+    names = ["MSE", "nmi", "AUROC", "MCC", "R2", "f1"]
+    with pytest.raises(TableError, match="'R2' and 1 more; pass by='metric'"):
+        make_table({"cells": SIZES * 3, "value": SCORES * 3, "metric": names * 2})
+
+
 @pytest.mark.parametrize("name", ["seed", "Seed", "replicate", "rep", "run_seed", "random_seed"])
 def test_seeds_by_convention(name):
     table = make_table(runs(**{name: [0, 0, 0, 0]}))
