@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 __all__ = [
-    "MISSING", "USUAL", "as_number", "as_numbers", "grouped_number", "parse_numbers",
+    "MISSING", "USUAL", "as_number", "as_numbers", "grouped_number", "one_space",
+    "parse_numbers",
 ]  # fmt: skip
 
 Faults = dict[str, NDArray[np.intp]]
@@ -19,6 +20,11 @@ Faults = dict[str, NDArray[np.intp]]
 MISSING = "missing"
 INFINITE = "infinite"
 TEXT = "not a number"
+ERROR = (
+    "a number with its error: put the error in a column of its own, and pass se= (or sd= with n=)"
+)
+POWER = "a power that is written out: write 10^4 as 1e4"
+WORDS = "a number with words: write the number alone"
 DECIMAL_COMMA = "a decimal comma: read the file with decimal=','"
 AMBIGUOUS_COMMA = (
     "decimal comma or thousands separator: read the file with decimal=',' or thousands=','"
@@ -42,6 +48,13 @@ _NUMBER = re.compile(
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
 _DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}(?P<sign>[ '’])\d{3}(?:(?P=sign)\d{3})*(?![ '’]?\d)")
+#: What a text may be that begins as a number.
+_LONGER = (
+    (re.compile(r"[^±(]*\d[^±(]*(?:±|\+/?-|\().*\d.*"), ERROR),
+    (re.compile(r".*\d\s*(?:\^|\*\*)\s*[+-]?\d.*"), POWER),
+    (re.compile(r"[+-]?[\d.,]*\d(?:e[+-]?\d+)?[%kmbgt]?\s+[^\W\d].*"), WORDS),
+)
 _NO_VALUE = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "-"})
 
 
@@ -82,8 +95,9 @@ def as_numbers(given: Any) -> NDArray[np.float64]:
 def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float64], Faults]:
     """Read a column as numbers; text such as ``10M``, ``1,000,000`` or ``85%`` is understood.
 
-    ``85%`` is 0.85. A single comma before three digits separates thousands in a column of
-    counts; in a column of scores it could as well be a decimal comma, and is refused.
+    ``85%`` is 0.85, and spaces of any kind or apostrophes may part groups of three digits. A single
+    comma before three digits separates thousands in a column of counts; in a column of scores it
+    could as well be a decimal comma, and is refused.
 
     Parameters
     ----------
@@ -122,7 +136,7 @@ def _parse_text(
     # Through str, so that True, Decimal and numbers in an object column are told apart by their
     # looks; each distinct text is read once.
     codes, texts = pd.factorize(column.astype(object).where(column.notna(), "").map(str))
-    cleaned = [text.strip().replace("\u2212", "-").lower() for text in texts]
+    cleaned = [one_space(text.strip()).replace("\u2212", "-").lower() for text in texts]
     if any(_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.match(text) for text in cleaned):
         counts = False  # one sure decimal comma makes every lone comma of the column doubtful
     if signs == USUAL:
@@ -133,6 +147,11 @@ def _parse_text(
     reasons = list(dict.fromkeys(reason for _, reason in read if reason))
     which = np.array([reasons.index(reason) if reason else -1 for _, reason in read])[codes]
     return values, {why: np.flatnonzero(which == i) for i, why in enumerate(reasons)}
+
+
+def one_space(text: str) -> str:
+    """Return a text with every kind of space as the usual one: no-break, narrow, thin."""
+    return re.sub(r"\s", " ", text)
 
 
 def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]:
@@ -167,18 +186,26 @@ def _parse_one(text: str, counts: bool) -> tuple[float, str]:
         return np.nan, MISSING
     if text.lstrip("+-") in ("inf", "infinity"):
         return np.nan, INFINITE
+    spaced = _SPACED.match(text)
+    if spaced:
+        text = spaced[0].replace(spaced["sign"], "") + text[spaced.end() :]
     plain = text
     if "," in text:
         grouped = _THOUSANDS.match(text)
         if not grouped:
-            return np.nan, DECIMAL_COMMA if _DECIMAL_COMMA.fullmatch(text) else TEXT
+            return np.nan, DECIMAL_COMMA if _DECIMAL_COMMA.fullmatch(text) else _why_longer(text)
         if text.count(",") == 1 and "." not in text and not counts:
             return np.nan, AMBIGUOUS_COMMA
         plain = text.replace(",", "")
     match = _NUMBER.fullmatch(plain)
     if not match:
-        return np.nan, DOTS if _DOTS.fullmatch(plain) else TEXT  # two dots or more
+        return np.nan, DOTS if _DOTS.fullmatch(plain) else _why_longer(plain)  # two dots or more
     digits = float(match["digits"])
     # Division keeps 85% exactly 0.85, where 85 * 0.01 would not be.
     value = digits / 100 if match["scale"] == "%" else digits * _SCALES[match["scale"]]
     return (np.nan, INFINITE) if np.isinf(value) else (value, "")
+
+
+def _why_longer(text: str) -> str:
+    """Return why a text is no number, with a mend if it holds one."""
+    return next((why for form, why in _LONGER if form.fullmatch(text)), TEXT)

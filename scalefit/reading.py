@@ -17,10 +17,11 @@ from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ._numbers import USUAL, grouped_number
+from ._numbers import USUAL, grouped_number, one_space, parse_numbers
 from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
@@ -36,6 +37,9 @@ _READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fro
 _DELIMITERS = ("\t", ";", ",", "|")
 #: A line before the header with which some spreadsheets say what stands between fields.
 _TOLD = re.compile(r"\s*sep=(.)[ \t]*\r?\n", re.IGNORECASE)
+#: A line before the header that is a remark, and what parts the fields of a line.
+_REMARK = re.compile(r"\s*(?:#|$)")
+_FIELDS = re.compile(r"[\t;,|]")
 #: What a file begins with that gzip has made smaller.
 _GZIP = b"\x1f\x8b"
 #: Options that say how numbers are written.
@@ -133,6 +137,7 @@ def _signs(name: str, options: Mapping[str, Any]) -> tuple[str, str]:
     decimal, thousands = (
         str(options.get(which) or usual) for which, usual in zip(_SIGNS, USUAL, strict=True)
     )
+    thousands = one_space(thousands)
     if decimal == thousands:
         raise TableError(
             f"{name}: {decimal!r} cannot be the sign of decimals and that between thousands; pass "
@@ -147,7 +152,7 @@ def _ungroup(frame: pd.DataFrame, decimal: str, thousands: str) -> None:
         return
     grouped, plain = grouped_number(decimal, thousands), rf"[+-]?\d+(?:{re.escape(decimal)}\d*)?"
     for label in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
-        told = frame[label].dropna().astype(str).str.strip()
+        told = frame[label].dropna().astype(str).str.strip().map(one_space)
         whole = told.str.fullmatch(grouped)
         if whole.any() and (whole | told.str.fullmatch(plain)).all():
             read = told.str.replace(thousands, "", regex=False)
@@ -221,6 +226,8 @@ def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     told = _TOLD.match(text)
     if told and _MOVES_HEADER.isdisjoint(options):
         text, delimiter = text[told.end() :], delimiter or told[1]
+    if _MOVES_HEADER.isdisjoint(options):
+        text = _without_remarks(text)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = delimiter or max(_DELIMITERS, key=first.count)
     if len(delimiter) == 1 and _MOVES_HEADER.isdisjoint(options):
@@ -243,6 +250,21 @@ def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     return _one_frame(frame, name)
 
 
+def _without_remarks(text: str) -> str:
+    """Return a text without the lines before its header that begin with ``#``.
+
+    A header may itself begin with it: it has as many fields as the line below, which has numbers.
+    """
+    lines = text.splitlines(keepends=True)
+    first = next((i for i, line in enumerate(lines) if not _REMARK.match(line)), 0)
+    if not first:
+        return text
+    above, below = (_FIELDS.split(line.strip()) for line in lines[first - 1 : first + 1])
+    numbers = np.isfinite(parse_numbers(pd.Series(below, dtype=object), counts=True)[0])
+    headed = len(above) == len(below) and numbers.any()
+    return "".join(lines[first - headed :])
+
+
 def _too_long(text: str, delimiter: str) -> str:
     """Return which row has more fields than the header has names."""
     if len(delimiter) == 1:
@@ -255,20 +277,22 @@ def _too_long(text: str, delimiter: str) -> str:
 
 def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     if "sheet_name" not in options:
-        sheets = [str(sheet) for sheet, part in pd.read_excel(
-            io.BytesIO(raw), sheet_name=None, header=None, nrows=1
-        ).items() if len(part)]  # fmt: skip
-        if len(sheets) > 1:
+        sheets = pd.read_excel(io.BytesIO(raw), sheet_name=None, header=None)
+        filled = [str(sheet) for sheet, part in sheets.items() if part.notna().any(axis=None)]
+        if len(filled) > 1:
             raise TableError(
-                f"{name}: there are tables on the sheets {', '.join(map(repr, sheets))}; name one, "
-                f"as in sheet_name={sheets[0]!r}"
+                f"{name}: there are tables on the sheets {', '.join(map(repr, filled))}; name one, "
+                f"as in sheet_name={filled[0]!r}"
             )
-        options = options | {"sheet_name": sheets[0] if sheets else 0}
-    frame = _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
-    if _MOVES_HEADER.isdisjoint(options):
-        top = pd.read_excel(io.BytesIO(raw), **(options | {"header": None, "nrows": 1}))
-        check_header(top.iloc[0].fillna(""), name)
-    return frame
+        options = options | {"sheet_name": filled[0] if filled else 0}
+    if not _MOVES_HEADER.isdisjoint(options):
+        return _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
+    bare = pd.read_excel(io.BytesIO(raw), sheet_name=options["sheet_name"], header=None)
+    used = np.flatnonzero(_one_frame(bare, name).notna().any(axis=1))
+    if not used.size:
+        raise TableError(f"{name}: the sheet is empty; it needs a header and rows")
+    check_header(bare.iloc[used[0]].fillna(""), name)
+    return _one_frame(pd.read_excel(io.BytesIO(raw), skiprows=int(used[0]), **options), name)
 
 
 def _read_json(raw: bytes, name: str, lines: bool, options: dict[str, Any]) -> pd.DataFrame:

@@ -31,6 +31,16 @@ def test_written_sizes_are_read(written):
         (["1,000,000"], False, [1e6], {}),
         (["\u22122.5", "1e-3"], False, [-2.5, 1e-3], {}),
         (["1,00,000"], True, [], {"not a number": 1}),
+        (
+            ["10'000", "10\u202f000", "1\u00a0000 000", "10’000.5", "22 200 k"],
+            True,
+            [1e4, 1e4, 1e6, 10000.5, 22.2e6],
+            {},
+        ),
+        (["10 00", "1 000'000", "10'0000"], True, [], {"not a number": 3}),
+        (["0.637 ± 0.010", "0.637 (0.010)", "0.6+-0.1"], False, [], {"with its error": 3}),
+        (["10000 cells", "1e4 tokens"], True, [], {"with words": 2}),
+        (["10^4", "10**4.5"], True, [], {"write 10^4 as 1e4": 2}),
     ],
 )
 def test_text_is_read_or_refused_with_a_reason(texts, counts, values, reasons):

@@ -77,6 +77,39 @@ def test_thousands_are_parted_where_it_is_said(text, decimal, thousands, expecte
     )
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_a_space_between_thousands_is_any_kind_of_space(space):
+    found = read_table(io.StringIO(f"a;b\n10{space}000;0,5\n"), decimal=",", thousands=" ")
+    assert found.to_numpy().tolist() == [[10000.0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("above", "names"),
+    [
+        ("# exported 2026\ncells,score\n", ["cells", "score"]),
+        ("# by me, 2026\n\n# again\ncells,score\n", ["cells", "score"]),
+        ("#cells,score\n", ["#cells", "score"]),
+    ],
+)
+def test_remarks_above_the_header_are_not_the_header(above, names):
+    found = read_table(io.StringIO(f"{above}1000,0.5\n"))
+    assert (found.columns.tolist(), len(found)) == (names, 1)
+
+
+@pytest.mark.parametrize("blank", [0, 1, 2])
+def test_blank_rows_above_the_header_of_a_sheet(tmp_path, blank):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    EXPECTED.to_excel(path, startrow=blank, index=False)
+    pd.testing.assert_frame_equal(read_table(path), EXPECTED)
+    with pd.ExcelWriter(path) as book:
+        EXPECTED.to_excel(book, sheet_name="runs", startrow=blank, index=False)
+        pd.DataFrame({"remark": ["by me"]}).to_excel(book, sheet_name="Notes", index=False)
+    with pytest.raises(TableError, match="on the sheets 'runs', 'Notes'; name one"):
+        read_table(path)
+    assert read_table(path, sheet_name="runs")["cells"].tolist() == [1000, 10000]
+
+
 def test_a_sign_between_thousands_parts_three_digits():
     """Out of a loss of 2.6112 or of 1.5M no dot is taken."""
     losses = read_table(io.StringIO("a;loss\n1.000;3,512\n2.000;2.6112\n"),
