@@ -137,13 +137,15 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind(("log_likelihood", "loglikelihood"), "higher", -INF, INF, math.nan, ""),
     _Kind(("loss", "cross_entropy", "crossentropy", "xent", "log_loss", "logloss"),
           "lower", 0.0, INF, 0.0, ""),
-    _Kind(("nll", "negative_log_likelihood", "log_perplexity"), "lower", 0.0, INF, 0.0, ""),
+    _Kind(("nll", "negative_log_likelihood", "neg_log_likelihood", "negative_loglikelihood",
+           "neg_loglikelihood", "log_perplexity"), "lower", 0.0, INF, 0.0, ""),
     _Kind(("bits_per_byte", "bpb", "bits_per_character", "bpc"), "lower", 0.0, INF, 0.0, ""),
     _Kind(("perplexity", "ppl"), "lower", 1.0, INF, 1.0, ""),
     _Kind(("mse", "mean_squared_error", "rmse", "root_mean_squared_error"),
           "lower", 0.0, INF, 0.0, ""),
     _Kind(("mae", "mean_absolute_error", "error", "err"), "lower", 0.0, INF, 0.0, ""),
-    _Kind(("error_rate", "misclassification_rate"), "lower", 0.0, 1.0, 0.0, "fraction"),
+    _Kind(("error_rate", "misclassification_rate", "top1_error", "top_1_error", "top5_error",
+           "top_5_error"), "lower", 0.0, 1.0, 0.0, "fraction"),
 )  # fmt: skip
 
 _BY_WORDS = {tuple(name.split("_")): kind for kind in _KINDS for name in kind.names}
