@@ -18,7 +18,7 @@ from .errors import FitError, TableError, nearest
 from .findings import Finding
 from .fit import Fit, FitSet, fit
 from .laws import Law
-from .literature import PublishedFit, Stated, is_estimates, stated_rows
+from .literature import PublishedFit, Stated, is_estimates, stated, stated_rows
 from .sample import of_table
 from .selection import MIN_SIZES, candidates
 from .table import Table, as_frame, make_table
@@ -213,7 +213,7 @@ def _is_estimate(value: Any) -> bool:
 
 def _stated(name: str, value: Any) -> Any:
     if _is_estimate(value):
-        return PublishedFit(name, "", {"estimate": value}).stated["estimate"]
+        return stated(name, value)
     if isinstance(value, PublishedFit):
         raise FitError(
             f"{name} is a PublishedFit of several numbers; pass one of them, such as "

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .errors import FitError
+from .errors import FitError, nearest
+from .laws import Law, get_law
 
-__all__ = ["PublishedFit", "Stated", "is_estimates", "stated_rows"]
+__all__ = ["PublishedFit", "Stated", "is_estimates", "stated", "stated_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,18 @@ class PublishedFit:
     ----------
     source : str
         The paper.
-    law : str
-        Name of the law, such as ``"additive"``.
+    law : str or Law
+        Name of the law, such as ``"additive"``, or a law of your own.
     estimates : mapping of str to float or (float, float) or (float, float, float)
         For each parameter of the law the estimate; with its standard error; or with the two ends
         of its 95 % interval.
     note : str
         How it was obtained: objective, exclusions.
+
+    Raises
+    ------
+    LawError, FitError
+        There is no such law, or it has no such parameter; a number cannot be what it is said to be.
 
     Examples
     --------
@@ -82,7 +88,7 @@ class PublishedFit:
     """
 
     source: str
-    law: str
+    law: str | Law
     estimates: Mapping[str, float | tuple[float, ...] | Stated]
     note: str = ""
     stated: dict[str, Stated] = field(init=False, repr=False)
@@ -90,7 +96,15 @@ class PublishedFit:
     def __post_init__(self) -> None:
         if not self.estimates:
             raise FitError(f"{self.source}: no estimates; give at least one parameter")
-        found = {name: _stated(name, value) for name, value in self.estimates.items()}
+        law = get_law(self.law)
+        known = [parameter.name for parameter in law.parameters]
+        for name in self.estimates:
+            if name not in known:
+                raise FitError(
+                    f"{self.source}: the law {law.name} has no parameter {name!r}; its parameters "
+                    f"are {', '.join(known)}" + nearest(str(name), known)
+                )
+        found = {name: stated(name, value) for name, value in self.estimates.items()}
         object.__setattr__(self, "stated", found)
 
     @property
@@ -104,7 +118,8 @@ class PublishedFit:
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def _stated(name: str, value: float | tuple[float, ...] | Stated) -> Stated:
+def stated(name: str, value: float | tuple[float, ...] | Stated) -> Stated:
+    """Return a number as stated: alone, with its standard error, or with its interval."""
     if isinstance(value, Stated):
         return value
     given = value if isinstance(value, tuple) else (value,)

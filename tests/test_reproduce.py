@@ -71,9 +71,9 @@ def test_exclusions_leave_out_what_they_say():
 
 
 def test_what_cannot_be_reproduced_is_refused():
-    runs, paper = table(seed=1), sf.PublishedFit("A", "log_linear", {"beta": 0.2})
-    with pytest.raises(LawError, match="A states beta, and the law log_linear has"):
-        sf.reproduce(runs, paper)
+    runs, paper = table(seed=1), sf.PublishedFit("A", "hill", {"half_size": 1e5})
+    with pytest.raises(LawError, match="A states half_size, and the law log_linear has"):
+        sf.reproduce(runs, paper, law="log_linear")
     good = sf.PublishedFit("A", "log_linear", {"slope": 0.2})
     with pytest.raises(FitError, match="how many of the 16 rows"):
         sf.reproduce(runs, good, exclude=[99])
@@ -81,6 +81,15 @@ def test_what_cannot_be_reproduced_is_refused():
         sf.reproduce(runs, good, exclude={"odd": lambda _: [1, 2]})
     with pytest.raises(FitError, match="one curve"):
         sf.reproduce(pd.concat([runs.assign(m=0), runs.assign(m=1)]), good, by="m")
+
+
+def test_a_published_law_and_its_parameters_are_checked_when_they_are_stated():
+    with pytest.raises(LawError, match="did you mean 'saturating_power'"):
+        sf.PublishedFit("A", "sat_power", {"exponent": 0.3})
+    with pytest.raises(FitError, match=r"A: the law additive has no parameter 'alhpa'.*'alpha'"):
+        sf.PublishedFit("A", "additive", {"alhpa": 0.3})
+    own = sf.Law.from_function("line", lambda x, a, b: a + b * x, {"a": 1.0, "b": 1.0})
+    assert sf.PublishedFit("A", own, {"b": 0.3}).stated["b"].estimate == 0.3
 
 
 def test_a_published_number_is_checked():

@@ -26,11 +26,11 @@ ROOMS = {
     "ground": (0, "errors findings _format _numbers _seeds kernel levels scoring stacked work"),
     "table": (
         1,
-        "metrics reading _columns _copies _draft _faults _checks table published datasets "
-        "literature alignment",
+        "metrics reading _columns _copies _draft _faults _checks table published alignment",
     ),
     "laws": (1, "laws"),
     "data": (2, "sample cuts noise"),
+    "papers": (2, "literature datasets"),
     "solvers": (2, "solvers"),
     "estimands": (2, "estimands"),
     "estimate": (3, "estimate settle draws recount slope_error curves rows scatter"),

@@ -84,6 +84,16 @@ _FAMILIES = {
 _NO_DF = 3.0
 
 
+def _check_family(name: str) -> None:
+    """Raise FitError, with the nearest name, if there is no such family."""
+    known = [*_FAMILIES, "lognormal"]
+    if name not in known:
+        raise FitError(
+            f"no prior of family {name!r}; the families are {', '.join(known)}"
+            + nearest(str(name), known)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Prior:
     """A prior: a distribution cut to a range.
@@ -118,12 +128,7 @@ class Prior:
     upper: Array = np.inf
 
     def __post_init__(self) -> None:
-        known = [*_FAMILIES, "lognormal"]
-        if self.family not in known:
-            raise FitError(
-                f"no prior of family {self.family!r}; the families are {', '.join(known)}"
-                + nearest(str(self.family), known)
-            )
+        _check_family(self.family)
         for name in ("location", "scale", "df"):
             values = np.asarray(getattr(self, name))
             if not (np.issubdtype(values.dtype, np.number) and np.isfinite(values).all()):
@@ -137,6 +142,8 @@ class Prior:
         if isinstance(given, Prior):
             return given
         match = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", str(given))
+        if match is not None:
+            _check_family(match[1])
         try:
             assert match is not None
             numbers = [float(part) for part in match[2].split(",")]
