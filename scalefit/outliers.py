@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ._columns import ROW
+from ._format import counted
 from .errors import FitError
 from .estimands import Gain
 from .estimate import Estimate
@@ -25,6 +26,8 @@ __all__ = ["FAR", "effect_of_leaving_out", "outlying_runs", "refit", "rows_witho
 
 #: Robust standard deviations from the median residual beyond which a run is outlying.
 FAR = 5.0
+#: A curve needs this many sizes of every driver.
+_FEWEST_SIZES = 2
 #: Fewer runs do not tell what is usual.
 _MIN_RUNS = 6
 
@@ -66,9 +69,16 @@ def rows_without(table: Table, left_out: Iterable[int]) -> Table:
     if unknown:
         raise FitError(f"there is no row {unknown[0]} in {table.source}")
     kept = ~table.rows[ROW].isin(numbers).to_numpy()
-    if not kept.any():
-        raise FitError("nothing is left to fit without all rows")
-    return replace(table, rows=table.rows[kept], group=table.group[kept])
+    left = table.rows[kept]
+    for name in table.drivers:
+        sizes = left[name].nunique()
+        if sizes < _FEWEST_SIZES:
+            raise FitError(
+                f"without these rows {counted(len(left), 'row')} at {counted(sizes, 'size')} of "
+                f"{name!r} would be left, and a curve has {_FEWEST_SIZES} sizes or more; leave "
+                "fewer out"
+            )
+    return replace(table, rows=left, group=table.group[kept])
 
 
 def refit(table: Table, noise: Noise, fitted: Candidates) -> Candidates:

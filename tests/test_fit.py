@@ -408,7 +408,8 @@ def test_questions_that_make_no_sense_are_refused_in_words():
     for ask, words in (
         (lambda: fit.without([999]), "no row 999"),
         (lambda: fit.without(3), "give their numbers"),
-        (lambda: fit.without(range(1, 19)), "nothing is left"),
+        (lambda: fit.without(range(1, 19)), "0 rows at 0 sizes"),
+        (lambda: fit.without(range(1, 18)), "1 row at 1 size of 'cells' would be left"),
         (lambda: fit.ask(sf.Gain), "is no question"),
         (lambda: fit.backed_by(3), "pass a backtest"),
         (lambda: fit.predict([]), "there are no sizes"),
