@@ -13,6 +13,7 @@ import pytest
 import scalefit as sf
 from scalefit.noise import Gaussian, Student
 from scalefit.report import figures, files, machine, markdown, methods, model, view, writing
+from scalefit.report.checklist import checklist
 
 HOSTILE = [
     "<script>alert(1)</script>|a", "[x](http://evil)", "![x](y.png)", "# heading", "- item",
@@ -193,6 +194,16 @@ def test_the_code_names_every_setting_of_the_noise(options, line):
     exec(said.replace("print(fit)", ""), names)
     assert names["fit"].settings == fit.settings
     assert names["fit"].curve == fit.curve
+
+
+@pytest.mark.parametrize(
+    ("noise", "how"), [("gaussian", "in closed form"), ("student", "by Newton steps")]
+)
+def test_methods_and_checklist_say_alike_how_coefficients_are_found(noise, how):
+    fit = sf.fit(runs(), noise=noise)
+    assert f"coefficients were found {how}, as in" in methods.methods([fit])[0]
+    answers = [row.answer for row in checklist([fit], "")]
+    assert f"linear coefficients {how}, shape" in " ".join(answers)
 
 
 def test_the_checklist_is_filled_in_and_says_what_only_authors_know(one):

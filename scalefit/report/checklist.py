@@ -15,6 +15,7 @@ from ..backtest import Backtest
 from ..fit import Fit
 from ..inference import Bootstrap
 from ..table import Table
+from .methods import how_eliminated
 
 __all__ = ["Item", "checklist", "ranges"]
 
@@ -142,8 +143,8 @@ def _fit(fits: Sequence[Fit], tested: Backtest | str) -> Iterator[tuple[str, str
     yield (
         "Which algorithm, with which settings?",
         (
-            "variable projection: linear coefficients in closed form, shape parameters by scan and "
-            "Newton steps"
+            f"variable projection: linear coefficients {how_eliminated(first)}, shape parameters "
+            "by scan and Newton steps"
         ),
     )
     yield (

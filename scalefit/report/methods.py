@@ -16,7 +16,7 @@ from ..saturation import ONE_SIDED
 from ..selection import MIN_SIZES, REJECT
 from ..storage import versions
 
-__all__ = ["cited", "code", "methods"]
+__all__ = ["cited", "code", "how_eliminated", "methods"]
 
 #: Cited in :func:`methods` by their place in this list.
 REFERENCES = (
@@ -61,20 +61,22 @@ def _fitting(fits: Sequence[Fit]) -> str:
     exact = fit.candidates.sample.kernel is None
     metrics = dict.fromkeys(each.table.metrics[0] for each in fits)
     scores = "; ".join(f"{m.name}: {m.better} is better, by {m.origin}" for m in metrics)
-    how = (
-        "eliminated by variable projection [1]" if exact
-        else "found by Newton steps, as in variable projection [1]"
-    )  # fmt: skip
     return (
         f"Scaling laws ({', '.join(law.name for law in laws)}) were fitted to {fit.table.score} "
         f"({scores}) as a function of {' and '.join(fit.table.drivers)} by "
         f"{'weighted least squares' if exact else 'maximum likelihood'}. Given the shape "
-        f"parameters, linear coefficients were {how}; the shape parameters were scanned over "
-        "their whole range and every minimum was polished by Newton steps, so that no result "
-        "depends on starting values. "
+        f"parameters, linear coefficients were found {how_eliminated(fit)}, as in variable "
+        "projection [1]; the shape parameters were scanned over their whole range and every "
+        "minimum was polished by Newton steps, so that no result depends on starting values. "
         + (f"{', '.join(own)}, given as functions, were fitted from given starts. " if own else "")
         + f"Errors were taken as {fit.settings.noise.words}."
     )
+
+
+def how_eliminated(fit: Fit) -> str:
+    """Return how the linear coefficients were found at given shapes."""
+    kernel = fit.candidates.sample.kernel
+    return "in closed form" if kernel is None else "by Newton steps"
 
 
 def _uncertainty(fit: Fit) -> str:
