@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def as_typed(message: str, command: click.Command | None = None) -> str:
     >>> reads = fits_a_table(click.command("fit")(lambda: None))
     >>> as_typed("pass on_bad='drop', bounds=(0, 100), drivers= or by=['model', 'task']", reads)
     'pass --on-bad drop, --bounds 0,100, --drivers or --by model,task'
+    >>> as_typed("pass by='Model Size'", reads)
+    "pass --by 'Model Size'"
     """
     command = command or click.get_current_context().command
     typed = {}
@@ -119,6 +122,7 @@ def as_typed(message: str, command: click.Command | None = None) -> str:
             return match[0]
         parts = match[2].strip("()[]").split(", ")
         value = ",".join(part.strip("'\"").replace("None", "") for part in parts)
+        value = shlex.quote(value) if " " in value else value
         return f"{typed[match[1]]} {value}".rstrip() if match[2] != "True" else typed[match[1]]
 
     return _IN_PYTHON.sub(translated, message)
