@@ -217,7 +217,7 @@ def test_a_prior_has_the_density_of_its_quantiles(prior):
         ({"exponet": "normal(0.3, 0.1)"}, "did you mean|exponent"),
         ({"exponent": "normal(0.3)"}, "needs 2"),
         ({"exponent": "cauchy(0, 1)"}, "no prior of family"),
-        ({"exponent": "norml(0.3)"}, "no prior of family 'norml'.*did you mean 'normal'"),
+        ({"exponent": "norma1(0.3)"}, "no prior of family 'norma1'.*did you mean 'normal'"),
         ({"exponent": "0.3"}, "write it as"),
         ({"top": "student(0.5, 0.5, 3)"}, "must be normal"),
     ],

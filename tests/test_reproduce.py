@@ -86,8 +86,8 @@ def test_what_cannot_be_reproduced_is_refused():
 def test_a_published_law_and_its_parameters_are_checked_when_they_are_stated():
     with pytest.raises(LawError, match="did you mean 'saturating_power'"):
         sf.PublishedFit("A", "sat_power", {"exponent": 0.3})
-    with pytest.raises(FitError, match=r"A: the law additive has no parameter 'alhpa'.*'alpha'"):
-        sf.PublishedFit("A", "additive", {"alhpa": 0.3})
+    with pytest.raises(FitError, match=r"A: the law additive has no parameter 'alpha1'.*'alpha'"):
+        sf.PublishedFit("A", "additive", {"alpha1": 0.3})
     own = sf.Law.from_function("line", lambda x, a, b: a + b * x, {"a": 1.0, "b": 1.0})
     assert sf.PublishedFit("A", own, {"b": 0.3}).stated["b"].estimate == 0.3
 
