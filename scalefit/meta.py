@@ -176,7 +176,7 @@ def random_effects(
     --------
     >>> found = random_effects([0.30, 0.45, 0.25, 0.60, 0.38], [0.004, 0.006, 0.003, 0.010, 0.005])
     >>> print(found)
-    mean: 0.373 [0.236, 0.541] (95 % random effects, tau averaged over, k = 5)
+    mean: 0.378 [0.236, 0.541] (95 % random effects, tau averaged over, k = 5)
     between groups: tau 0.104, I2 69 %, Q p 0.0170
     a new group of this kind: 0.0401 to 0.738
     """
@@ -199,8 +199,8 @@ def random_effects(
     rows = []
     for column in np.eye(p):
         mixture = share, *_along(column, beta, cover)
-        value, lower, upper = _quantiles(*mixture, level)
-        _, low, high = _quantiles(*mixture, _ONE_ERROR)
+        value, lower, upper = _interval(*mixture, level)
+        _, low, high = _interval(*mixture, _ONE_ERROR)
         rows.append((value, 0.5 * (high - low), lower, upper))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper"],
@@ -208,7 +208,7 @@ def random_effects(
     ).assign(k=x.sum(axis=0).astype(int))  # fmt: skip
     new = (np.nan, np.nan)
     if p == 1 and k > 2:
-        new = _quantiles(share, beta[:, 0], np.sqrt(cover[:, 0, 0] + tau**2), level)[1:]
+        new = _interval(share, beta[:, 0], np.sqrt(cover[:, 0, 0] + tau**2), level)[1:]
     f = f_p = np.nan
     if p > 1:
         contrast = np.hstack([-np.ones((p - 1, 1)), np.eye(p - 1)])
@@ -253,20 +253,20 @@ def _along(column: Floats, beta: Floats, cover: Floats) -> tuple[Floats, Floats]
     return beta @ column, np.sqrt(np.einsum("i,tij,j->t", column, cover, column))
 
 
-def _quantiles(
+def _interval(
     share: Floats, centre: Floats, error: Floats, level: float
 ) -> tuple[float, float, float]:
-    """Return the median of a mixture of normal distributions, and both ends of its interval."""
-    target = np.array([0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    """Return the mean of a mixture of normal distributions, and both ends of its interval."""
+    target = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
     low, high = (
-        np.full(3, end) for end in ((centre - 9 * error).min(), (centre + 9 * error).max())
+        np.full(2, end) for end in ((centre - 9 * error).min(), (centre + 9 * error).max())
     )
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         short = ndtr((middle[:, None] - centre) / error) @ share < target
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    value, lower, upper = (0.5 * (low + high)).tolist()
-    return value, lower, upper
+    lower, upper = (0.5 * (low + high)).tolist()
+    return float(share @ centre), lower, upper
 
 
 def _design(moderator: Any, k: int) -> tuple[list[Any], Floats]:
@@ -308,5 +308,5 @@ def _differences(
         gap, error = _along(np.eye(len(names))[i] - np.eye(len(names))[j], beta, cover)
         below = float(share @ ndtr(-gap / error))
         p = 2.0 * min(below, 1.0 - below)
-        rows.append((names[i], names[j], *_quantiles(share, gap, error, level), p))
+        rows.append((names[i], names[j], *_interval(share, gap, error, level), p))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])
