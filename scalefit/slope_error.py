@@ -86,7 +86,8 @@ def tilted_misfits(sample: Sample, gap: Floats, tangent: Floats) -> Floats:
     """
     found = np.ones((len(gap), len(_SLOPES)))
     rows = np.flatnonzero(sample.variance_slope_error > 0)
-    if sample.kernel is not None or not rows.size:
+    too_few = gap.shape[1] < tangent.shape[2]  # sizes, of all curves
+    if sample.kernel is not None or too_few or not rows.size:
         return found
     sample, root = sample.take(rows), np.sqrt(sample.weight[rows])
     own, columns = root * gap[rows], root[:, :, None] * tangent[rows]

@@ -123,9 +123,12 @@ def _log_error(estimate: Estimate, estimand: Asked) -> Floats:
     if rows.size:
         part = estimate.take(rows)
         sample, weight = part.sample, part.information
-        own = influence(part, estimand.take(rows)) ** 2 / np.where(weight > 0, weight, np.inf)
+        change = influence(part, estimand.take(rows))
+        most = np.abs(change).max(axis=1, keepdims=True)
+        usable = np.isfinite(most) & (most > 0)
+        change = np.where(usable, change / np.where(usable, most, 1.0), 0.0)  # may be very large
+        own = change**2 / np.where(weight > 0, weight, np.inf)
         total = own.sum(axis=1, keepdims=True)
-        usable = np.isfinite(total) & (total > 0)
         share = np.where(usable, own / np.where(usable, total, 1.0), 0.0)
         usual = np.where(usable, sample.count / sample.n[:, None], 0.0)
         error[rows] = np.abs(((share - usual) * sample.z).sum(axis=1)) * sample.variance_slope_error
