@@ -142,7 +142,7 @@ def fit(
     >>> fit.law.name
     'saturating_power'
     >>> print(fit.gain(10))
-    0.0133 [0.0086, 0.0194] (95 % profile likelihood, given saturating_power)
+    0.0133 [0.0086, 0.0195] (95 % profile likelihood, given saturating_power)
     """
     bayes = as_bayes(method)
     check_pool(pool, bayes)

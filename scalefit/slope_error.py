@@ -39,7 +39,7 @@ def with_log_error(variance: Floats, df: Floats, error: Floats) -> tuple[Floats,
     --------
     >>> variance, df = with_log_error(np.ones(2), np.full(2, 12.0), np.array([0.0, 0.7]))
     >>> variance.round(2).tolist(), df.round(1).tolist()
-    ([1.0, 0.83], [12.0, 3.9])
+    ([1.0, 0.82], [12.0, 3.9])
     """
     variance, df = variance.copy(), df.copy()
     rows = np.flatnonzero((error > 0) & np.isfinite(df))
