@@ -42,6 +42,8 @@ __all__ = ["profile"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+#: Up to this level rounding decides whether any shapes are compatible.
+_A_POINT = 1e-6
 #: Surfaces have a ridge where the information has a greater condition number.
 _RIDGE = 1e4
 #: Curves that are climbed together, and values of a scan that are looked at together.
@@ -84,7 +86,8 @@ def profile(estimate: Estimate, estimand: Asked, level: Any = 0.95) -> Intervals
             estimate.take(asked), estimand.take(asked), value[asked], some
         )
     # The best shapes are compatible: where the search has found none it has failed, and says so.
-    failed = (lower > upper) & ~estimate.exact
+    # At levels near zero nothing else is, and an interval is the estimate.
+    failed = (lower > upper) & ~estimate.exact & (np.asarray(level) > _A_POINT)
     lower, upper = np.where(failed, -np.inf, lower), np.where(failed, np.inf, upper)
     value = np.where(none, np.nan, value)
     found = Intervals(value, np.fmin(lower, value), np.fmax(upper, value), level, label)
