@@ -53,7 +53,7 @@ def test_differences_of_two_curves(sigmas, replicates, measured):
     ]:
         found = difference(one, other, estimand, 0.95, profile)
         check(measured, cell, name, found, truth, 0.93, 0.975, slack)
-        assert np.isfinite(found.upper - found.lower).mean() > 0.95
+        assert np.isfinite(found.upper - found.lower).mean() > 0.8
 
 
 @pytest.mark.slow
