@@ -57,11 +57,11 @@ def rests_on_range(estimate: Estimate, name: str) -> bool:
     return not estimate.law.guesses and (own.role == "exponent" or far)
 
 
-def drivers_of(law: Law, name: str) -> NDArray[np.bool_]:
-    """Return on the sizes of which drivers a parameter rests, ``(D,)``."""
+def drivers_of(law: Law, name: str, n_drivers: int) -> NDArray[np.bool_]:
+    """Return on the sizes of which of a table's drivers a parameter rests, ``(D,)``."""
     own = law.parameter(name)
     driver = law.shapes[own.shape].driver if own.shape >= 0 else own.driver
-    rests: NDArray[np.bool_] = (np.arange(law.n_drivers) == driver) | (driver < 0)
+    rests: NDArray[np.bool_] = (np.arange(n_drivers) == driver) | (driver < 0)
     return rests
 
 

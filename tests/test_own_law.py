@@ -67,6 +67,26 @@ def test_standard_error_of_a_size_is_that_of_the_built_in_law():
     np.testing.assert_allclose(ours.lower, theirs.lower, rtol=1e-6)
 
 
+def test_a_function_of_two_drivers_tells_its_parameters():
+    """Nothing is known of which driver one rests on, so that it is told where both vary alone."""
+    rng = np.random.default_rng(0)
+    params, tokens = (each.ravel() for each in np.meshgrid([1e7, 1e8, 1e9], [1e8, 1e9, 1e10, 1e11]))
+
+    def joint(x, e, a, alpha):
+        return e + a * (x[0] * x[1] / 1e17) ** -alpha
+
+    law = Law.from_function("own", joint, {"e": 1.5, "a": 0.4, "alpha": 0.3})
+
+    def fitted(tokens):
+        loss = joint((params, tokens), 1.7, 0.5, 0.2) + rng.normal(0, 0.003, params.size)
+        runs = {"params": params, "tokens": tokens, "loss": loss}
+        return sf.fit(runs, drivers=["params", "tokens"], law=law, noise="gaussian")
+
+    found = fitted(tokens).ask(Parameter("alpha"))
+    assert found.lower < 0.2 < found.upper
+    assert "refused" in fitted(20 * params).ask(Parameter("alpha")).label
+
+
 def test_a_batch_is_its_curves():
     law, data = Law.from_function("own", rise, START), sample()
     whole = answers(law, data, Gain(10))

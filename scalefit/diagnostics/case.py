@@ -161,7 +161,7 @@ class Case:
 
     def _refused_parameter(self, name: str) -> str:
         """Return why an exponent or an asymptote is not told: its sizes are too few or too near."""
-        along = drivers_of(self.chosen.law, name)
+        along = drivers_of(self.chosen.law, name, len(self.table.drivers))
         if self._alike(along):
             return _ALIKE
         if self.force or not rests_on_range(self.chosen, name):
