@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -22,7 +23,6 @@ __all__ = [
 Command = Callable[..., Any]
 #: What the name of a bundled table begins with.
 DATASET = "dataset:"
-_INF = float("inf")
 
 
 def takes(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -52,7 +52,7 @@ def size(text: str) -> float:
     from ._numbers import as_numbers
 
     found = float(as_numbers(text).item())
-    if not 0 < found < float("inf"):
+    if not 0 < found < math.inf:
         raise ValueError(f"{text!r} is no size")
     return found
 
@@ -140,8 +140,10 @@ def _bounds(
     try:
         lower, upper = (float(part) if part.strip() else None for part in given.split(","))
     except ValueError:
-        lower = upper = float("nan")
-    low, high = (end if part is None else part for part, end in ((lower, -_INF), (upper, _INF)))
+        lower = upper = math.nan
+    low, high = (
+        end if part is None else part for part, end in ((lower, -math.inf), (upper, math.inf))
+    )
     if not low < high:
         raise click.BadParameter(
             f"{given!r}: give two numbers, the lowest score and then the highest, such as 0,1; "

@@ -86,13 +86,13 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     from . import words
     from .fit import set_of
 
-    findings = fits.findings(factor, margin)
     if not (as_json or several(fits)):
         found = fits.saturation(factor, margin)
         print_lines(found.explain())
-        _print_cautions(words.set_cautions(findings))
+        _print_cautions(words.set_cautions(fits.findings(factor, margin)))
         return found.reason if found.refused else ""
-    rows = set_of(fits).saturation(factor, margin)
+    every = set_of(fits)
+    rows, findings = every.saturation(factor, margin), every.findings(factor, margin)
     silent = str(rows["reason"].iloc[0]) if rows["p"].isna().all() else ""
     if as_json:
         open_ones = int((rows["verdict"] == "inconclusive").sum())
@@ -101,7 +101,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
             "curves": rows, "findings": findings,
         })  # fmt: skip
         return silent
-    shown = key_texts(rows[[*set_of(fits).all_rows.by, "verdict", "strength"]])
+    shown = key_texts(rows[[*every.all_rows.by, "verdict", "strength"]])
     triples = zip(rows["gain"], rows["lower"], rows["upper"], strict=True)
     shown[f"gain at {factor:g}x"] = [interval_text(*triple) for triple in triples]
     shown["margin"] = [number(value) for value in rows["margin"]]

@@ -81,10 +81,8 @@ def tails(
     unled = where & candidates.stands_in
     if unled.any():
         spanning = candidates.spanning()
-        for i, item in enumerate(spanning.estimates):
-            rows = np.flatnonzero(unled & spanning.surviving[i] & (spanning.chosen != i))
-            if rows.size:
-                p[:, rows] = np.fmax(p[:, rows], given(item, rows)[1])
+        for i, rows in spanning.others(unled):
+            p[:, rows] = np.fmax(p[:, rows], given(spanning.estimates[i], rows)[1])
     return t, p[0], p[1]
 
 

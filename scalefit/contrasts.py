@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import chdtrc, digamma, fdtrc, polygamma
 
+from .bisection import bisected
 from .confidence import Confidence, multiplier
 
 __all__ = ["Equality", "Pairs", "equality", "pairs"]
@@ -185,12 +186,12 @@ def pairs(curves: Confidence, level: float, correlation: Floats | None = None) -
         none = np.isnan(gap)
         return np.where(none, np.inf, gap).min(axis=1), np.where(none, -np.inf, gap).max(axis=1)
 
-    low, high = np.full(len(first), _LEAST_LOG_P), np.zeros(len(first))
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        lower, upper = ends(-np.expm1(middle))
-        zero = ((lower <= 0) & (upper >= 0)) | (lower > upper)
-        low, high = np.where(zero, middle, low), np.where(zero, high, middle)
+    def zero_inside(log_p: Floats) -> NDArray[np.bool_]:
+        lower, upper = ends(-np.expm1(log_p))
+        return np.asarray(((lower <= 0) & (upper >= 0)) | (lower > upper))
+
+    least = np.full(len(first), _LEAST_LOG_P)
+    log_p, _ = bisected(zero_inside, least, np.zeros(len(first)), _HALVINGS)
     lower, upper = ends(np.full(len(first), level))
     nothing = lower > upper  # no two values that are both known
     lower, upper = np.where(nothing, -np.inf, lower), np.where(nothing, np.inf, upper)
@@ -198,5 +199,5 @@ def pairs(curves: Confidence, level: float, correlation: Floats | None = None) -
         gap = one.estimate - other.estimate
     return Pairs(
         first, second, np.where(np.isfinite(gap), gap, np.nan), lower, upper,
-        np.where(nothing, 1.0, np.exp(low)),
+        np.where(nothing, 1.0, np.exp(log_p)),
     )  # fmt: skip

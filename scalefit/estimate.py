@@ -455,9 +455,7 @@ def _made(
     misfit: Floats,
 ) -> Estimate:
     """Return the estimate, with what other slopes of the log variance would make of its misfit."""
-    curves = Curves(law, sample.frame, theta, coefficients)
-    gap = sample.mean - curves.mean(sample.z)
-    tilted = tilted_misfits(sample, gap, curves.tangent(sample.z))
+    tilted = tilted_misfits(sample, Curves(law, sample.frame, theta, coefficients))
     one = np.ones(len(sample))
     return Estimate(law, sample, solution, theta, coefficients, misfit, tilted, one)
 

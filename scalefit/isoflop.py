@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ._format import counted, interval_text, number, table_text
-from .errors import FitError, TableError
+from .errors import FitError
 from .estimands import Cost, SharePower, as_cost, best_place
 from .isoflop_plot import plot_isoflop
 from .results import mean_curve
-from .settings import need_one_curve
+from .settings import need_one_curve, need_two_drivers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,11 +207,7 @@ def isoflop(
     """
     need_one_curve(fit, "sf.isoflop")
     price, drivers = as_cost(cost), fit.table.drivers
-    if len(drivers) != 2 or fit.law.n_drivers != 2:
-        raise TableError(
-            f"budgets are divided between two drivers; this fit has {' and '.join(drivers)} and "
-            f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
-        )
+    need_two_drivers(fit)
     level = fit.settings.level if level is None else level
     rows = fit.table.rows
     first, second = (rows[name].to_numpy(dtype=float) for name in drivers)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, fdtri, ndtr
 
 from ._format import interval_text, number
+from .bisection import bisected
 from .errors import FitError
 
 __all__ = ["Meta", "random_effects"]
@@ -261,10 +262,9 @@ def _interval(
     low, high = (
         np.full(2, end) for end in ((centre - 9 * error).min(), (centre + 9 * error).max())
     )
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        short = ndtr((middle[:, None] - centre) / error) @ share < target
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    low, high = bisected(
+        lambda x: ndtr((x[:, None] - centre) / error) @ share < target, low, high, _HALVINGS
+    )
     lower, upper = (0.5 * (low + high)).tolist()
     return float(share @ centre), lower, upper
 

@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._numbers import as_numbers
-from .errors import FitError, TableError
+from .errors import FitError
 from .estimands import BestScore, BestSize, Cost, SharePower, Value, as_cost, best_place
 from .estimate import Estimate
 from .inference import Interval
-from .settings import need_one_curve
+from .settings import need_one_curve, need_two_drivers
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -89,12 +89,8 @@ def optimum(
     1  1.000000e+21  2.930000e+09  2.750000e+09  3.120000e+09
     """
     need_one_curve(fit, "sf.optimum")
-    drivers, found = fit.table.drivers, as_cost(cost)
-    if len(drivers) != 2 or fit.law.n_drivers != 2:
-        raise TableError(
-            f"a budget is divided between two drivers; this fit has {' and '.join(drivers)} and "
-            f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
-        )
+    found = as_cost(cost)
+    need_two_drivers(fit)
     budgets = _budgets(compute)
     rows = [_row(fit, budget, found, level, inference) for budget in budgets]
     table = pd.DataFrame(rows)

@@ -34,6 +34,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
+from .bisection import bisected
 from .cuts import MIN_SIZES, choose_cuts, spread_out
 from .errors import FitError
 from .estimands import Value
@@ -62,7 +63,6 @@ _BELIEF = 3.0
 _LEVEL = 0.9
 #: Curves whose largest sizes are hidden at once.
 _BLOCK = 200
-_HALVINGS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +213,7 @@ class _Mixture:
         high = np.where(self.silent, -np.inf, each).max(axis=1)
         none = self.silent.all(axis=1)
         low, high = np.where(none, 0.0, low), np.where(none, 0.0, high)
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            short = self.below(middle) < share
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        low, high = bisected(lambda y: self.below(y) < share, low, high)
         return np.where(none, np.nan, 0.5 * (low + high))
 
 

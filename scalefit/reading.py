@@ -276,6 +276,7 @@ def _too_long(text: str, delimiter: str) -> str:
 
 
 def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
+    bare = None
     if "sheet_name" not in options:
         sheets = pd.read_excel(io.BytesIO(raw), sheet_name=None, header=None)
         filled = [str(sheet) for sheet, part in sheets.items() if part.notna().any(axis=None)]
@@ -284,10 +285,12 @@ def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
                 f"{name}: there are tables on the sheets {', '.join(map(repr, filled))}; name one, "
                 f"as in sheet_name={filled[0]!r}"
             )
-        options = options | {"sheet_name": filled[0] if filled else 0}
+        which = filled[0] if filled else next(iter(sheets))
+        bare, options = sheets[which], options | {"sheet_name": which}
     if not _MOVES_HEADER.isdisjoint(options):
         return _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
-    bare = pd.read_excel(io.BytesIO(raw), sheet_name=options["sheet_name"], header=None)
+    if bare is None:
+        bare = pd.read_excel(io.BytesIO(raw), sheet_name=options["sheet_name"], header=None)
     used = np.flatnonzero(_one_frame(bare, name).notna().any(axis=1))
     if not used.size:
         raise TableError(f"{name}: the sheet is empty; it needs a header and rows")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from ._numbers import as_numbers
+from .bisection import bisected
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
@@ -301,14 +302,14 @@ def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats
     """Return c with P(abs(t) > c exp(e / 2)) = 1 - level, e normal with sd ``log_error``."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     weights = weights / weights.sum()
-    low = np.zeros_like(df)
-    high = 20.0 * stdtrit(df, 0.5 + 0.5 * level) * np.exp(log_error)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        scaled = middle[:, None] * np.exp(0.5 * log_error[:, None] * nodes)
+
+    def short(c: Floats) -> NDArray[np.bool_]:
+        scaled = c[:, None] * np.exp(0.5 * log_error[:, None] * nodes)
         outside = 2.0 * (weights * stdtr(df[:, None], -scaled)).sum(axis=1)
-        low = np.where(outside > 1.0 - level, middle, low)
-        high = np.where(outside > 1.0 - level, high, middle)
+        return np.asarray(outside > 1.0 - level)
+
+    most = 20.0 * stdtrit(df, 0.5 + 0.5 * level) * np.exp(log_error)
+    low, high = bisected(short, np.zeros_like(df), most)
     return 0.5 * (low + high)
 
 

@@ -272,21 +272,16 @@ def _by_other_laws(
         (doubted & ahead, [(question, two_sided)]),
         (doubted & ~ahead, [(ObservedGain(), two_sided)]),
     ]
-    parts, names = [], [""] * len(verdict)
-    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
-        whole = gain
-        for where, more in kinds:
-            rows = np.flatnonzero(survives & (spanning.chosen != i) & where)
-            if not rows.size:
-                continue
-            asked = [(question, level), *more]
+    parts, names = [gain] * len(spanning.estimates), [""] * len(verdict)
+    for where, more in kinds:
+        for i, rows in spanning.others(where):
+            item, asked = spanning.estimates[i], [(question, level), *more]
             own, *bounds = ask_together(item.take(rows), asked, inference)
-            whole = _put(whole, rows, own)
+            parts[i] = _put(parts[i], rows, own)
             for found in bounds:
                 said = _decide(gate_p[rows], found.lower, found.upper, found.upper, margin[rows])
                 for g in rows[said != verdict[rows]]:
                     names[g] += (", " if names[g] else "") + item.law.name
-        parts.append(whole)
     hull = join(parts, spanning.surviving, [item.law.name for item in spanning.estimates])
     return hull, np.array(names, dtype=object)
 
@@ -303,12 +298,11 @@ def _where_none_leads(
     if not stands_in.any():
         return list(known)
     asked = [(one, float(each.level)) for one, each in zip(estimands, known, strict=True)]
-    parts: list[list[Intervals]] = [[] for _ in known]
-    for i, (item, survives) in enumerate(zip(spanning.estimates, spanning.surviving, strict=True)):
-        rows = np.flatnonzero(survives & (spanning.chosen != i) & stands_in)
-        found = ask_together(item.take(rows), asked, inference) if rows.size else known
-        for part, each, own in zip(parts, known, found, strict=True):
-            part.append(_put(each, rows, own) if rows.size else each)
+    parts = [[each] * len(spanning.estimates) for each in known]
+    for i, rows in spanning.others(stands_in):
+        found = ask_together(spanning.estimates[i].take(rows), asked, inference)
+        for part, own in zip(parts, found, strict=True):
+            part[i] = _put(part[i], rows, own)
     names = [item.law.name for item in spanning.estimates]
     told = []
     for part, each in zip(parts, known, strict=True):
@@ -406,11 +400,9 @@ def _probability(
         rows = np.flatnonzero((candidates.chosen == i) & ~refused)
         part = candidates.estimates[i].take(rows)
         below[rows], above[rows] = posterior_shares(part, question.take(rows), margin[rows])
-    for i, item in enumerate(spanning.estimates):
-        rows = np.flatnonzero(
-            candidates.stands_in & spanning.surviving[i] & (spanning.chosen != i) & ~refused
-        )
-        if rows.size and item.draws is not None:
+    for i, rows in spanning.others(candidates.stands_in & ~refused):
+        item = spanning.estimates[i]
+        if item.draws is not None:
             shares = posterior_shares(item.take(rows), question.take(rows), margin[rows])
             below[rows], above[rows] = np.fmin([below[rows], above[rows]], shares)
     return below, above

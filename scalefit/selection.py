@@ -8,7 +8,7 @@ averaged by them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,6 +103,16 @@ class Candidates:
             return np.full(len(self), len(names) > 1)
         i = names.index(main)
         return np.asarray(_applies(self.estimates[i]) & (self.chosen != i))
+
+    def others(self, where: Bools) -> Iterator[tuple[int, NDArray[np.intp]]]:
+        """Yield the number of every law that survives where another is chosen, and these curves.
+
+        Of the curves ``where`` ``(G,)``; laws of which there is none are left out.
+        """
+        for i, survives in enumerate(self.surviving):
+            rows = np.flatnonzero(where & survives & (self.chosen != i))
+            if rows.size:
+                yield i, rows
 
     def law(self, row: int) -> Law:
         """Return the chosen law of one curve."""

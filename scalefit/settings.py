@@ -10,15 +10,19 @@ import numpy as np
 import pandas as pd
 
 from .bayes import Bayes, PosteriorView
-from .errors import FitError, ScalefitError, nearest
+from .errors import FitError, ScalefitError, TableError, nearest
 from .inference import Bootstrap, Inference, check_level, get_inference
 from .laws import Law
 from .noise import Noise
 from .pool import competing
 from .selection import Candidates
 
+if TYPE_CHECKING:
+    from .fit import Fit
+
 __all__ = [
-    "Settings", "WithPosterior", "check_inference", "check_pool", "need_one_curve", "one_level",
+    "Settings", "WithPosterior", "check_inference", "check_pool", "need_one_curve",
+    "need_two_drivers", "one_level",
 ]  # fmt: skip
 
 _POOLS = ("none", "partial", "complete")
@@ -106,6 +110,16 @@ def need_one_curve(fit: object, name: str) -> None:
         raise FitError(
             f"{name} takes one curve, and there are {len(fit)}; name one, as in "
             f"{name}(fits[{next(iter(fit))!r}])"
+        )
+
+
+def need_two_drivers(fit: Fit) -> None:
+    """Raise TableError where a budget has nothing to be divided between."""
+    drivers = fit.table.drivers
+    if len(drivers) != 2 or fit.law.n_drivers != 2:
+        raise TableError(
+            f"a budget is divided between two drivers; this fit has {' and '.join(drivers)} and "
+            f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
         )
 
 

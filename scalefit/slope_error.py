@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, fdtrc, polygamma
 
 if TYPE_CHECKING:
+    from .curves import Curves
     from .sample import Sample
 
 __all__ = ["averaged_p", "tilted_misfits", "with_log_error"]
@@ -70,7 +71,7 @@ def averaged_p(ratio: Floats, tilted: Floats, df: Floats, pure_df: Floats) -> Fl
     return np.asarray(each @ _WEIGHTS)
 
 
-def tilted_misfits(sample: Sample, gap: Floats, tangent: Floats) -> Floats:
+def tilted_misfits(sample: Sample, curves: Curves) -> Floats:
     """Return by how much F of lack of fit is larger at other slopes of the noise, ``(G, S)``.
 
     The law is fitted anew at each slope, to first order.
@@ -78,19 +79,19 @@ def tilted_misfits(sample: Sample, gap: Floats, tangent: Floats) -> Floats:
     Parameters
     ----------
     sample : Sample
-        G curves, fitted by least squares.
-    gap : array (G, K)
-        Means at the sizes less the curve.
-    tangent : array (G, K, P)
-        Derivatives of the curve.
+        G samples.
+    curves : Curves
+        What was fitted to them. All are 1 of a likelihood, and where no slope was estimated.
     """
-    found = np.ones((len(gap), len(_SLOPES)))
+    found = np.ones((len(sample), len(_SLOPES)))
     rows = np.flatnonzero(sample.variance_slope_error > 0)
-    too_few = gap.shape[1] < tangent.shape[2]  # sizes, of all curves
-    if sample.kernel is not None or too_few or not rows.size:
+    if sample.kernel is not None or not rows.size:
         return found
-    sample, root = sample.take(rows), np.sqrt(sample.weight[rows])
-    own, columns = root * gap[rows], root[:, :, None] * tangent[rows]
+    sample, curves = sample.take(rows), curves.take(rows)
+    tangent, root = curves.tangent(sample.z), np.sqrt(sample.weight)
+    if tangent.shape[1] < tangent.shape[2]:  # too few sizes, of all curves
+        return found
+    own, columns = root * (sample.mean - curves.mean(sample.z)), root[:, :, None] * tangent
     length = np.sqrt((columns**2).sum(axis=1, keepdims=True))
     basis, triangle = np.linalg.qr(columns / np.where(length > 0, length, 1.0))
     # Directions in which the curve does not move, such as the shape of a flat one, take nothing up.

@@ -51,8 +51,7 @@ def test_without_an_error_nothing_changes():
 
 def test_misfits_at_other_slopes_are_those_of_fits_with_these_weights(fitted):
     sample, nodes = fitted.sample, np.polynomial.hermite_e.hermegauss(5)[0]
-    gap = sample.mean - fitted.fitted()
-    told = tilted_misfits(sample, gap, fitted.tangent())
+    told = tilted_misfits(sample, fitted.curves)
 
     def ratio(found):
         return found.solution.rss / found.sample.pure_ss

@@ -23,7 +23,10 @@ PACKAGE = ROOT / "scalefit"
 #: Room: level and modules. A module imports from its own room and from lower levels only, so that
 #: two rooms on one level never see each other. A package counts with all that is inside it.
 ROOMS = {
-    "ground": (0, "errors findings _format _numbers _seeds kernel levels scoring stacked work"),
+    "ground": (
+        0,
+        "bisection errors findings _format _numbers _seeds kernel levels scoring stacked work",
+    ),
     "table": (
         1,
         "metrics reading _columns _copies _draft _faults _checks table published alignment",

@@ -105,9 +105,8 @@ def correlated_scale(estimate: Estimate, estimand: Asked) -> tuple[Floats, Float
     if not rows.size:
         return variance, df
     part = estimate.take(rows)
-    change = influence(part, estimand.take(rows))
-    weight = part.information
-    alone = (change**2 / np.where(weight > 0, weight, np.inf)).sum(axis=1)
+    change, own = _rests_on(part, estimand.take(rows))
+    alone = own.sum(axis=1)
     together = np.einsum("gk,gkl,gl->g", change, mean_correlation(part), change)
     usable = alone > 0
     inflation = np.where(usable, together / np.where(usable, alone, 1.0), 1.0)
@@ -122,17 +121,24 @@ def _log_error(estimate: Estimate, estimand: Asked) -> Floats:
     rows = np.flatnonzero(estimate.sample.variance_slope_error > 0)
     if rows.size:
         part = estimate.take(rows)
-        sample, weight = part.sample, part.information
-        change = influence(part, estimand.take(rows))
-        most = np.abs(change).max(axis=1, keepdims=True)
-        usable = np.isfinite(most) & (most > 0)
-        change = np.where(usable, change / np.where(usable, most, 1.0), 0.0)  # may be very large
-        own = change**2 / np.where(weight > 0, weight, np.inf)
+        sample, (_, own) = part.sample, _rests_on(part, estimand.take(rows))
         total = own.sum(axis=1, keepdims=True)
-        share = np.where(usable, own / np.where(usable, total, 1.0), 0.0)
-        usual = np.where(usable, sample.count / sample.n[:, None], 0.0)
+        share = own / np.where(total > 0, total, 1.0)
+        usual = np.where(total > 0, sample.count / sample.n[:, None], 0.0)
         error[rows] = np.abs(((share - usual) * sample.z).sum(axis=1)) * sample.variance_slope_error
     return error
+
+
+def _rests_on(estimate: Estimate, estimand: Asked) -> tuple[Floats, Floats]:
+    """Return influences of the means at the sizes, and what each adds to the variance, ``(G, K)``.
+
+    Up to a factor a curve, since influences may be very large; 0 where there are none.
+    """
+    change, weight = influence(estimate, estimand), estimate.information
+    most = np.abs(change).max(axis=1, keepdims=True)
+    usable = np.isfinite(most) & (most > 0)
+    change = np.where(usable, change / np.where(usable, most, 1.0), 0.0)
+    return change, change**2 / np.where(weight > 0, weight, np.inf)
 
 
 def common_error(estimate: Estimate, estimand: Asked) -> Floats:

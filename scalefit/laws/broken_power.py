@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bisection import bisected
 from .bend import sigmoid, softplus
 from .law import FINE_ASINH, LOG, Frame, Law, Parameter, Shape, Terms
 from .saturating_power import SATURATING_POWER, largest_exponent
@@ -143,10 +144,7 @@ class _Breaks:
         goal = start - np.log1p(share * np.expm1(-rest))
         low, high = z_from + 0.0 * goal, last + 0.0 * goal
         out = self.path(last, theta, frame, np) < goal
-        for _ in range(64):
-            middle = 0.5 * (low + high)
-            short = self.path(middle, theta, frame, np) < goal
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        low, high = bisected(lambda z: self.path(z, theta, frame, np) < goal, low, high, 64)
         return np.where(out, np.nan, 0.5 * (low + high))
 
     def start(

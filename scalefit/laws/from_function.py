@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bisection import bisected
 from ..errors import LawError
 from .law import Frame, Law, Parameter, Terms
 
@@ -156,10 +157,9 @@ class _Own:
         real = tuple(np.real(t) for t in theta)
         rise = np.real(stop - start)
         low, high = z_from + 0.0 * rise, z_to + 0.0 * rise
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            short = (self.oriented(middle, real, frame, np) - np.real(goal)) * rise < 0
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        low, high = bisected(
+            lambda z: (self.oriented(z, real, frame, np) - np.real(goal)) * rise < 0, low, high
+        )
         middle = 0.5 * (low + high)
         if not np.iscomplexobj(goal):
             return middle

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bisection import bisected
+
 __all__ = ["descend", "jacobian", "sum_of_squares"]
 
 Floats = NDArray[np.float64]
@@ -151,11 +153,7 @@ def _steps(fit: Floats, slopes: Floats, radius: Floats) -> tuple[Floats, Floats,
     full = length(np.zeros(bound.shape)) <= bound
     steepest = np.sqrt(np.sum((singular * pull) ** 2, axis=1))
     high = np.log(np.maximum(steepest / np.maximum(bound, 1e-300), 1e-300))
-    low = high - _RANGE
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        long = length(np.exp(middle)) > bound
-        low, high = np.where(long, middle, low), np.where(long, high, middle)
+    _, high = bisected(lambda x: length(np.exp(x)) > bound, high - _RANGE, high, _HALVINGS)
     damping = np.where(full, 0.0, np.exp(high))
     share = singular / (singular**2 + damping[:, :, None])
     steps = -np.einsum("bqp,tbq->tbp", right, share * pull)

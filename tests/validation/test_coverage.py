@@ -96,6 +96,17 @@ FIRST = Design(6, (5, 5, 2, 1, 1, 1), 2.0)
 LAST = Design(6, (1, 1, 1, 2, 5, 5), 2.0)
 
 
+def with_changing_noise(design, ratio, replicates, seed):
+    """Return a truth, its means at the sizes, and the true law fitted to tables of it."""
+    truth = Truth(0.3, gap=0.4)
+    mean = truth.mean(design.sizes, design)
+    return (
+        truth,
+        mean,
+        estimate(LAW, sample_of(mean, design, 0.01, replicates, seed, sd_ratio=ratio)),
+    )
+
+
 @pytest.mark.parametrize("replicates", REPLICATES)
 @pytest.mark.parametrize(
     ("design", "ratio", "bar"),
@@ -109,9 +120,7 @@ LAST = Design(6, (1, 1, 1, 2, 5, 5), 2.0)
 )  # fmt: skip
 def test_c3_answers_that_rest_on_one_end_of_the_sizes(design, ratio, bar, replicates, measured):
     """Of the noise there little is known, and its change with size has to be guessed."""
-    truth = Truth(0.3, gap=0.4)
-    mean = truth.mean(design.sizes, design)
-    fitted = estimate(LAW, sample_of(mean, design, 0.01, replicates, 350, sd_ratio=ratio))
+    truth, mean, fitted = with_changing_noise(design, ratio, replicates, 350)
     found = {}
     for name, estimand, value in (
         ("first size", Value(design.sizes[0]), mean[0]),
@@ -134,9 +143,7 @@ def test_c3_answers_that_rest_on_one_end_of_the_sizes(design, ratio, bar, replic
     ids=str,
 )  # fmt: skip
 def test_a_true_law_is_seldom_rejected(design, ratio, bar, replicates, measured):
-    truth = Truth(0.3, gap=0.4)
-    mean = truth.mean(design.sizes, design)
-    fitted = estimate(LAW, sample_of(mean, design, 0.01, replicates, 360, sd_ratio=ratio))
+    _, _, fitted = with_changing_noise(design, ratio, replicates, 360)
     _, p = fitted.lack_of_fit
     slack = errors_allowed(replicates, 1000)
     cell = f"{design.name}, SD ratio {ratio:g}"
