@@ -26,10 +26,15 @@ def bisected(
         The ends at first.
     halvings : int
 
+    Returns
+    -------
+    tuple of two arrays
+        The ends at last, of the shape of those at first.
+
     Examples
     --------
     >>> low, high = bisected(lambda x: x * x < np.array([2.0, 9.0]), np.zeros(2), np.full(2, 5.0))
-    >>> low.round(6).tolist(), (high - low).max() < 1e-15
+    >>> low.round(6).tolist(), bool((high - low).max() < 1e-15)
     ([1.414214, 3.0], True)
     """
     for _ in range(halvings):
