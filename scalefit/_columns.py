@@ -22,6 +22,7 @@ __all__ = [
     "ROW",
     "Columns",
     "Names",
+    "are_params_and_data",
     "find_columns",
     "first_rows",
     "group_rows",
@@ -316,6 +317,20 @@ def varies(codes: Codes, group: Codes) -> NDArray[np.bool_]:
 def role_of(name: str) -> str | None:
     """Return the part in ``ALIASES`` that a column's name stands for, None for any other name."""
     return _ROLES.get(re.sub(r"\W|_", "", name).casefold())
+
+
+def are_params_and_data(drivers: Sequence[str]) -> bool:
+    """Return whether drivers are parameters and data, by their names, so that 6 N D is a cost.
+
+    Examples
+    --------
+    >>> are_params_and_data(["tokens", "params"]), are_params_and_data(["N", "D"])
+    (True, True)
+    >>> are_params_and_data(["width", "depth"])
+    False
+    """
+    roles = sorted(role_of(name) or name.casefold() for name in drivers)
+    return roles in (["data", "params"], ["d", "n"], ["d", "params"], ["data", "n"])
 
 
 def _as_names(given: Names | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -197,7 +197,8 @@ class Plan:
         the law, the gain whichever surviving law is true (``any_law``), exponent and asymptote the
         median width of their intervals, its Monte-Carlo error, and ``..._open``, the share of
         intervals that are open, which count as infinitely wide. Gains are those from the largest
-        size that the table then has. ``caution`` says where the law cannot hold.
+        size that the table then has. ``caution`` says where the law cannot hold, and
+        which sizes are too far from those in hand to know.
         """
         rows = []
         for i, proposal in enumerate(self.proposals):
@@ -217,16 +218,22 @@ class Plan:
                     width, error, share = width_of(part[f"{name}_lower"], part[f"{name}_upper"])
                     row |= {f"{name}_width": width, f"{name}_width_error": error if drawn else 0.0,
                             f"{name}_open": share}  # fmt: skip
-            row["caution"] = ""
-            if not self.study.holds(proposal.sizes):
-                row["caution"] = (
-                    f"{100 * self.study.outside(proposal.sizes):.0f} % of the truths leave the "
-                    f"range of {self.study.score} there"
-                )
+            row["caution"] = "; ".join(self._cautions(proposal))
             rows.append(row)
         table = pd.DataFrame(rows)
         table.attrs["label"] = self.label
         return table
+
+    def _cautions(self, proposal: Proposal) -> Iterator[str]:
+        """Say why the truths may not hold at the sizes of a proposal."""
+        if not self.study.holds(proposal.sizes):
+            share = 100 * self.study.outside(proposal.sizes)
+            yield f"{share:.0f} % of the truths leave the range of {self.study.score} there"
+        if len(self.study.counts) > 1 and proposal.sizes:
+            in_hand, new = np.log([*self.study.counts]), np.log(proposal.sizes)
+            beyond = max(new.max() - in_hand.max(), in_hand.min() - new.min())
+            if beyond > np.ptp(in_hand) * (1 + 1e-9):
+                yield "sizes farther from those in hand than these span: truths there are guesses"
 
     @cached_property
     def next_sizes(self) -> pd.DataFrame:

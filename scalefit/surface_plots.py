@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _drawing as draw
-from ._columns import role_of
+from ._columns import are_params_and_data
 from ._format import plain, size_text
 from .errors import FitError
 from .estimands import Cost, as_cost, best_place
@@ -75,7 +75,7 @@ def plot_surface(
     reasons = fit.refused_at({first: across.ravel(), second: up.ravel()})
     withheld = np.array([reason != "" for reason in reasons]).reshape(across.shape)
     height = np.where(withheld, np.nan, height)
-    if cost is None and {role_of(first), role_of(second)} == {"params", "data"}:
+    if cost is None and are_params_and_data((first, second)):
         cost = "6ND"
     with draw.style():
         ax = draw.screen((6.4, 4.8)) if ax is None else ax

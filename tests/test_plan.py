@@ -242,6 +242,15 @@ def test_a_law_that_leaves_the_metric_is_no_proposal():
     assert found.next_sizes.set_index("size")["gain"].isna()[1e3]
 
 
+def test_sizes_farther_away_than_those_in_hand_span_are_cautioned(fit):
+    span = max(SIZES) / min(SIZES)
+    found = sf.plan(fit, [span * max(SIZES), 2 * span * max(SIZES), 1e-13 * min(SIZES)], n_tables=2)
+    near, far, small = found.table["caution"].iloc[1:]
+    assert near == ""
+    assert far == "sizes farther from those in hand than these span: truths there are guesses"
+    assert small.endswith(far)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"factor": 1.0}, "factor"), ({"margin": -1.0}, "margin"), ({"n_tables": 0}, "n_tables=0"),

@@ -371,3 +371,11 @@ def test_several_curves_are_compared():
     assert names == ["comparison", "backtest"]
     assert len(machine.form(content)["comparison"]) == 3
     assert model.side_by_side(fits[0]) == ""
+
+
+def test_best_runs_that_are_left_out_are_explained():
+    n, d = (x.ravel() for x in np.meshgrid([1e2, 1e3, 1e4], [1e9, 1e10, 1e11]))
+    table = {"width": n, "tokens": d, "loss": 1.8 + 48 * n**-0.7 + 2100 * d**-0.37}
+    fit = sf.fit(table, drivers=["width", "tokens"], law="additive", noise="gaussian")
+    page = markdown.page(model.build(fit, {}, [], "untested"), {})
+    assert "left out: what a run costs cannot be told from the names width and tokens" in page

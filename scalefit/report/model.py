@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._columns import role_of
+from .._columns import are_params_and_data
 from .._drawing import percent, size_grid
 from .._format import capital
 from ..backtest import Backtest, backtest
@@ -286,7 +286,7 @@ def _described(fit: Fit) -> CurveReport:
 def _best_runs(fit: Fit) -> pd.DataFrame:
     """Return the best runs for the cost of the dearest run, and more."""
     drivers = fit.table.drivers
-    if sorted(role_of(name) or "" for name in drivers) != ["data", "params"]:
+    if not are_params_and_data(drivers):
         return pd.DataFrame()
     sizes = (fit.table.rows[name].to_numpy(dtype=float) for name in drivers)
     dearest = float(np.max(Cost().of(*sizes)))

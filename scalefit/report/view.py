@@ -245,6 +245,10 @@ def _facts(curve: CurveReport) -> Iterator[tuple[str, str]]:
     yield "Data", f"{counted(int(sample.n[0]), 'run')} at {sizes}"
     yield "Law", f"{fit.law.name}: {fit.formula}"
     yield "Curve", fit.curve
+    if curve.surface is not None and curve.surface.best.empty:
+        names = " and ".join(fit.table.drivers)
+        said = f"left out: what a run costs cannot be told from the names {names}; sf.optimum(fit, "
+        yield "Best run for a budget", said + "budgets, cost=...) takes any cost"
 
 
 def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
