@@ -1,4 +1,4 @@
-"""Fill the tables of docs/validation.md and docs/validation_cells.md from what the tests measured.
+"""Fill the tables of validation.md, validation_cells.md and forecasts.md from what tests measured.
 
 Run in the checkout after the tests have written their measurements:
 python -m pytest -m slow tests/validation --measured docs/measured
@@ -18,9 +18,16 @@ from versions import versions
 MEASURED = Path(__file__).with_name("measured")
 PAGE = Path(__file__).with_name("validation.md")
 CELLS = Path(__file__).with_name("validation_cells.md")
+FORECASTS = Path(__file__).with_name("forecasts.md")
+PEERS = Path(__file__).parents[1] / "benchmarks" / "forecast_peers.csv"
 BAR = ["low", "high"]
 #: How a bar can stand, the worst last, and how that is set off.
 RESULTS = {"met": "{}", "within error": "*{}*", "undecided": "*{}*", "not met": "**{}**"}
+#: Domains of the forecasts, in words.
+DOMAINS = {
+    "IC": "images", "BB": "BIG-Bench", "NMT": "translation", "LM": "language",
+    "all": "all of these", "LCDB": "accuracies with seeds (LCDB)",
+}  # fmt: skip
 COLUMNS = ["row", "what", "bar", "measured", "±", "cells", "replicates", "result"]
 
 
@@ -162,13 +169,65 @@ def entry(one: tuple) -> str:
     return RESULTS[one.standing].format(text)
 
 
+def forecasts(told: pd.DataFrame) -> str:
+    """Return errors, bias and coverage of forecasts, a line a domain, beside those of peers."""
+    peers = pd.read_csv(PEERS, index_col="estimator", dtype=str)
+    lines = []
+    for name, words in DOMAINS.items():
+        its = found(told, "E3b" if name == "LCDB" else "E3", "all" if name == "LCDB" else name)
+        both = {key: signed(its, key) for key in ("bias", "coverage") if key in its.index}
+        mine = {"this": "", "curves": counts(its["replicates"]), **both}
+        if "error" in its.index:
+            mine["this"] = number(its["value"]["error"])
+        if name in peers:
+            mine |= peers[name].to_dict()
+            errors = {key: float(mine[key]) for key in (*peers.index, "this")}
+            best = min(errors, key=errors.__getitem__)
+            mine[best] = f"**{mine[best]}**"
+        lines.append({"of": words, **mine})
+    columns = ["of", "curves", *peers.index, "this", "bias", "coverage"]
+    return as_markdown(pd.DataFrame(lines, columns=columns).fillna(""))
+
+
+def foretold(told: pd.DataFrame) -> str:
+    """Return what backtests of the training part foretell, and what came, a line a domain."""
+    lines = []
+    for name in ("IC", "BB", "NMT", "LM"):
+        beyond, ratio = found(told, "E3", name)["value"], found(told, "E4", name)["value"]
+        lines.append({
+            "of": DOMAINS[name],
+            "error, training part alone": number(ratio["error over that beyond"] * beyond["error"]),
+            "error beyond": number(beyond["error"]),
+            "coverage, training part alone": (
+                f"{ratio['coverage less that beyond'] + beyond['coverage']:.2f}"
+            ),
+            "coverage beyond": f"{beyond['coverage']:.2f}",
+        })  # fmt: skip
+    return as_markdown(pd.DataFrame(lines))
+
+
+def found(told: pd.DataFrame, row: str, cell: str) -> pd.DataFrame:
+    """Return the measurements of one cell by their quantity."""
+    return told[(told["row"] == row) & (told["cell"] == cell)].set_index("quantity")
+
+
+def signed(its: pd.DataFrame, quantity: str) -> str:
+    """Return a value with its error, and with its sign if it has one."""
+    one = its.loc[quantity]
+    value = f"{one['value']:.2f}" if quantity == "coverage" else f"{one['value']:+.2g}"
+    return f"{value} ± {number(one['error'], 1)}"
+
+
 def pages() -> dict[Path, str]:
-    """Return both pages as they are to be."""
-    texts = {path: path.read_text(encoding="utf-8") for path in (PAGE, CELLS)}
+    """Return the pages as they are to be."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (PAGE, CELLS, FORECASTS)}
     rows, told = rows_of(texts[PAGE]), measurements()
     return {
         PAGE: filled(texts[PAGE], {"summary": summary(told, rows)}),
         CELLS: filled(texts[CELLS], {"cells": cells(told, rows)}),
+        FORECASTS: filled(
+            texts[FORECASTS], {"errors": forecasts(told), "foretold": foretold(told)}
+        ),
     }
 
 

@@ -5,8 +5,9 @@ log range, or to the upper half, since a law may hold from some size on only (wi
 Pesaran & Timmermann 2007, doi:10.1016/j.jeconom.2006.03.010). Its forecast of a run is a t
 distribution about its curve, on the scale on which errors are symmetric, with the error of the
 curve and the scatter of a run, both allowing for correlated rows. Each forecaster is asked to
-foretell the largest sizes from those below them, up to a third of the log range hidden in turn
-(leave-future-out: Buerkner et al. 2020, doi:10.1080/00949655.2020.1783262), and has the weight
+foretell the largest sizes from those below them, up to half of the log range hidden in turn: as far
+as those below span, which is as far as forecasts go (leave-future-out: Buerkner et al. 2020,
+doi:10.1080/00949655.2020.1783262). It has the weight
 
     2^-extra  exp( mean over cuts of the mean log density of the hidden sizes ).
 
@@ -55,8 +56,8 @@ Ints = NDArray[np.intp]
 #: Shares of the log range of sizes that a law is fitted to, and the log of each one's prior weight.
 _STARTS = np.array([1.0, 0.75, 0.5])
 _LOG_PRIOR = np.log(2.0) * np.array([0.0, -1.0, -2.0])
-#: Share of the log range of sizes that is hidden at most.
-_HIDDEN = 1 / 3
+#: Share of the log range of sizes that is hidden at most: as much as is left.
+_HIDDEN = 1 / 2
 #: Observations that the belief in the laws' own errors counts for.
 _BELIEF = 3.0
 #: Level at which the scatter of a run is taken for that of a t distribution.

@@ -96,7 +96,7 @@ class Predicted:
               cells  estimate  lower  upper  beyond caution
         0  640000.0      0.79   0.78   0.79     2.0
         >>> told.attrs["label"][:51]
-        '95 % pooled forecast, over saturating_power 0.60, h'
+        '95 % pooled forecast, over saturating_power 0.62, h'
         """
         if interval not in ("mean", "run"):
             raise FitError(f"interval={interval!r}; use 'mean' (the curve) or 'run' (one new run)")
