@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 
 from ._columns import Names
 from ._format import capital, size_text
@@ -419,12 +420,16 @@ def _kinds(
                 f"{lacking.name} has no {moderator!r}; the moderator is one of the by columns "
                 f"({', '.join(lacking.keys) or 'none'}), or a mapping from names to kinds"
             )
-        return tuple(group.keys[moderator] for group in groups)
-    kinds = []
-    for group in groups:
-        table = group.keys.get("table")
-        found = moderator.get(group.name, moderator.get(cast(str, table)))
-        if found is None:
-            raise FitError(f"moderator= says nothing of {group.name!r}")
-        kinds.append(found)
+        kinds: list[Any] = [group.keys[moderator] for group in groups]
+    else:
+        tables = [cast(str, group.keys.get("table")) for group in groups]
+        kinds = [
+            moderator.get(group.name, moderator.get(table))
+            for group, table in zip(groups, tables, strict=True)
+        ]
+    missing = [group.name for group, kind in zip(groups, kinds, strict=True) if pd.isna(kind)]
+    if missing:
+        raise FitError(
+            f"moderator= says nothing of {missing[0]!r}; give every group a kind, or leave it out"
+        )
     return tuple(kinds)

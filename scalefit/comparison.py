@@ -35,6 +35,8 @@ __all__ = ["Comparison"]
 
 #: Arms of an interval that differ by more than this factor's log have no standard error in common.
 _SKEWED = np.log(1.5)
+#: An interval that is narrower, as a share of its answer, is that of a number that is known.
+_EXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ class Comparison:
         value = curves.estimate
         with np.errstate(invalid="ignore", divide="ignore"):
             skew = np.abs(np.log((upper - value) / (value - lower)))
+        skew[upper - lower <= _EXACT * np.abs(value)] = 0.0
         if not np.all(skew <= _SKEWED):
             return one_stage(curves, kinds, self.level, self.correlation)
         error = 0.5 * (upper - lower) / multiplier(curves.df, self.level)

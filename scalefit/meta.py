@@ -9,10 +9,13 @@ Few groups hardly tell ``tau``, and where one of them is known much better than 
 decides how far that one speaks for all. So nothing is concluded from its best value alone. Given
 ``tau`` the means are normal; they are averaged over ``tau`` by its restricted likelihood times
 
-    1 / (s + tau),    s^2 = (k - p) / trace(P),    P = V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1,
+    1 / (s + tau),    s = mean of the standard errors,
 
-which is flat below the typical error ``s`` of a group, and has no scale above it: where the groups
-differ by far more than their errors this is the t interval of their answers.
+which is flat below ``s``, and has no scale above it: where the groups differ by far more than their
+errors this is the t interval of their answers. A scale that the best known groups decide, such as
+the typical error of I^2, would let a few of those speak for all; one that the worst known decides
+would let a group that says nothing widen the mean. So errors above the spread of the answers count
+as that spread.
 """
 
 from __future__ import annotations
@@ -30,16 +33,26 @@ from ._format import interval_text, number
 from .bisection import bisected
 from .errors import FitError
 
-__all__ = ["Meta", "random_effects"]
+__all__ = [
+    "ONE_ERROR",
+    "Meta",
+    "kinds_of",
+    "mixture_interval",
+    "prior",
+    "random_effects",
+    "spreads",
+    "usual_error",
+]
 
 Floats = NDArray[np.float64]
 
-#: Values of tau that are averaged over, in units of the greatest of spread and errors.
-_SPREADS = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 321)])
+#: Values of tau beside 0, from far below the least error to far above spread and errors.
+_N_SPREADS, _BELOW, _ABOVE = 400, 1e-3, 1e4
+#: Errors below this share of spread and errors are taken for it: they are none.
+_LEAST_ERROR = 1e-9
 _HALVINGS = 80
 #: Level of an interval that goes one standard error to either side.
-_ONE_ERROR = 2.0 * float(ndtr(1.0)) - 1.0
-_GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e2, 121)])
+ONE_ERROR = 2.0 * float(ndtr(1.0)) - 1.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +192,7 @@ def random_effects(
     >>> print(found)
     mean: 0.378 [0.236, 0.541] (95 % random effects, tau averaged over, k = 5)
     between groups: tau 0.104, I2 69 %, Q p 0.0170
-    a new group of this kind: 0.0401 to 0.738
+    a new group of this kind: 0.0389 to 0.740
     """
     y, given = np.asarray(estimate, dtype=float), np.asarray(variance, dtype=float)
     v = np.diag(given) if given.ndim == 1 else given
@@ -191,17 +204,27 @@ def random_effects(
             f"{k} groups for {p} mean{'s' if p > 1 else ''}; a random-effects "
             f"mean needs at least {p + 1}"
         )
+    error = np.sqrt(np.diag(v))
+    scale = max(float(np.std(y)), float(error.max()), _LEAST_ERROR * float(np.abs(y).max()))
+    least = _LEAST_ERROR * (scale or 1.0)
+    v = v + np.diag(np.maximum(least**2 - error**2, 0.0))
     fixed = np.linalg.inv(v)
-    projection = fixed - fixed @ x @ np.linalg.inv(x.T @ fixed @ x) @ x.T @ fixed
-    q = float(y @ projection @ y)
-    typical = (k - p) / float(np.trace(projection))
-    tau2 = _reml(y, v, x)
-    share, beta, cover, tau = _averaged(y, v, x, float(np.sqrt(typical)))
+    hat = np.linalg.solve(x.T @ fixed @ x, x.T @ fixed)
+    rest = y - x @ (hat @ y)
+    q = float(rest @ fixed @ rest)
+    typical = (k - p) / float(np.trace(fixed - fixed @ x @ hat))
+    apart = float(np.linalg.norm(y - x @ np.linalg.lstsq(x, y)[0]) / np.sqrt(k - p))
+    error = np.maximum(error, least)
+    tau = spreads(error, apart, _N_SPREADS)
+    loss, beta, cover = _given(tau, y, v, x)
+    tau2 = _reml(tau, loss, y, v, x)
+    share = prior(tau, usual_error(error, apart)) * np.exp(-0.5 * (loss - loss.min()))
+    share = share / share.sum()
     rows = []
     for column in np.eye(p):
         mixture = share, *_along(column, beta, cover)
-        value, lower, upper = _interval(*mixture, level)
-        _, low, high = _interval(*mixture, _ONE_ERROR)
+        value, lower, upper = mixture_interval(*mixture, level)
+        _, low, high = mixture_interval(*mixture, ONE_ERROR)
         rows.append((value, 0.5 * (high - low), lower, upper))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper"],
@@ -209,12 +232,12 @@ def random_effects(
     ).assign(k=x.sum(axis=0).astype(int))  # fmt: skip
     new = (np.nan, np.nan)
     if p == 1 and k > 2:
-        new = _interval(share, beta[:, 0], np.sqrt(cover[:, 0, 0] + tau**2), level)[1:]
+        new = mixture_interval(share, beta[:, 0], np.sqrt(cover[:, 0, 0] + tau**2), level)[1:]
     f = f_p = np.nan
     if p > 1:
         contrast = np.hstack([-np.ones((p - 1, 1)), np.eye(p - 1)])
-        gaps, spreads = beta @ contrast.T, contrast @ cover @ contrast.T
-        square = np.einsum("ti,ti->t", gaps, np.linalg.solve(spreads, gaps[..., None])[..., 0])
+        gaps, covers = beta @ contrast.T, contrast @ cover @ contrast.T
+        square = np.einsum("ti,ti->t", gaps, np.linalg.solve(covers, gaps[..., None])[..., 0])
         f_p = float(share @ chdtrc(p - 1, square))
         f = float(fdtri(p - 1, k - p, 1.0 - f_p))
     return Meta(
@@ -224,29 +247,45 @@ def random_effects(
     )  # fmt: skip
 
 
-def _averaged(
-    y: Floats, v: Floats, x: Floats, usual: float
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return shares of T values of tau, with the means ``(T, p)``, their covariance, and tau."""
-    tau = max(float(np.std(y)), float(np.sqrt(np.diag(v).max()))) * _SPREADS
+def usual_error(error: Floats, apart: float) -> float:
+    """Return the mean of standard errors, of those above the spread of the answers that spread.
+
+    Examples
+    --------
+    >>> usual_error(np.array([0.1, 0.2, 1e6]), 0.6)
+    0.3
+    """
+    return float(np.minimum(error, max(apart, float(error.min()))).mean())
+
+
+def spreads(error: Floats, apart: float, number: int) -> Floats:
+    """Return values of tau to average over: 0, and from far below the errors to far above all."""
+    most = max(apart, float(error.max()))
+    return np.concatenate([[0.0], np.geomspace(_BELOW * error.min(), _ABOVE * most, number)])
+
+
+def prior(tau: Floats, usual: float) -> Floats:
+    """Return prior weights of values of tau."""
+    return np.asarray(np.gradient(tau) / (usual + tau))
+
+
+def _given(tau: Floats, y: Floats, v: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return minus twice the restricted log likelihood at T spreads, but for a constant.
+
+    And the means ``(T, p)``, with their covariance ``(T, p, p)``.
+    """
     weight = _inverse(v + np.multiply.outer(tau**2, np.eye(len(y))))
     inner = x.T @ weight @ x
     cover = _inverse(inner)
     beta = (cover @ (x.T @ weight @ y)[..., None])[..., 0]
-    loss = _restricted(weight, inner, y - beta @ x.T)
-    share = np.gradient(tau) / (usual + tau) * np.exp(-0.5 * (loss - loss.min()))
-    return share / share.sum(), beta, cover, tau
+    rest = y - beta @ x.T
+    square = np.einsum("ti,tij,tj->t", rest, weight, rest)
+    loss = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(weight)[1] + square
+    return np.asarray(loss, dtype=float), beta, cover
 
 
 def _inverse(matrices: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrices), dtype=float)
-
-
-def _restricted(weight: Floats, inner: Floats, residual: Floats) -> Floats:
-    """Return minus twice the restricted log likelihood, but for a constant, at T spreads."""
-    square = np.einsum("ti,tij,tj->t", residual, weight, residual)
-    found: Floats = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(weight)[1] + square
-    return found
 
 
 def _along(column: Floats, beta: Floats, cover: Floats) -> tuple[Floats, Floats]:
@@ -254,7 +293,7 @@ def _along(column: Floats, beta: Floats, cover: Floats) -> tuple[Floats, Floats]
     return beta @ column, np.sqrt(np.einsum("i,tij,j->t", column, cover, column))
 
 
-def _interval(
+def mixture_interval(
     share: Floats, centre: Floats, error: Floats, level: float
 ) -> tuple[float, float, float]:
     """Return the mean of a mixture of normal distributions, and both ends of its interval."""
@@ -273,31 +312,35 @@ def _design(moderator: Any, k: int) -> tuple[list[Any], Floats]:
     """Return the names of the means and the columns that pick their groups."""
     if moderator is None:
         return ["mean"], np.ones((k, 1))
-    codes, names = pd.factorize(pd.Series(list(moderator), dtype=object), sort=False)
-    return list(names), (codes[:, None] == np.arange(len(names))).astype(float)
+    codes, names = kinds_of(moderator)
+    return names, (codes[:, None] == np.arange(len(names))).astype(float)
 
 
-def _reml(y: Floats, v: Floats, x: Floats) -> float:
+def kinds_of(moderator: Any) -> tuple[NDArray[np.intp], list[Any]]:
+    """Return the number of the kind of each group, and the kinds.
+
+    Raises
+    ------
+    FitError
+        If the kind of a group is missing.
+    """
+    codes, names = pd.factorize(pd.Series(list(moderator), dtype=object))
+    if (codes < 0).any():
+        raise FitError(f"the kind of group number {int(np.argmin(codes)) + 1} is missing")
+    return np.asarray(codes, dtype=np.intp), list(names)
+
+
+def _reml(tau: Floats, loss: Floats, y: Floats, v: Floats, x: Floats) -> float:
     """Return the variance between groups that maximises the restricted likelihood."""
     from scipy.optimize import minimize_scalar
 
-    unit = float(np.mean(np.diag(v)))
-
-    def loss(tau2: Floats) -> Floats:
-        weight = _inverse(v + np.multiply.outer(np.atleast_1d(tau2), np.eye(len(y))))
-        inner = x.T @ weight @ x
-        beta = np.linalg.solve(inner, (x.T @ weight @ y)[..., None])[..., 0]
-        return _restricted(weight, inner, y - beta @ x.T)
-
-    grid = unit * max(float(np.var(y)) / unit, 1.0) * _GRID
-    values = loss(grid)
-    best = int(np.argmin(values))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    best = int(np.argmin(loss))
+    low, high = tau[max(best - 1, 0)], tau[min(best + 1, len(tau) - 1)]
     found = minimize_scalar(
-        lambda tau2: float(loss(np.asarray(tau2))[0]), bounds=bounds, method="bounded",
-        options={"xatol": 1e-10 * unit},
+        lambda one: float(_given(np.array([one]), y, v, x)[0][0]), bounds=(low, high),
+        method="bounded", options={"xatol": 1e-9 * high},
     )  # fmt: skip
-    return float(found.x) if found.fun < values[0] else 0.0
+    return float(found.x) ** 2 if found.fun < loss[0] else 0.0
 
 
 def _differences(
@@ -308,5 +351,5 @@ def _differences(
         gap, error = _along(np.eye(len(names))[i] - np.eye(len(names))[j], beta, cover)
         below = float(share @ ndtr(-gap / error))
         p = 2.0 * min(below, 1.0 - below)
-        rows.append((names[i], names[j], *_interval(share, gap, error, level), p))
+        rows.append((names[i], names[j], *mixture_interval(share, gap, error, level), p))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])

@@ -7,28 +7,40 @@ Here the likelihood of a group is read off its distances, ``(1 + t(v)^2 / df)^(-
 integrated over the answers that a group may have (as in Schuemie et al. 2022,
 doi:10.1177/09622802211035247, for rare events). A group that is open above keeps its say about what
 the mean is not.
+
+Given ``tau`` a mean has a signed root of its likelihood ratio, and so a probability below each
+value. They are averaged over ``tau`` as in :mod:`scalefit.meta`, by its restricted likelihood times
+the prior there: where all likelihoods are normal the two models are the same. Where the average
+stays below the probability that an end asks for, that end is open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import fdtrc, ndtr, stdtr, stdtrit
+from scipy.special import chdtrc, fdtri, logsumexp, ndtr, stdtrit
 
 from .confidence import NODES, Confidence
 from .errors import FitError
-from .meta import Meta
+from .meta import ONE_ERROR, Meta, kinds_of, mixture_interval, prior, spreads, usual_error
 
 __all__ = ["one_stage"]
 
 Floats = NDArray[np.float64]
-#: Values of the mean and of the spread between groups that are looked at.
-_MEANS, _SPREADS = 121, 25
-_ZOOMS = 2
+#: Values of the mean, a quantile of t, and of the spread between groups that are looked at.
+_MEANS, _SPREADS = 70, 48
+_ZOOMS = 3
+#: Spreads with a smaller share of the greatest weight are left out of the next look, and means with
+#: less than this times what is outside the interval.
+_LITTLE = 1e-6
+_TAIL = 0.01
+#: How far beyond all intervals means are sought, in their range times a quantile of t.
+_BEYOND = 2.0
 
 
 def one_stage(
@@ -59,122 +71,181 @@ def one_stage(
     Raises
     ------
     FitError
-        Fewer than two groups that say anything beyond the number of kinds.
-
-    Notes
-    -----
-    The interval of a mean holds the values whose profile likelihood ratio is at most
-    ``k log(1 + t^2 / (k - p))``, t being the quantile with k - p degrees of freedom: with normal
-    groups whose own errors are small this is the t interval of their mean, and with errors that
-    explain all of the spread it errs on the side of width.
+        Fewer than two groups, fewer groups than kinds and one more, or a missing kind.
     """
     names, codes = ["mean"], np.zeros(len(curves), dtype=np.intp)
     if moderator is not None:
-        codes, found = pd.factorize(pd.Series(list(moderator), dtype=object))
-        names = list(found)
+        codes, names = kinds_of(moderator)
     k, p = len(curves), len(names)
     if k < p + 1:
         raise FitError(f"{k} groups for {p} means; one more is needed")
-    df = k - p
-    t = float(stdtrit(df, 0.5 + 0.5 * level))
-    cut = 0.5 * k * float(np.log1p(t * t / df))
-    low, high, unit = _range(curves)
-    spread = np.concatenate([[0.0], np.geomspace(0.01 * unit, 2.0 * (high - low), _SPREADS)])
     share = np.ones(k) if correlation is None else 1.0 / np.maximum(correlation, 0.0).sum(axis=1)
-    means, edges = np.linspace(low, high, _MEANS), (True, True)
+    quantile = float(stdtrit(k - p, 0.5 + 0.5 * level))
+    low, high = _range(curves, quantile)
+    usual, spread = _spreads(curves, high - low)
+    n_means = int(_MEANS * max(quantile, 2.5))
+    means, tail = np.linspace(low, high, n_means), _TAIL * (1.0 - level)
     for _ in range(_ZOOMS):  # look again, closer, where any mean may be
-        kinds = _by_kind(curves, share, codes, p, means, spread)
-        inside = np.flatnonzero((_profiles(kinds) >= -cut - 1.0).any(axis=0))
+        seen = _Seen.of(curves, share, codes, means, spread, usual)
+        told = np.stack([seen.below(seen.roots(c)) for c in range(p)])
+        inside = np.flatnonzero(((told > tail) & (told < 1.0 - tail)).any(axis=0))
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(means) - 1)
-        edges = edges[0] and inside[0] == 0, edges[1] and inside[-1] == len(means) - 1
-        means = np.linspace(means[first], means[last], _MEANS)
-        spread = _closer(spread, kinds.max(axis=1).sum(axis=0), cut)
-    kinds = _by_kind(curves, share, codes, p, means, spread)
-    best = int(kinds.max(axis=1).sum(axis=0).argmax())
+        means = np.linspace(means[first], means[last], n_means)
+        spread = _closer(spread, seen.weight)
+    seen = _Seen.of(curves, share, codes, means, spread, usual)
     rows = []
-    for c, profile in enumerate(_profiles(kinds)):
-        value = float(means[kinds[c, :, best].argmax()])
-        lower, upper = _ends(means, profile + cut, edges)
-        rows.append((value, (upper - lower) / (2.0 * t), lower, upper, int((codes == c).sum())))
+    for c in range(p):
+        told_by = seen.below(seen.roots(c))
+        lower, upper = _ends(means, told_by, level)
+        one_lower, one_upper = _ends(means, told_by, ONE_ERROR)
+        value, error = float(seen.weight @ seen.tops[c]), 0.5 * (one_upper - one_lower)
+        rows.append((value, error, lower, upper, int((codes == c).sum())))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper", "k"],
         index=pd.Index(names, name="group"),
     )  # fmt: skip
-    tau2 = float(spread[best] ** 2) * k / df
-    prediction = (np.nan, np.nan)
-    if p == 1 and k > 2:
-        value, error = rows[0][:2]
-        away = float(stdtrit(k - 2, 0.5 + 0.5 * level)) * float(np.hypot(np.sqrt(tau2), error))
-        prediction = value - away, value + away
     f = f_p = np.nan
     if p > 1:
-        drop = float(kinds.max(axis=1).sum(axis=0).max() - kinds.sum(axis=0).max())
-        f = _f_of(drop, k, df) / (p - 1)
-        f_p = float(fdtrc(p - 1, df, f))
+        drop = seen.log.max(axis=1).sum(axis=0) - seen.log.sum(axis=0).max(axis=0)
+        f_p = float(seen.weight @ chdtrc(p - 1, 2.0 * np.maximum(drop, 0.0)))
+        f = float(fdtri(p - 1, k - p, 1.0 - f_p))
     return Meta(
-        table, _gaps(names, kinds, means, cut, k, edges), tau2, np.nan, np.nan, np.nan, f, f_p,
-        prediction, "one-stage, likelihoods as they are", level, k,
+        table, _gaps(names, seen, level), seen.best_spread**2, np.nan, np.nan, np.nan, f, f_p,
+        seen.prediction(level) if p == 1 and k > 2 else (np.nan, np.nan),
+        "one-stage, likelihoods as they are", level, k,
     )  # fmt: skip
 
 
-def _closer(spread: Floats, top: Floats, cut: float) -> Floats:
-    """Return spreads between groups where the likelihood is not far below its maximum."""
-    inside = np.flatnonzero(top >= top.max() - cut - 1.0)
-    low, high = spread[max(inside[0] - 1, 0)], spread[min(inside[-1] + 1, len(spread) - 1)]
-    if low > 0:
-        return np.geomspace(low, high, len(spread))
-    return np.concatenate([[0.0], np.geomspace(0.02 * high, high, len(spread) - 1)])
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Likelihoods of p kinds at M values of their means and T spreads.
+
+    Parameters
+    ----------
+    means : array (M,)
+        Evenly spaced.
+    spread : array (T,)
+    log : array (p, M, T)
+        Log likelihoods.
+    weight : array (T,)
+        Of the spreads, with sum 1.
+    tops : array (p, T)
+        Where each kind's likelihood is greatest.
+    best_spread : float
+        The spread of the greatest restricted likelihood.
+    """
+
+    means: Floats
+    spread: Floats
+    log: Floats
+    weight: Floats
+    tops: Floats
+    best_spread: float
+
+    @classmethod
+    def of(
+        cls, curves: Confidence, share: Floats, codes: NDArray[np.intp], means: Floats,
+        spread: Floats, usual: float,
+    ) -> _Seen:  # fmt: skip
+        """Look at some means and spreads."""
+        terms = _marginal(curves, share, means, spread)
+        log = np.stack([terms[codes == c].sum(axis=0) for c in range(codes.max() + 1)])
+        restricted = logsumexp(log, axis=1).sum(axis=0)
+        weight = prior(spread, usual) * np.exp(restricted - restricted.max())
+        tops = np.array([[_peak(means, line) for line in kind.T] for kind in log])
+        best = _peak(spread, restricted)
+        return cls(means, spread, log, weight / weight.sum(), tops, best)
+
+    def roots(self, kind: int) -> Floats:
+        """Return signed roots of the likelihood ratio of a mean, ``(M, T)``."""
+        return _signed_roots(self.log[kind])
+
+    def below(self, roots: Floats) -> Floats:
+        """Return the probability below each of some values, averaged over the spreads."""
+        return np.asarray(ndtr(roots) @ self.weight)
+
+    def prediction(self, level: float) -> tuple[float, float]:
+        """Return the interval for the answer of a new group; nan where the mean is open."""
+        told = ndtr(self.roots(0))
+        if (
+            self.below(self.roots(0))[[0, -1]] * [1.0, -1.0] + [0.0, 1.0] > 0.5 * (1 - level)
+        ).any():
+            return np.nan, np.nan
+        mass = np.diff(told, axis=0) * self.weight
+        step = self.means[1] - self.means[0]
+        centre, spread = np.meshgrid(self.means[:-1] + 0.5 * step, self.spread, indexing="ij")
+        found = mixture_interval(
+            (mass / mass.sum()).ravel(), centre.ravel(), np.hypot(spread, step).ravel(), level
+        )
+        return found[1:]
 
 
-def _by_kind(
-    curves: Confidence, share: Floats, codes: NDArray[np.intp], p: int, means: Floats,
-    spread: Floats,
-) -> Floats:  # fmt: skip
-    """Return the log likelihoods of each kind, ``(kinds, means, spreads)``."""
-    terms = _marginal(curves, share, means, spread)
-    return np.stack([terms[codes == c].sum(axis=0) for c in range(p)])
-
-
-def _profiles(kinds: Floats) -> Floats:
-    """Return the profile log likelihood of each kind's mean less its top, ``(kinds, means)``."""
-    tops = kinds.max(axis=1)
-    total = tops.sum(axis=0)
-    found: Floats = (kinds + (total - tops)[:, None, :]).max(axis=2) - total.max()
+def _signed_roots(log: Floats) -> Floats:
+    """Return signed roots of the likelihood ratio, rising along the first axis."""
+    top = log.argmax(axis=0)
+    root = np.sqrt(2.0 * (log.max(axis=0) - log))
+    side = np.sign(np.arange(len(log))[:, None] - top)
+    found: Floats = np.maximum.accumulate(side * root, axis=0)
     return found
 
 
-def _f_of(drop: float, k: int, df: int) -> float:
-    """Return what a drop of the log likelihood is on the scale of t squared."""
-    return df * float(np.expm1(2.0 * max(drop, 0.0) / k))
+def _peak(x: Floats, height: Floats) -> float:
+    """Return where a parabola through the greatest height and both beside it is greatest."""
+    i = int(height.argmax())
+    if i in (0, len(x) - 1):
+        return float(x[i])
+    left, right = height[i] - height[i - 1], height[i] - height[i + 1]
+    if left + right <= 0:
+        return float(x[i])
+    below, above = x[i] - x[i - 1], x[i + 1] - x[i]
+    shift = (left * above**2 - right * below**2) / (left * above + right * below)
+    return float(x[i] + 0.5 * shift)
 
 
-def _range(curves: Confidence) -> tuple[float, float, float]:
-    """Return between which values means are sought, and a typical error."""
+def _spreads(curves: Confidence, width: float) -> tuple[float, Floats]:
+    """Return the usual error of a group, and spreads to look at first."""
+    error, answers = curves.error, curves.estimate[np.isfinite(curves.estimate)]
+    known = error[np.isfinite(error)] if np.isfinite(error).any() else np.array([0.1 * width])
+    known = np.maximum(known, _LITTLE * width)
+    apart = float(np.std(answers, ddof=1)) if answers.size > 1 else 0.1 * width
+    return usual_error(known, apart), spreads(known, max(apart, 1e-3 * width), _SPREADS)
+
+
+def _closer(spread: Floats, weight: Floats) -> Floats:
+    """Return spreads closer together, where their weight is not negligible."""
+    inside = np.flatnonzero(weight[1:] >= _LITTLE * weight.max()) + 1
+    low, high = spread[max(inside[0] - 1, 1)], spread[min(inside[-1] + 1, len(spread) - 1)]
+    return np.concatenate([[0.0], np.geomspace(low, high, _SPREADS)])
+
+
+def _range(curves: Confidence, quantile: float) -> tuple[float, float]:
+    """Return between which values means are sought."""
     t3 = int(np.searchsorted(NODES, 3.0))
     ends = np.concatenate([curves.lower[:, : t3 + 1], curves.upper[:, : t3 + 1]], axis=1)
     known = np.isfinite(ends)
     low = float(np.where(known, ends, np.inf).min())
     high = float(np.where(known, ends, -np.inf).max())
-    error = curves.error[np.isfinite(curves.error)]
-    width = high - low
-    unit = float(np.median(error)) if error.size else 0.1 * width
-    return low - 0.5 * width, high + 0.5 * width, max(unit, 1e-6 * width)
+    beyond = _BEYOND * quantile * (high - low or 1e-9 * abs(low) or 1.0)
+    return low - beyond, high + beyond
 
 
 def _marginal(curves: Confidence, share: Floats, means: Floats, spread: Floats) -> Floats:
     """Return log likelihoods of each group, ``(G, means, spreads)``, integrated over its answer.
 
     Between the nodes of the confidence curve a likelihood is taken as linear, and beyond an open
-    end as constant, so that the integrals over a normal distribution have a closed form.
+    end as constant, so that the integrals over a normal distribution have a closed form. A spread
+    is half a step of the means at least: a group known better than that would be seen by chance.
     """
     found = np.empty((len(curves), len(means), len(spread)))
-    t = np.concatenate([-NODES[::-1], [0.0], NODES])
+    t, step = np.concatenate([-NODES[::-1], [0.0], NODES]), means[1] - means[0]
     for g in range(len(curves)):
         ends = np.concatenate(
             [curves.lower[g, ::-1], [curves.estimate[g]], curves.upper[g]]
         )  # rising
         known = np.isfinite(ends)
-        v, distance = np.maximum.accumulate(ends[known]), t[known]
+        distance = t[known]
+        # Pieces much narrower than a step would be lost to rounding.
+        v = np.maximum.accumulate(ends[known]) + 0.05 * step * distance
         df = curves.df[g]
         log = -0.5 * distance**2
         if np.isfinite(df):
@@ -182,63 +253,42 @@ def _marginal(curves: Confidence, share: Floats, means: Floats, spread: Floats) 
         height = np.exp(share[g] * log)
         left = 0.0 if np.isfinite(curves.lower[g, -1]) else height[0]
         right = 0.0 if np.isfinite(curves.upper[g, -1]) else height[-1]
-        width = np.diff(v)
-        slope = np.divide(np.diff(height), width, out=np.zeros_like(width), where=width > 0)
+        slope = np.diff(height) / np.diff(v)
         start = height[:-1] - slope * v[:-1]
-        for j, tau in enumerate(spread):
-            if tau == 0:
-                value = np.interp(means, v, height, left=left, right=right)
-            else:
-                z = (v[None, :] - means[:, None]) / tau
-                mass, density = ndtr(z), np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-                value = (
-                    ((start + slope * means[:, None]) * np.diff(mass, axis=1)
-                     - slope * tau * np.diff(density, axis=1)).sum(axis=1)
-                    + left * mass[:, 0] + right * (1.0 - mass[:, -1])
-                )  # fmt: skip
+        for j, tau in enumerate(np.hypot(spread, 0.5 * step)):
+            z = (v[None, :] - means[:, None]) / tau
+            mass, density = ndtr(z), np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+            value = (
+                ((start + slope * means[:, None]) * np.diff(mass, axis=1)
+                 - slope * tau * np.diff(density, axis=1)).sum(axis=1)
+                + left * mass[:, 0] + right * (1.0 - mass[:, -1])
+            )  # fmt: skip
             found[g, :, j] = np.log(np.maximum(value, 1e-300))
     return found
 
 
-def _ends(means: Floats, above: Floats, edges: tuple[bool, bool]) -> tuple[float, float]:
-    """Return where a profile crosses the cut; infinite where it does not within the range."""
-    at = np.flatnonzero(above >= 0)
-    lower, upper = -np.inf, np.inf
-    if at[0] > 0:
-        i = at[0]
-        share = above[i] / (above[i] - above[i - 1])
-        lower = float(means[i] - share * (means[i] - means[i - 1]))
-    elif not edges[0]:
-        lower = float(means[0])
-    if at[-1] < len(means) - 1:
-        i = at[-1]
-        share = above[i] / (above[i] - above[i + 1])
-        upper = float(means[i] + share * (means[i + 1] - means[i]))
-    elif not edges[1]:
-        upper = float(means[-1])
+def _ends(values: Floats, below: Floats, level: float) -> tuple[float, float]:
+    """Return between which values the probability is ``level``; infinite where an end is open."""
+    tail = 0.5 - 0.5 * level
+    lower = float(np.interp(tail, below, values)) if below[0] < tail else -np.inf
+    upper = float(np.interp(1.0 - tail, below, values)) if below[-1] > 1.0 - tail else np.inf
     return lower, upper
 
 
-def _gaps(
-    names: Sequence[object], kinds: Floats, means: Floats, cut: float, k: int,
-    edges: tuple[bool, bool],
-) -> pd.DataFrame:  # fmt: skip
-    """Return the differences between kinds, by the profile of their common likelihood."""
-    n, step, df = len(means), float(means[1] - means[0]), k - len(names)
-    tops = kinds.max(axis=1)
-    total = tops.sum(axis=0)
+def _gaps(names: Sequence[object], seen: _Seen, level: float) -> pd.DataFrame:
+    """Return the differences between kinds."""
+    n, step = len(seen.means), float(seen.means[1] - seen.means[0])
     shifts = range(1 - n, n)
     places = step * np.array(shifts, dtype=float)
     rows = []
     for i, j in combinations(range(len(names)), 2):
-        rest = total - tops[i] - tops[j] - total.max()
-        profile = np.array([
-            (kinds[i, max(s, 0) : n + min(s, 0)] + kinds[j, max(-s, 0) : n - max(s, 0)]
-             + rest).max()
+        one, other = seen.log[i], seen.log[j]
+        log = np.stack([
+            (one[max(s, 0) : n + min(s, 0)] + other[max(-s, 0) : n - max(s, 0)]).max(axis=0)
             for s in shifts
         ])  # fmt: skip
-        lower, upper = _ends(places, profile + cut, (edges[0] or edges[1],) * 2)
-        t = np.sqrt(_f_of(-float(profile[n - 1]), k, df))
-        value = float(places[profile.argmax()])
-        rows.append((names[i], names[j], value, lower, upper, 2.0 * float(stdtr(df, -t))))
+        told = seen.below(_signed_roots(log))
+        p = 2.0 * min(told[n - 1], 1.0 - told[n - 1])
+        value = float(seen.weight @ (seen.tops[i] - seen.tops[j]))
+        rows.append((names[i], names[j], value, *_ends(places, told, level), p))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])

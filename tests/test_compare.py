@@ -313,6 +313,32 @@ def test_open_groups_go_to_the_one_stage_model():
     assert found.meta.method.startswith("one-stage")
 
 
+def test_a_known_group_among_skewed_ones_does_not_speak_for_all():
+    answers = {"a": (0.30, 0.06), "b": (0.45, 0.08), "c": (0.25, 0.05), "d": (0.45, 0.30, 0.80)}
+    for error in (0.005, 0.002, 0.0005):
+        found = sf.compare(answers | {"e": (0.38, error)}, what="exponent").meta
+        lower, upper = found.table.iloc[0][["lower", "upper"]]
+        assert found.method.startswith("one-stage")
+        assert (lower, upper) == pytest.approx((0.26, 0.47), abs=0.02)
+
+
+def test_groups_without_noise_and_flat_ones_have_a_mean_or_none():
+    cells = np.repeat(np.geomspace(1e4, 1e7, 6), 3)
+    exact = {f"{a}": {"cells": cells, "f1": 0.9 - 1.2 * cells**-a} for a in (0.15, 0.2, 0.25)}
+    mean = sf.compare(exact).meta.table.iloc[0]
+    assert (mean["lower"], mean["upper"]) == pytest.approx((-0.0081, 0.0469), abs=5e-4)
+    flat = {f"{y}": {"cells": cells, "f1": np.full(18, y)} for y in (0.8, 0.9)}
+    assert "mean over groups" in str(sf.compare(flat))
+
+
+@pytest.mark.parametrize("kind", [None, float("nan")])
+def test_a_missing_kind_is_refused_with_its_group(kind):
+    kinds = {"a": "x", "b": "x", "c": kind, "d": "y"}
+    answers = dict.fromkeys(kinds, (0.3, 0.05))
+    with pytest.raises(sf.FitError, match="says nothing of 'c'"):
+        sf.compare(answers, what="exponent", moderator=kinds)
+
+
 def test_equality_of_two_is_the_classical_test():
     """Normal groups with known errors: chi-squared with one degree of freedom."""
     from scipy.special import chdtrc

@@ -111,13 +111,46 @@ def test_correlated_errors_count_for_less():
     assert together > 1.5 * apart
 
 
-def test_one_stage_meets_two_stage_where_both_apply():
-    """Small errors: the interval is the t interval of the answers, by either way."""
-    y, se = np.array([0.2, 0.5, 0.35, 0.6, 0.4, 0.3]), np.full(6, 0.01)
+@pytest.mark.parametrize(
+    "se", [np.full(6, 0.01), np.full(6, 0.2), np.r_[0.001, 0.001, 0.2, 0.2, 0.1, 0.1]],
+    ids=["known", "little known", "two known best"],
+)  # fmt: skip
+def test_one_stage_is_two_stage_where_likelihoods_are_normal(se):
+    y = np.array([0.2, 0.5, 0.35, 0.6, 0.4, 0.3])
     two, one = random_effects(y, se**2), one_stage(from_errors(y, se, se, "stated"))
-    for column in ("estimate", "lower", "upper"):
-        assert one.table[column].iloc[0] == pytest.approx(two.table[column].iloc[0], abs=0.01)
-    assert one.tau == pytest.approx(two.tau, rel=0.05)
+    width = two.table["upper"].iloc[0] - two.table["lower"].iloc[0]
+    for column in ("estimate", "std_error", "lower", "upper"):
+        theirs = two.table[column].iloc[0]
+        assert one.table[column].iloc[0] == pytest.approx(theirs, abs=0.02 * width)
+    assert one.prediction == pytest.approx(two.prediction, abs=0.03 * width)
+    assert one.tau == pytest.approx(two.tau, rel=0.05, abs=0.01 * width)
+
+
+def test_a_group_that_says_nothing_changes_nothing():
+    y, se = np.array([0.3, 0.45, 0.25, 0.6, 0.38]), np.array([0.06, 0.08, 0.05, 0.1, 0.07])
+    alone = random_effects(y, se**2)
+    for error in (1e2, 1e5):
+        found = random_effects(np.r_[y, 0.4], np.r_[se, error] ** 2)
+        for column in ("estimate", "lower", "upper"):
+            assert found.table[column].iloc[0] == pytest.approx(
+                alone.table[column].iloc[0], abs=0.005
+            )
+        assert found.prediction == pytest.approx(alone.prediction, abs=0.01)
+        assert found.tau == pytest.approx(alone.tau, rel=0.02)
+
+
+def test_q_does_not_hang_on_where_zero_is():
+    y, v = np.array([0.3, 0.45, 0.25]), np.array([0.06, 0.08, 0.05]) ** 2
+    assert random_effects(1e6 + y, v).q == pytest.approx(random_effects(y, v).q, rel=1e-6)
+    assert np.isfinite(random_effects(y, np.r_[v[:2], 1e-24]).q)
+
+
+@pytest.mark.parametrize("y", [[0.1, 0.3, 0.8], [0.3, 0.3, 0.3], [0.0, 0.0, 0.0]])
+def test_answers_without_an_error_have_the_t_interval(y):
+    found = random_effects(y, np.zeros(3))
+    away = 4.302653 * np.std(y, ddof=1) / np.sqrt(3)
+    lower, upper = found.table.iloc[0][["lower", "upper"]]
+    assert (lower, upper) == pytest.approx((np.mean(y) - away, np.mean(y) + away), abs=1e-3)
 
 
 def test_one_stage_tells_kinds_apart_like_two_stage():
@@ -128,8 +161,8 @@ def test_one_stage_tells_kinds_apart_like_two_stage():
     for column in ("difference", "lower", "upper"):
         ours, theirs = (m.differences[column].iloc[0] for m in (one, two))
         assert ours == pytest.approx(theirs, abs=0.02)
-    assert one.differences["p"].iloc[0] < 0.001
-    assert one.f_p < 0.001
+    assert one.differences["p"].iloc[0] == pytest.approx(two.differences["p"].iloc[0], rel=0.5)
+    assert one.f_p == pytest.approx(one.differences["p"].iloc[0], rel=0.05)
 
 
 def test_too_few_groups_are_refused():
@@ -139,3 +172,9 @@ def test_too_few_groups_are_refused():
         random_effects([0.3, 0.4], [0.1, 0.1], moderator=["a", "b"])
     with pytest.raises(FitError, match="one more is needed"):
         one_stage(from_errors(np.array([0.3]), np.array([0.1]), np.array([0.1]), ""))
+
+
+def test_a_kind_that_is_missing_is_refused():
+    for kinds in (["a", "a", None], ["a", float("nan"), "b"]):
+        with pytest.raises(FitError, match="the kind of group number"):
+            random_effects([0.3, 0.4, 0.5], [0.1] * 3, moderator=kinds)

@@ -170,6 +170,44 @@ def test_b5_one_group_is_known_much_better(k, tau, draws, measured):
     check(measured, "B5c", cell, "a new group", predicted, 0.90, 1.0, complete)
 
 
+@pytest.mark.parametrize("draws", [60, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("least", [0.001, 0.02])
+@pytest.mark.parametrize("tau", [0.1, 0.2, 0.3])
+def test_b5_two_groups_are_known_much_better(tau, least, draws, measured):
+    rng = np.random.default_rng(67)
+    error = np.r_[least, least, 0.2, 0.2, 0.2]
+    hits, predicted = [], []
+    for _ in range(draws):
+        y = 0.4 + tau * rng.standard_normal(5) + error * rng.standard_normal(5)
+        found = random_effects(y, error**2)
+        mean = found.table.iloc[0]
+        hits.append(mean["lower"] <= 0.4 <= mean["upper"])
+        new = 0.4 + tau * rng.standard_normal()
+        predicted.append(found.prediction[0] <= new <= found.prediction[1])
+    cell, complete = f"5 groups, tau {tau}, errors {least} twice and 0.2", draws >= 4000
+    check(measured, "B5c", cell, "mean", hits, 0.935, 1.0, complete)
+    check(measured, "B5c", cell, "a new group", predicted, 0.90, 1.0, complete)
+
+
+@pytest.mark.parametrize("draws", [5, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("error", [0.1, pytest.param(0.002, marks=pytest.mark.slow)])
+def test_b5_one_stage_of_unequal_groups(error, draws, measured):
+    """One group as well known as given, five with errors of 0.1; likelihoods are normal."""
+    rng = np.random.default_rng(71)
+    errors = np.r_[error, np.full(5, 0.1)]
+    hits, predicted = [], []
+    for _ in range(draws):
+        y = 0.4 + 0.15 * rng.standard_normal(6) + errors * rng.standard_normal(6)
+        found = one_stage(from_errors(y, errors, errors, "simulated"))
+        mean = found.table.iloc[0]
+        hits.append(mean["lower"] <= 0.4 <= mean["upper"])
+        new = 0.4 + 0.15 * rng.standard_normal()
+        predicted.append(found.prediction[0] <= new <= found.prediction[1])
+    cell, complete = f"6 groups, tau 0.15, errors {error} once and 0.1", draws >= 250
+    check(measured, "B5b", cell, "mean", hits, 0.93, np.inf, complete)
+    check(measured, "B5b", cell, "a new group", predicted, 0.90, np.inf, complete)
+
+
 @pytest.mark.parametrize("draws", [6, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_b5_one_stage_mean(k, draws, measured):
