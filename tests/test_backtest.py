@@ -287,6 +287,19 @@ def test_a_single_law_has_nothing_to_pool():
         found.forecast([1e8])
 
 
+def test_a_step_between_two_sizes_has_no_say_in_a_forecast():
+    """Where Hill's step lies is told by no size: it wandered with rounding, and so did forecasts."""
+    cells = np.repeat([1e4, 14695.0, 42197.0, 178762.0, 25002464.0], 2)
+    score = [0.600323, 0.599821, 0.598667, 0.601544, 0.599820, 0.599853, 0.600145, 0.599065,
+             0.600005, 0.600116]  # fmt: skip
+    told = [
+        sf.fit({"cells": unit * cells, "v": score}, score="v", better="higher")
+        .predict([unit * 7.5e7])[["estimate", "lower", "upper"]].to_numpy()
+        for unit in (1.0, 3.0, 1024.0)
+    ]  # fmt: skip
+    assert np.ptp(told, axis=0) == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_posterior_is_not_pooled():
     fit = sf.fit(runs(), method="bayes")
     assert fit.pool is None

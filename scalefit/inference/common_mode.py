@@ -24,6 +24,10 @@ __all__ = [
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+#: Columns of which no more is left beside the others, as a share, are taken to be spanned by them:
+#: what is left is rounding, and squared it is the condition number that Wald intervals refuse.
+_ALIKE = 1e-7
 
 
 def influence(estimate: Estimate, estimand: Asked) -> Floats:
@@ -32,32 +36,36 @@ def influence(estimate: Estimate, estimand: Asked) -> Floats:
     Nan where the target has no derivative. A direction in which the sizes cannot tell the
     parameters apart counts as none.
     """
-    basis, solved = _response(estimate)
+    basis, solved, _ = _response(estimate)
     towards = np.where(solved.any(axis=1), estimate.curves.gradient(estimand), 0.0)
     known = np.isfinite(towards).all(axis=1, keepdims=True)
     along = np.einsum("gqp,gp->gq", solved, np.where(known, towards, 0.0))
     return np.where(known, np.einsum("gkq,gq->gk", basis, along), np.nan)
 
 
-def _response(estimate: Estimate) -> tuple[Floats, Floats]:
+def _response(estimate: Estimate) -> tuple[Floats, Floats, Bools]:
     """Return B ``(G, K, Q)`` and S ``(G, Q, P)``: parameters change by ``B S`` times a mean.
 
-    The columns of B are orthogonal in the metric of the variances of the means.
+    The columns of B are orthogonal in the metric of the variances of the means. And of which curves
+    a parameter that moves the curve cannot be told from others, ``(G,)``.
     """
     sample = estimate.sample
     root = np.sqrt(estimate.information)[:, :, None]
     jacobian = root * estimate.tangent()
     length = np.sqrt((jacobian**2).sum(axis=1))
-    length = np.where(length > 0, length, np.inf)
+    moves = length > 0
+    length = np.where(moves, length, np.inf)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
+    own = np.einsum("gpp->gp", triangle)[..., None]
+    told = np.abs(own) > _ALIKE
     # Forward substitution of R' y = 1 / length, leaving out the columns that the others span.
     solved = np.zeros(triangle.shape)
     unit = np.eye(length.shape[1]) / length[:, None, :]
     for j in range(triangle.shape[1]):
         rest = unit[:, j] - (triangle[:, :, j, None] * solved).sum(axis=1)
-        own = triangle[:, j, j, None]
-        solved[:, j] = np.divide(rest, own, out=np.zeros_like(rest), where=np.abs(own) > 1e-12)
-    return sample.frame.sign[:, None, None] * root * basis, solved
+        solved[:, j] = np.divide(rest, own[:, j], out=np.zeros_like(rest), where=told[:, j])
+    lost = (moves & ~told[..., 0]).any(axis=1)
+    return sample.frame.sign[:, None, None] * root * basis, solved, lost
 
 
 def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
@@ -68,13 +76,13 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
     own : array (G, Q, P)
         ``|own g|`` is the standard error from the scatter about the curve, correlated rows
         allowed for; products of g with a covariance would lose its digits where parameters trade
-        places.
+        places. All nan where one that moves the curve cannot be told from others.
     shared : array (G, P)
         ``|shared . g|`` is that from the shift that all scores share.
     df : array (G,)
     """
     variance, df = estimate.scale
-    basis, solved = _response(estimate)
+    basis, solved, lost = _response(estimate)
     shift = np.sqrt(estimate.sample.errors.common_variance)[:, None] * basis.sum(axis=1)
     shared = np.einsum("gq,gqp->gp", shift, solved)
     own = np.sqrt(variance)[:, None, None] * solved
@@ -85,6 +93,7 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
         values, vectors = np.linalg.eigh(turned)
         root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * np.swapaxes(vectors, 1, 2)
         own[rows] = root @ own[rows]
+    own[lost] = np.nan
     return own, shared, df
 
 
