@@ -288,7 +288,7 @@ def test_a_single_law_has_nothing_to_pool():
 
 
 def test_a_step_between_two_sizes_has_no_say_in_a_forecast():
-    """Where Hill's step lies is told by no size: it wandered with rounding, and so did forecasts."""
+    """No size tells where Hill's step lies: it wanders with rounding, and so did forecasts."""
     cells = np.repeat([1e4, 14695.0, 42197.0, 178762.0, 25002464.0], 2)
     score = [0.600323, 0.599821, 0.598667, 0.601544, 0.599820, 0.599853, 0.600145, 0.599065,
              0.600005, 0.600116]  # fmt: skip

@@ -242,6 +242,27 @@ def test_a_bow_in_the_residuals_is_found():
     assert "residual_pattern" not in codes(right)
 
 
+def test_seeds_whose_rows_are_alike_are_taken_for_checkpoints():
+    """And not where seeds are independent, nor where the runs have been named."""
+    rng, n, seeds = np.random.default_rng(0), 24, 3
+    luck = np.zeros((n, seeds))
+    for i in range(1, n):
+        luck[i] = 0.9 * luck[i - 1] + 0.44 * rng.standard_normal(seeds)
+    x = np.geomspace(1e4, 1e7, n)
+    frame = pd.DataFrame({
+        "cells": np.repeat(x, seeds), "seed": np.tile(range(seeds), n),
+        "f1": (0.9 - 3 * x[:, None] ** -0.35 + 0.005 * luck).ravel(),
+    })  # fmt: skip
+    alone, named = (sf.fit(frame, law="saturating_power", run=run) for run in (None, "seed"))
+    assert "alike_by_seed" in codes(alone, "warn")
+    assert "alike_by_seed" not in codes(named)
+    found = [
+        "alike_by_seed" in codes(sf.fit(runs(sizes=x, seed=i), law="saturating_power"))
+        for i in range(10)
+    ]
+    assert not any(found)
+
+
 def test_bootstrap_and_profile_are_compared():
     row = sf.fit(runs()).diagnostics.set_index("code").loc["methods_agree"]
     assert row["severity"] == "ok"

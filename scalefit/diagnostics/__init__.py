@@ -13,7 +13,7 @@ from .case import Case
 from .design import conditioning, replicates, sizes
 from .forecast import extrapolation, passing_bounds, stability
 from .overview import overview
-from .scatter import error_models, outlying, pattern, uneven
+from .scatter import alike_by_seed, error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
 from .surface import interaction, levels, repeats, unfitted
 
@@ -23,8 +23,8 @@ __all__ = ["Case", "diagnose", "overview"]
 _OF_ANY = (replicates, uneven, outlying, error_models, minima)
 _OF_SURFACES = (unfitted, levels, repeats, interaction, misfit)
 _OF_VERDICTS = (
-    sizes, pattern, misfit, trend, identification, conditioning, agreement_of_methods,
-    extrapolation, passing_bounds, stability,
+    sizes, alike_by_seed, pattern, misfit, trend, identification, conditioning,
+    agreement_of_methods, extrapolation, passing_bounds, stability,
 )  # fmt: skip
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, gammaln, stdtr
+from scipy.special import chdtrc, gammaln, ndtr, stdtr
 
 from .._format import interval_text, number, size_text
 from ..findings import Finding
@@ -14,9 +15,11 @@ from ..outliers import FAR
 from ..sensitivity import sensitivity_text
 from .case import Case
 
-__all__ = ["error_models", "outlying", "pattern", "runs_test", "uneven"]
+__all__ = ["alike_by_seed", "error_models", "outlying", "pattern", "runs_test", "uneven"]
 
 Floats = NDArray[np.float64]
+#: Pairs of deviations, less those of the means, that tell whether seeds are alike.
+_FEWEST_PAIRS = 6
 #: Outlying runs that are named one by one.
 _NAMED = 10
 #: Quantities whose change without the outlying runs is told in the finding.
@@ -108,6 +111,43 @@ def pattern(case: Case) -> Iterator[Finding]:
             "residual_pattern", "warn", "the residuals follow a pattern along the sizes",
             f"runs of one sign p = {p_signs:.2g}; quadratic term t = {number(t)}, p = {p_bow:.2g}",
             "look at the residuals by size: another law, or rows that are not independent",
+        )  # fmt: skip
+
+
+def alike_by_seed(case: Case) -> Iterator[Finding]:
+    """Yield whether rows of one seed are alike at neighbouring sizes, as checkpoints of a run are.
+
+    Deviations from the mean of their size are multiplied with those of the same seed at the next
+    size, and the sum is judged by what it would be with seeds dealt out anew at every size.
+    """
+    table = case.table
+    if (
+        table.seed is None
+        or len(table.drivers) > 1
+        or np.isfinite(case.sample.errors.correlation[0])
+    ):
+        return
+    wide = table.rows.pivot_table(table.score, table.drivers[0], table.seed, "mean", sort=True)
+    products = shuffled = pairs = 0.0
+    for (_, one), (_, other) in pairwise(wide.iterrows()):
+        both = (one.notna() & other.notna()).to_numpy()
+        n = int(both.sum())
+        if n > 1:
+            here, there = (row[both] - row[both].mean() for row in (one, other))
+            products += float((here * there).sum())
+            shuffled += float((here**2).sum() * (there**2).sum()) / (n - 1.0)
+            pairs += n - 1
+    if pairs < _FEWEST_PAIRS or shuffled <= 0:
+        return
+    z = products / np.sqrt(shuffled)
+    p = float(ndtr(-z))
+    if p < 0.01:
+        yield Finding(
+            "alike_by_seed", "warn",
+            f"rows of one {table.seed} are alike from size to size, as checkpoints of one run are, "
+            "and intervals take them for independent",
+            f"deviations from the means of neighbouring sizes: z = {z:.2g}, p = {p:.1g}",
+            f"if they are checkpoints, or a {table.seed} shares data, pass run={table.seed!r}",
         )  # fmt: skip
 
 
