@@ -177,3 +177,18 @@ def test_the_bar_of_c2_can_be_missed():
     interval = profile(fitted, Gain(10), 0.95)
     truth = 0.6 + 0.3 / (1 + 0.03**2.0) - late[-1]
     assert rate((interval.lower <= truth) & (truth <= interval.upper))[0] < 0.5
+
+
+@pytest.mark.parametrize("replicates", REPLICATES)
+@pytest.mark.parametrize("ratio", [0.1, 10.0])
+@pytest.mark.parametrize("design", [FEW, SMALL], ids=str)
+def test_c5_one_new_run_where_the_noise_is_greatest(design, ratio, replicates, measured):
+    """Its change with size is shrunk, so that the scatter of this run is guessed too small."""
+    _, mean, fitted = with_changing_noise(design, ratio, replicates, 370)
+    at = -1 if ratio > 1 else 0
+    x = np.full(replicates, design.sizes[at])
+    run = mean[at] + 0.01 * np.sqrt(10.0) * np.random.default_rng(371).standard_normal(replicates)
+    for level, bar in ((0.9, 0.82), (0.95, 0.89)):
+        interval = run_interval(fitted, x, level, profile)
+        found = {f"at {level}": (interval.lower <= run) & (run <= interval.upper)}
+        check(measured, "C5b", f"{design.name}, SD ratio {ratio:g}", found, bar)
