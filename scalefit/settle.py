@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .estimate import Estimate
     from .laws import Law
 
-__all__ = ["Neighbours", "mean_correlation", "neighbours", "settle", "with_errors"]
+__all__ = ["Neighbours", "correlated", "neighbours", "settle", "with_errors"]
 
 Floats = NDArray[np.float64]
 #: Points of the first scan and of each of the closer ones, and how many of these.
@@ -221,8 +221,8 @@ def _correlated(fitted: Estimate, rows: _Ordered, rho: Floats) -> dict[str, Floa
     with np.errstate(divide="ignore"):
         correlation = np.exp(np.log(np.where(rows.alone, 0.0, rho)) / rows.typical)
     weight = fitted.information
-    shared = mean_correlation(_with(fitted, correlation=correlation))
-    alike = np.einsum("gk,gkl,gl->g", weight, shared, weight)
+    shared = correlated(_with(fitted, correlation=correlation), weight[:, :, None])
+    alike = np.einsum("gk,gk->g", weight, shared[:, :, 0])
     n_effective = fitted.sample.n * weight.sum(axis=1) / alike
     df = np.maximum(n_effective - fitted.law.n_params, 1.0)
     return {"correlation": correlation, "n_effective": n_effective, "df": df}
@@ -235,24 +235,49 @@ def _put(values: Floats, rows: NDArray[np.intp], new: Floats) -> Floats:
     return values
 
 
-def mean_correlation(fitted: Estimate) -> Floats:
-    """Return the covariance of the sizes' means for unit variance of one run, ``(G, K, K)``.
+def correlated(fitted: Estimate, columns: Floats) -> Floats:
+    """Return the covariance of the sizes' means, for unit variance of one run, times columns.
 
     Two rows of one run are correlated by ``correlation ** |log size ratio|``, with several drivers
     the length of all log ratios; rows of different runs are independent.
+
+    Parameters
+    ----------
+    fitted : Estimate
+        Of G curves at K sizes.
+    columns : array (G, K, Q)
+
+    Returns
+    -------
+    array (G, K, Q)
     """
     sample = fitted.sample
     present = sample.unit >= 0
     units = np.arange(max(int(sample.unit.max(initial=-1)) + 1, 1))
     member = (present[..., None] & (sample.unit[..., None] == units)).sum(axis=2).astype(float)
-    shared = np.einsum("gku,glu->gkl", member, member)
-    place = _places(sample)
-    apart = np.sqrt(((place[:, :, None] - place[:, None]) ** 2).sum(axis=-1))
-    likeness = sample.errors.correlation[:, None, None] ** apart
     weight = fitted.information * sample.count
-    inverse = 1.0 / np.sqrt(np.where(weight > 0, weight, np.inf))
-    covariance: Floats = shared * likeness * inverse[:, :, None] * inverse[:, None, :]
-    return covariance
+    inverse = 1.0 / np.sqrt(np.where(weight > 0, weight, np.inf))[:, :, None]
+    of_runs = member[..., None] * (inverse * columns)[:, :, None, :]
+    shared = _decayed(sample, of_runs.reshape(*of_runs.shape[:2], -1)).reshape(of_runs.shape)
+    found: Floats = inverse * (member[..., None] * shared).sum(axis=2)
+    return found
+
+
+def _decayed(sample: Sample, columns: Floats) -> Floats:
+    """Return the correlations of all places, as if of one run, times columns ``(G, K, Q)``.
+
+    Along one driver a place knows of those below it what the next lower one knows: two passes do.
+    """
+    correlation, place = sample.errors.correlation[:, None], _places(sample)
+    if place.shape[2] > 1:
+        apart = np.sqrt(((place[:, :, None] - place[:, None]) ** 2).sum(axis=-1))
+        return np.asarray(correlation[..., None] ** apart @ columns)
+    step = correlation ** np.maximum(np.diff(place[:, :, 0], axis=1), 0.0)
+    below, above = columns.copy(), columns.copy()
+    for k in range(1, columns.shape[1]):
+        below[:, k] += step[:, k - 1, None] * below[:, k - 1]
+        above[:, -k - 1] += step[:, -k, None] * above[:, -k]
+    return below + above - columns
 
 
 class Neighbours(NamedTuple):

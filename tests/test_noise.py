@@ -21,6 +21,7 @@ from scalefit.laws import AUTO, get_law
 from scalefit.measurement import birge_ratio
 from scalefit.noise import Autoregressive, Binomial, Gaussian, KnownError, get_noise
 from scalefit.sample import by_size
+from scalefit.settle import correlated
 from scalefit.table import make_table
 
 SHARED = Path(os.environ.get("SCALEFIT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
@@ -328,6 +329,25 @@ def test_correlation_maximises_the_restricted_likelihood():
     change = influence(fitted, Gain(10))[0][column] / 10
     variance = errors.variance[0] * change @ likeness @ change
     np.testing.assert_allclose(standard_error(fitted, Gain(10)), np.sqrt(variance), rtol=1e-4)
+
+
+def test_covariances_of_means_are_those_of_their_rows():
+    """Rows of a run are alike by distance; run 2 lacks a size, and one size has a single row."""
+    x = np.array([1e4, 3e4, 5e4, 2e5, 9e5])
+    frame = pd.DataFrame({"tokens": np.repeat(x, 3), "run": np.tile(range(3), 5)})
+    frame["loss"] = 2 + 30 * frame["tokens"] ** -0.3 + 0.01 * np.sin(np.arange(15.0))
+    frame = frame.drop([5, 9, 10])
+    fit = sf.fit(frame, run="run", law="saturating_power", force=True).estimate
+    known = replace(fit.sample.errors, correlation=np.array([0.6]))
+    fit = replace(fit, sample=replace(fit.sample, errors=known))
+    place, run = np.log(frame["tokens"].to_numpy()), frame["run"].to_numpy()
+    rows = 0.6 ** np.abs(np.subtract.outer(place, place)) * (run[:, None] == run)
+    size = np.searchsorted(x, frame["tokens"])
+    means = (size == np.arange(5)[:, None]) / np.sqrt(fit.information[0] * fit.sample.count[0])[
+        :, None
+    ]
+    expected = means @ rows @ means.T
+    assert correlated(fit, np.eye(5)[None])[0] == pytest.approx(expected, rel=1e-12)
 
 
 def test_checkpoints_taken_for_replicates_give_false_precision():

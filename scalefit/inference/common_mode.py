@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from ..estimands import Asked
 from ..estimate import Estimate
-from ..settle import mean_correlation
+from ..settle import correlated
 from ..slope_error import with_log_error
 from .interval import Intervals
 
@@ -88,8 +88,7 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
     own = np.sqrt(variance)[:, None, None] * solved
     rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation))
     if rows.size:
-        alike = mean_correlation(estimate.take(rows))
-        turned = np.swapaxes(basis[rows], 1, 2) @ alike @ basis[rows]
+        turned = np.swapaxes(basis[rows], 1, 2) @ correlated(estimate.take(rows), basis[rows])
         values, vectors = np.linalg.eigh(turned)
         root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * np.swapaxes(vectors, 1, 2)
         own[rows] = root @ own[rows]
@@ -116,7 +115,7 @@ def correlated_scale(estimate: Estimate, estimand: Asked) -> tuple[Floats, Float
     part = estimate.take(rows)
     change, own = _rests_on(part, estimand.take(rows))
     alone = own.sum(axis=1)
-    together = np.einsum("gk,gkl,gl->g", change, mean_correlation(part), change)
+    together = np.einsum("gk,gk->g", change, correlated(part, change[:, :, None])[:, :, 0])
     usable = alone > 0
     inflation = np.where(usable, together / np.where(usable, alone, 1.0), 1.0)
     variance = variance.copy()
