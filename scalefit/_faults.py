@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._draft import Draft, run_starts
 from ._format import counted
-from ._numbers import MISSING
+from ._numbers import MISSING, as_written
 from .errors import TableError
 from .metrics import Metric
 
@@ -184,7 +184,7 @@ def refusal(draft: Draft, faults: Sequence[Fault], mend: str) -> TableError:
     n_bad = len(np.unique(np.concatenate([fault.positions for fault in faults])))
     lines = [f"{draft.source}: {n_bad} of {len(draft.rows)} rows cannot be used"]
     for fault in faults:
-        column = draft.frame[fault.column]
+        column = as_written(draft.frame[fault.column])
         shown = []
         for i, at in enumerate(fault.positions[:_SHOWN]):
             value = column.iloc[at]
@@ -209,7 +209,10 @@ def dropped_frame(draft: Draft, faults: Sequence[Fault]) -> pd.DataFrame:
             {
                 "row": draft.rows[fault.positions],
                 "column": fault.column,
-                "value": draft.frame[fault.column].iloc[fault.positions].astype(object).to_numpy(),
+                "value": as_written(draft.frame[fault.column])
+                .iloc[fault.positions]
+                .astype(object)
+                .to_numpy(),
                 "reason": fault.reason,
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 __all__ = [
-    "MISSING", "USUAL", "as_number", "as_numbers", "grouped_number", "one_space",
-    "parse_numbers",
+    "MISSING", "USUAL", "are_dotted", "as_number", "as_numbers", "as_written", "grouped_number",
+    "one_space", "parse_numbers",
 ]  # fmt: skip
 
 Faults = dict[str, NDArray[np.intp]]
@@ -33,6 +34,10 @@ DOTS = (
     "dots between thousands: write it without them, or read the file with decimal=',' and "
     "thousands='.' if that is how all its numbers are written"
 )
+AMBIGUOUS_DOT = (
+    "decimal point or dot between thousands: read the file with decimal='.' if it is a point, or "
+    "with decimal=',' and thousands='.' if dots part its thousands"
+)
 DOTS_BESIDE_COMMAS = "dots between thousands: read the file with thousands='.' as well"
 POINT = "a decimal point, where the comma was said to be the decimal sign: write a comma"
 POINTS = "the decimal sign more than once"
@@ -48,6 +53,7 @@ _NUMBER = re.compile(
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?\s*[%kmbgt]?")
 _DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_WHOLE = re.compile(r"[+-]?\d+")
 _SPACED = re.compile(r"[+-]?[1-9]\d{0,2}(?P<sign>[ '’])\d{3}(?:(?P=sign)\d{3})*(?![ '’]?\d)")
 #: What a text may be that begins as a number.
 _LONGER = (
@@ -97,13 +103,15 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
 
     ``85%`` is 0.85, and spaces of any kind or apostrophes may part groups of three digits. A single
     comma before three digits separates thousands in a column of counts; in a column of scores it
-    could as well be a decimal comma, and is refused.
+    could as well be a decimal comma, and is refused. A dot in a column of counts is refused where
+    all of its dots could part thousands, unless it was said what they are.
 
     Parameters
     ----------
     column : pandas.Series
         Numbers or text, in any dtype except boolean. ``attrs["signs"]`` are the signs of decimals
         and thousands with which its file was said to be written; a dot that is neither is refused.
+        ``attrs["dotted"]`` are the texts of the columns of numbers whose dots are in doubt.
     counts : bool
         Whether the column counts something (cells, parameters).
 
@@ -121,8 +129,9 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
     >>> parse_numbers(pd.Series(["0.5", "85%", "abc"]), counts=False)
     (array([0.5 , 0.85,  nan]), {'not a number': array([2])})
     """
+    column = as_written(column) if counts else column
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
-        return _parse_text(column, counts, column.attrs.get("signs", USUAL))
+        return _parse_text(column, counts, column.attrs.get("signs"))
     values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
     missing, infinite = np.isnan(values), np.isinf(values)
     values[infinite] = np.nan
@@ -130,19 +139,59 @@ def parse_numbers(column: pd.Series, *, counts: bool) -> tuple[NDArray[np.float6
     return values, {why: np.flatnonzero(at) for why, at in faults.items() if at.any()}
 
 
+def as_written(column: pd.Series) -> pd.Series:
+    """Return a column as its file has it where its dots are in doubt, any other as it is.
+
+    Examples
+    --------
+    >>> column = pd.Series([500.0, 1.0], name="cells")
+    >>> column.attrs["dotted"] = {"cells": ["500", "1.000"]}
+    >>> as_written(column).tolist()
+    ['500', '1.000']
+    """
+    texts = column.attrs.get("dotted", {}).get(column.name)
+    if texts is None:
+        return column
+    written = {float(text): text for text in sorted(texts, key=len)}  # 1.000 rather than 1
+    return column.astype(object).map(lambda value: written.get(value, value))
+
+
+def are_dotted(texts: Sequence[str], alone: bool = False) -> bool:
+    """Return whether all dots in the numbers of a column could part thousands.
+
+    A column written to three decimals has them too, so that there need to be whole numbers beside
+    them, or more than one dot in a number, unless dots ``alone`` are enough.
+
+    Examples
+    --------
+    >>> are_dotted(["500", "1.000"]), are_dotted(["500", "1.25"]), are_dotted(["1.000", "2.000"])
+    (True, False, False)
+    """
+    dots = [text for text in texts if "." in text]
+    beside = alone or any(_WHOLE.fullmatch(text) or text.count(".") > 1 for text in texts)
+    return bool(dots) and beside and all(_DOTS.fullmatch(text) for text in dots)
+
+
 def _parse_text(
-    column: pd.Series, counts: bool, signs: tuple[str, str]
+    column: pd.Series, counts: bool, signs: tuple[str, str] | None
 ) -> tuple[NDArray[np.float64], Faults]:
     # Through str, so that True, Decimal and numbers in an object column are told apart by their
     # looks; each distinct text is read once.
     codes, texts = pd.factorize(column.astype(object).where(column.notna(), "").map(str))
     cleaned = [one_space(text.strip()).replace("\u2212", "-").lower() for text in texts]
+    alone = column.name in column.attrs.get("dotted", {})
+    doubtful = counts and signs is None and are_dotted(cleaned, alone)
     if any(_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.match(text) for text in cleaned):
         counts = False  # one sure decimal comma makes every lone comma of the column doubtful
-    if signs == USUAL:
+    if signs in (None, USUAL):
         read = [_parse_one(text, counts) for text in cleaned]
     else:
         read = [_parse_as_told(text, *signs) for text in cleaned]
+    if doubtful:
+        read = [
+            (np.nan, AMBIGUOUS_DOT) if text.count(".") == 1 else one
+            for text, one in zip(cleaned, read, strict=True)
+        ]
     values = np.array([value for value, _ in read], dtype=float)[codes]
     reasons = list(dict.fromkeys(reason for _, reason in read if reason))
     which = np.array([reasons.index(reason) if reason else -1 for _, reason in read])[codes]

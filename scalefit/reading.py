@@ -19,9 +19,9 @@ from typing import IO, Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
-from ._numbers import USUAL, grouped_number, one_space, parse_numbers
+from ._numbers import USUAL, are_dotted, grouped_number, one_space, parse_numbers
 from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
@@ -67,8 +67,9 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     -------
     pandas.DataFrame
         With a RangeIndex: data row 1 has label 0, and keeps it when the table is filtered.
-        ``attrs`` holds ``source`` (the file's name), ``sha256`` (of its bytes), and ``signs`` (of
-        decimals and thousands) if they were given.
+        ``attrs`` holds ``source`` (the file's name), ``sha256`` (of its bytes), ``signs`` (of
+        decimals and thousands) if they were given, and ``dotted`` (the texts of columns of numbers)
+        where they were not and dots could be either.
 
     Raises
     ------
@@ -84,6 +85,7 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     """
     whole, name, suffix = _read_bytes(source)
     raw = whole
+    dotted: dict[str, list[str]] = {}
     try:
         if whole.startswith(_GZIP):
             raw, suffix = gzip.decompress(whole), Path(Path(name).stem).suffix.lower()
@@ -99,7 +101,7 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
             unsigned = _without_signs(options)
             frame = _read_json(raw, name, suffix in _JSON_LINES, unsigned)
         else:
-            frame = _read_text(raw, name, options)
+            frame, dotted = _read_text(raw, name, options)
     except (TableError, Warning):
         raise
     except ImportError as error:
@@ -121,15 +123,22 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     frame = frame.reset_index(drop=True)
     signs = _signs(name, options)
     frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest()}
-    if signs != USUAL:
+    if _are_told(options):
         frame.attrs["signs"] = signs
         _ungroup(frame, *signs)
+    elif dotted:
+        frame.attrs["dotted"] = dotted
     return frame
 
 
 def _without_signs(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what readers take that know nothing of signs; those say how texts are understood."""
     return {which: value for which, value in options.items() if which not in _SIGNS}
+
+
+def _are_told(options: Mapping[str, Any]) -> bool:
+    """Return whether it was said how numbers are written."""
+    return any(options.get(which) for which in _SIGNS)
 
 
 def _signs(name: str, options: Mapping[str, Any]) -> tuple[str, str]:
@@ -218,8 +227,11 @@ def _decode(raw: bytes, name: str, encoding: str | None) -> str:
         ) from error
 
 
-def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
-    options = dict(options)
+def _read_text(
+    raw: bytes, name: str, options: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Return a table, and the texts of its columns of numbers whose dots are in doubt."""
+    options, are_told, dotted = dict(options), _are_told(options), {}
     text = _decode(raw, name, options.pop("encoding", None))
     options.pop("thousands", None)  # pandas would take any such sign out of any number
     delimiter = options.pop("delimiter", None) or options.pop("sep", None)
@@ -241,13 +253,32 @@ def _read_text(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
         # Rows longer than the header would be cut with only this warning to tell.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            frame = pd.read_csv(io.StringIO(text), sep=delimiter, **(settings | options))
+            settings |= options
+            frame = _one_frame(pd.read_csv(io.StringIO(text), sep=delimiter, **settings), name)
+            doubtful = [i for i in range(frame.shape[1]) if _may_be_dotted(frame.iloc[:, i])]
+            if doubtful and not are_told and "dtype" not in options:
+                written = pd.read_csv(io.StringIO(text), sep=delimiter, **settings, dtype=str)
+                columns = [written.iloc[:, i].dropna().str.strip().unique() for i in doubtful]
+                dotted = {
+                    str(frame.columns[i]).strip(): texts.tolist()
+                    for i, texts in zip(doubtful, columns, strict=True)
+                    if are_dotted(texts, delimiter == ";")
+                }
         except pd.errors.ParserWarning as warning:
             raise TableError(
                 f"{name}: {_too_long(text, delimiter)}; give every column a name, and quote text "
                 "that holds the delimiter"
             ) from warning
-    return _one_frame(frame, name)
+    return frame, dotted
+
+
+def _may_be_dotted(column: pd.Series) -> bool:
+    """Return whether a column of numbers can have been written with dots between thousands."""
+    if not is_float_dtype(column.dtype):
+        return False
+    values = column.dropna().to_numpy(dtype=float)
+    broken = values[values != np.floor(values)]
+    return bool((np.round(1000 * broken) == 1000 * broken).all() and (abs(broken) >= 1).all())
 
 
 def _without_remarks(text: str) -> str:

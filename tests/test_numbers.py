@@ -28,6 +28,15 @@ def test_written_sizes_are_read(written):
         (["0,850"], True, [], {"decimal=','": 1}),
         (["1,5", "1,000"], True, [], {"decimal=','": 1, "thousands=','": 1}),
         (["3,214", "2,987"], False, [], {"thousands=','": 2}),  # losses with decimal commas
+        (
+            ["500", "1.000", "2.000.000"],
+            True,
+            [500],
+            {"if it is a point": 1, "write it without": 1},
+        ),
+        (["1.000", "1.500"], True, [1, 1.5], {}),  # so writes to_csv(float_format="%.3f")
+        (["500", "1.000", "1.5"], True, [500, 1, 1.5], {}),
+        (["1", "2.125"], False, [1, 2.125], {}),
         (["1,000,000"], False, [1e6], {}),
         (["\u22122.5", "1e-3"], False, [-2.5, 1e-3], {}),
         (["1,00,000"], True, [], {"not a number": 1}),

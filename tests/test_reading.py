@@ -3,14 +3,17 @@ import hashlib
 import importlib.util
 import io
 import json
+import re
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from scalefit._numbers import GROUPS, POINT, parse_numbers
+from scalefit._numbers import AMBIGUOUS_DOT, GROUPS, POINT, parse_numbers
 from scalefit.errors import TableError
 from scalefit.reading import check_header, read_table
+from scalefit.table import make_table
 
 ROWS = [(1000, 0.5), (10000, 0.6)]
 EXPECTED = pd.DataFrame(ROWS, columns=["cells", "score"])
@@ -125,6 +128,33 @@ def test_a_sign_between_thousands_parts_three_digits():
     assert list(parse_numbers(point, counts=False)[1]) == [POINT]
     with pytest.raises(TableError, match=r"cannot be the sign of decimals and that between"):
         read_table(io.StringIO("a;b\n1.000;3.5\n"), thousands=".")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("cells;accuracy\n500;61\n1.000;70\n2.000;75\n10.000;80\n", [2, 3, 4]),
+        ("cells\taccuracy\n500\t61%\n1.000\t70%\n 2.000\t75%\n\t80%\n", [2, 3]),
+        ("accuracy; cells\n0.5;1.000\n0.6;2.000\n0.7;10.000\n", [1, 2, 3]),
+    ],
+)
+def test_a_dot_that_may_part_thousands_of_sizes_is_refused_until_it_is_told(text, rows):
+    with pytest.raises(TableError, match="point or dot between thousands") as refused:
+        make_table(read_table(io.StringIO(text)))
+    shown = re.findall(r"row (\d+) \('\d+\.000'\)", str(refused.value))
+    assert list(map(int, shown)) == rows
+    assert read_table(io.StringIO(text), decimal=".")["cells"].max() < 1000
+    values, faults = parse_numbers(read_table(io.StringIO(text), decimal=".")["cells"], counts=True)
+    assert np.nanmin(values) == 1
+    assert AMBIGUOUS_DOT not in faults
+
+
+def test_a_dot_among_scores_or_three_decimals_of_sizes_is_no_doubt():
+    """In a table that is parted by commas, as to_csv(float_format="%.3f") writes it."""
+    losses = read_table(io.StringIO("cells;loss\n500;3.214\n1000;2.987\n2000;2\n"))
+    assert make_table(losses).rows["loss"].tolist() == [3.214, 2.987, 2]
+    sizes = read_table(io.StringIO("cells,loss\n1.125,3.2\n2.250,2.9\n4.500,2.8\n"))
+    assert make_table(sizes).rows["cells"].tolist() == [1.125, 2.25, 4.5]
 
 
 def test_a_workbook_with_several_tables_needs_the_name_of_one(tmp_path):
