@@ -317,7 +317,10 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         return plots.plot_fit(self, ax=ax, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fit to a JSON file that :func:`scalefit.load` reads back bit for bit."""
+        """Write the fit to a JSON file that :func:`scalefit.load` reads back bit for bit.
+
+        A file that is not a saved fit is not replaced.
+        """
         storage.save(self, path)
 
     def __str__(self) -> str:

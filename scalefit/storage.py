@@ -6,6 +6,8 @@ import json
 import math
 import os
 import platform
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["load", "save", "versions", "write_whole"]
 
 SCHEMA = "scalefit fit 2"
+#: What a saved fit of any version begins with.
+_OURS = re.compile(r'\{\s*"schema": "scalefit fit \d+"')
 
 
 def versions() -> dict[str, str]:
@@ -50,7 +54,8 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     FitError
-        If a candidate law is a user's own function, which a file cannot hold.
+        If a candidate law is a user's own function, which a file cannot hold, or there is a file
+        that is not a saved fit.
     """
     own = [e.law.name for e in fit.candidates.estimates if e.law not in REGISTERED]
     if own:
@@ -97,10 +102,28 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
         ],
     }
     drawn = {e.law.name: e.draws for e in fit.candidates.estimates if e.draws is not None}
+    _check_target(Path(path), [Path(path), *([_beside(path)] if drawn else [])])
     if drawn:
         content["draws"] = list(drawn)
         write_draws(_beside(path), drawn)
     write_whole(path, json.dumps(_plain(content), indent=1, allow_nan=False))
+
+
+def _check_target(path: Path, files: Sequence[Path]) -> None:
+    """Raise FitError if one of the files of a fit would replace what no fit was saved to."""
+    foreign = [file for file in files if file.is_file()]
+    if not foreign:
+        return
+    try:
+        with path.open("rb") as file:
+            ours = _OURS.match(file.read(100).decode("utf-8", errors="replace"))
+    except OSError:
+        ours = None
+    if ours is None:
+        raise FitError(
+            f"{foreign[0]}: exists and is not a saved fit of scalefit; name another file, or "
+            "remove it first"
+        )
 
 
 def _beside(path: str | os.PathLike[str]) -> Path:

@@ -226,6 +226,18 @@ def test_save_and_load_bit_for_bit(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
 
 
+def test_save_replaces_a_saved_fit_and_nothing_else(tmp_path):
+    path, fit = tmp_path / "keep.csv", sf.fit(frame())
+    path.write_text("cells,score\n1000,0.5\n")
+    with pytest.raises(sf.FitError, match=r"keep\.csv: exists and is not a saved fit"):
+        fit.save(path)
+    assert path.read_text() == "cells,score\n1000,0.5\n"
+    path.unlink()
+    fit.save(path)
+    sf.fit(frame(1)).save(path)
+    assert sf.load(path).gain(10) == sf.fit(frame(1)).gain(10)
+
+
 def test_load_refuses_what_is_not_ours(tmp_path):
     path = tmp_path / "x.json"
     with pytest.raises(sf.TableError, match="cannot be read"):
