@@ -17,7 +17,10 @@ from ._numbers import as_number
 from .errors import FitError, TableError
 from .findings import Finding
 
-__all__ = ["Better", "Metric", "Trend", "checked_margin", "lookup", "pooled_trend", "resolve"]
+__all__ = [
+    "Better", "Metric", "Trend", "checked_margin", "lookup", "pooled_trend", "resolve",
+    "says_percent",
+]  # fmt: skip
 
 Better = Literal["higher", "lower"]
 Unit = Literal["fraction", "percent", ""]
@@ -148,6 +151,9 @@ _KINDS: tuple[_Kind, ...] = (
            "top_5_error"), "lower", 0.0, 1.0, 0.0, "fraction"),
 )  # fmt: skip
 
+#: Words in the name of a metric that make it one in percent, as the sign "%" does.
+_PERCENT = frozenset({"percent", "percentage", "pct"})
+
 _BY_WORDS = {tuple(name.split("_")): kind for kind in _KINDS for name in kind.names}
 _LONGEST = max(map(len, _BY_WORDS))
 
@@ -204,6 +210,17 @@ def lookup(name: str) -> Metric | None:
     return None
 
 
+def says_percent(name: str) -> bool:
+    """Return whether the name of a metric says that it is in percent.
+
+    Examples
+    --------
+    >>> says_percent("Error rate (%)"), says_percent("pct_correct"), says_percent("accuracy")
+    (True, True, False)
+    """
+    return "%" in name or not _PERCENT.isdisjoint(_words(name))
+
+
 def resolve(
     name: str,
     scores: FloatArray,
@@ -212,12 +229,14 @@ def resolve(
     *,
     better: str | None = None,
     bounds: Sequence[float | None] | None = None,
+    signed: bool = False,
 ) -> tuple[Metric, tuple[Finding, ...]]:
     """Settle direction, bounds and unit of a metric from its name, its scores and the user.
 
     What the user says wins over the name, and the name over the data. Scores of a metric that
-    ends at 1 are percentages where at least half of them exceed 1 and the largest exceeds 1.5:
-    a single 85 among fractions stays a fault instead of changing the unit of all others.
+    ends at 1 are percentages where its name says so ("Error rate (%)"), or where at least half of
+    them exceed 1 and the largest exceeds 1.5: a single 85 among fractions stays a fault instead of
+    changing the unit of all others.
 
     Parameters
     ----------
@@ -231,6 +250,8 @@ def resolve(
         The direction, if stated by the user.
     bounds : (float or None, float or None), optional
         The range, if stated by the user; None is no bound.
+    signed : bool
+        Whether scores were written with the sign ``%``, so that they are fractions by now.
 
     Returns
     -------
@@ -258,7 +279,8 @@ def resolve(
     known = lookup(name)
     findings: tuple[Finding, ...] = ()
     if known is not None:
-        metric = _in_percent(known) if _reads_as_percent(known, scores) else known
+        percent = _reads_as_percent(known, scores, not signed and says_percent(name))
+        metric = _in_percent(known) if percent else known
     elif direction is not None:
         metric = Metric(name, direction, -INF, INF, math.nan, "", "")
     else:
@@ -333,9 +355,10 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()))
 
 
-def _reads_as_percent(known: Metric, scores: FloatArray) -> bool:
-    ranged = known.unit == "fraction" and math.isfinite(known.lower)
-    return bool(ranged and scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
+def _reads_as_percent(known: Metric, scores: FloatArray, told: bool) -> bool:
+    if known.unit != "fraction" or not math.isfinite(known.lower):
+        return False
+    return told or bool(scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
 
 
 def _in_percent(known: Metric) -> Metric:

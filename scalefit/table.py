@@ -11,6 +11,7 @@ from typing import IO, Any, Literal, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from ._checks import (
     copy_findings,
@@ -355,6 +356,8 @@ def _metrics(
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     which = np.array([number[name] for name in names], dtype=np.intp)[draft.group]
     usable = (draft.sizes > 0).all(axis=1) & ~np.isnan(draft.scores)
+    written = draft.frame[draft.columns.score]
+    signed = not is_numeric_dtype(written) and written.astype(str).str.contains("%").any()
     resolved = {}
     for name, i in number.items():
         mine = usable & (which == i)
@@ -365,6 +368,7 @@ def _metrics(
             draft.group[mine],
             better=better,
             bounds=bounds,
+            signed=bool(signed),
         )
     metrics = [resolved[name][0] for name in names]
     return metrics, {name: findings for name, (_, findings) in resolved.items()}

@@ -106,6 +106,9 @@ def test_the_default_margin(name, level, margin):
         ("accuracy", [71.0, 80.0, 101.0], 100, "percent"),
         ("ari", [-3.0, 40.0, 50.0], 100, "percent"),
         ("val_loss", [40.0, 30.0, 20.0], math.inf, ""),
+        ("Error rate (%)", [0.9, 0.6, 0.45], 100, "percent"),  # its name goes before its scores
+        ("percent_accuracy", [0.9, 1.0, 1.2], 100, "percent"),
+        ("val_loss (%)", [0.4, 0.3, 0.2], math.inf, ""),
     ],
 )
 def test_percentages_are_recognised(name, scores, upper, unit):
@@ -113,7 +116,7 @@ def test_percentages_are_recognised(name, scores, upper, unit):
     assert (metric.upper, metric.unit) == (upper, unit)
     assert findings == ()
     if unit == "percent":
-        assert metric.best == 100
+        assert metric.best == (100 if metric.better == "higher" else 0)
         assert metric.margin(50.0) == 1.0
 
 

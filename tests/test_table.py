@@ -317,6 +317,17 @@ def test_an_unknown_metric_of_the_whole_table_is_one_finding():
     assert table.group_findings == ((), ())
 
 
+def test_a_column_in_percent_by_its_name_is_so_in_every_curve():
+    frame = pd.DataFrame({"cells": [10, 100, 1000] * 2, "model": list("aaabbb")})
+    name = "Error rate (%)"
+    table = make_table(frame.assign(**{name: [9, 6, 4.5, 0.9, 0.6, 0.45]}), by="model")
+    assert [metric.unit for metric in table.metrics] == ["percent", "percent"]
+    written = frame.assign(**{name: ["9%", "6%", "4.5%", "0.9%", "0.6%", "0.45%"]})
+    table = make_table(written, by="model")
+    assert [metric.unit for metric in table.metrics] == ["fraction", "fraction"]
+    assert table.rows[name].max() == 0.09
+
+
 def test_curves_in_fractions_among_curves_in_percent_are_refused():
     frame = runs(model=list("aabb"), accuracy=[50.0, 60.0, 0.5, 0.6])
     with pytest.raises(TableError, match=r"never above 1 in model=b, beside percentages: row 3"):
