@@ -23,7 +23,7 @@ from .errors import FitError
 from .estimands import Cost, SharePower, as_cost, best_place
 from .isoflop_plot import plot_isoflop
 from .results import mean_curve
-from .settings import need_one_curve, need_two_drivers
+from .settings import need_cost, need_one_curve, need_two_drivers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,7 +176,7 @@ def isoflop(
     Raises
     ------
     FitError
-        If no budget has four sizes.
+        If no budget has four sizes, or a driver is compute and the cost ``"6ND"``.
     TableError
         If the table does not have two drivers.
 
@@ -208,6 +208,7 @@ def isoflop(
     need_one_curve(fit, "sf.isoflop")
     price, drivers = as_cost(cost), fit.table.drivers
     need_two_drivers(fit)
+    need_cost(fit, price)
     level = fit.settings.level if level is None else level
     rows = fit.table.rows
     first, second = (rows[name].to_numpy(dtype=float) for name in drivers)

@@ -15,7 +15,7 @@ from .errors import FitError
 from .estimands import BestScore, BestSize, Cost, SharePower, Value, as_cost, best_place
 from .estimate import Estimate
 from .inference import Interval
-from .settings import need_one_curve, need_two_drivers
+from .settings import need_cost, need_one_curve, need_two_drivers
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -64,7 +64,7 @@ def optimum(
     Raises
     ------
     FitError
-        If a budget is no positive number.
+        If a budget is no positive number, or a driver is compute and the cost ``"6ND"``.
     TableError
         If the table does not have two drivers.
 
@@ -91,6 +91,7 @@ def optimum(
     need_one_curve(fit, "sf.optimum")
     found = as_cost(cost)
     need_two_drivers(fit)
+    need_cost(fit, found)
     budgets = _budgets(compute)
     rows = [_row(fit, budget, found, level, inference) for budget in budgets]
     table = pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from .bayes import Bayes, PosteriorView
 from .errors import FitError, ScalefitError, TableError, nearest
+from .estimands import Cost
 from .inference import Bootstrap, Inference, check_level, get_inference
 from .laws import Law
 from .noise import Noise
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from .fit import Fit
 
 __all__ = [
-    "Settings", "WithPosterior", "check_inference", "check_pool", "need_one_curve",
-    "need_two_drivers", "one_level",
+    "Settings", "WithPosterior", "check_inference", "check_pool", "need_cost",
+    "need_one_curve", "need_two_drivers", "one_level",
 ]  # fmt: skip
 
+#: What is part of a driver's name that is compute, as in total_flops or train_compute.
+_COMPUTE = re.compile(r"flops?(?![^\W_])|(?<![^\W_])compute(?![^\W_])")
 _POOLS = ("none", "partial", "complete")
 
 
@@ -121,6 +125,17 @@ def need_two_drivers(fit: Fit) -> None:
             f"a budget is divided between two drivers; this fit has {' and '.join(drivers)} and "
             f"law {fit.law.name!r}: name both, as in drivers=['params', 'tokens']"
         )
+
+
+def need_cost(fit: Fit, cost: Cost) -> None:
+    """Raise FitError where 6 N D would multiply a driver that is compute already."""
+    for name in fit.table.drivers:
+        if cost == Cost() and _COMPUTE.search(name.casefold()):
+            raise FitError(
+                f"{name!r} is what a run costs, so that cost='6ND', the cost of parameters and "
+                "tokens, is not that of these drivers: fit parameters and tokens, where tokens are "
+                f"{name} / (6 params), or pass another cost="
+            )
 
 
 def one_level(level: float) -> float:

@@ -155,6 +155,17 @@ def test_one_driver_has_no_budget_to_divide():
             ask(one)
 
 
+@pytest.mark.parametrize("name", ["flop", "total_FLOPs", "compute", "PFLOP"])
+def test_a_driver_that_is_compute_is_not_multiplied_by_parameters(name):
+    table = runs()
+    table[name] = 6 * table["params"] * table.pop("tokens")
+    fit = sf.fit(table, drivers=["params", name], law="additive")
+    for ask in (lambda **own: sf.optimum(fit, 1e20, **own), lambda **own: sf.isoflop(fit, **own)):
+        with pytest.raises(sf.FitError, match=f"tokens are {name} / .6 params., or pass another"):
+            ask()
+    assert len(sf.optimum(fit, 1e20, cost="1 N^0.1 D")) == 1
+
+
 def test_costs_are_read_and_written():
     assert as_cost("6*N*D") == sf.Cost()
     assert as_cost("N D").label == "1 N D"
