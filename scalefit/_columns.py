@@ -193,12 +193,11 @@ def find_columns(
         if role is not None and name not in taken:
             free[role].append(name)
 
-    used = stated["drivers"] or (_find_driver(free, names, stated, source),)
+    used = stated["drivers"] or (_find_driver(free, frame, stated, source),)
     sizes = [name for name in free["cells"] + free["data"] if name not in used]
     params = next((name for name in free["params"] if name not in used), None)
     not_metric = {*used, *stated["score"], *asked.values()}
-    metrics = [name for name in names if role_of(name) == "metric" and name not in not_metric]
-    metric = metrics[0] if metrics else None
+    metric = next((n for n in names if role_of(n) == "metric" and n not in not_metric), None)
     not_score = {*taken, *used, *free["seed"], *free["params"], *sizes}
     found = stated["score"][0] if score is not None else None
     if found is None:
@@ -407,8 +406,9 @@ def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, sour
 
 
 def _find_driver(
-    free: dict[str, list[str]], names: list[str], stated: dict[str, tuple[str, ...]], source: str
+    free: dict[str, list[str]], frame: pd.DataFrame, stated: dict[str, tuple[str, ...]], source: str
 ) -> str:
+    names = [str(name) for name in frame.columns]
     for role in ("cells", "data", "params"):
         if len(free[role]) == 1:
             return free[role][0]
@@ -426,15 +426,17 @@ def _find_driver(
                 )
     sizes = [name for name in names if _is_a_size(name)]
     if len(sizes) >= _FEWEST_SIZES:
-        kept = [name for name in names if name not in sizes]
         raise TableError(
             f"{source}: sizes stand in the header ({', '.join(map(repr, sizes[:3]))}, ...), and "
             "every run needs a row with its size; stack the table, with pandas "
-            f"table.melt({kept!r}, var_name='cells', value_name='score'), in R pivot_longer"
+            f"table.melt({[name for name in names if name not in sizes]!r}, var_name='cells', "
+            "value_name='score'), in R pivot_longer"
         )
+    index = ", ".join(repr(str(level)) for level in frame.index.names if level is not None)
+    first = f"{index} in the index is no column: call reset_index() first, or " if index else ""
     raise TableError(
         f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
-        f"columns are {', '.join(map(repr, names))}; {_MEND_DRIVER}"
+        f"columns are {', '.join(map(repr, names))}; {first}{_MEND_DRIVER}"
     )
 
 

@@ -25,6 +25,7 @@ ERROR = (
     "a number with its error: put the error in a column of its own, and pass se= (or sd= with n=)"
 )
 POWER = "a power that is written out: write 10^4 as 1e4"
+DURATION = "a duration: write it in seconds, in pandas with .dt.total_seconds()"
 WORDS = "a number with words: write the number alone"
 DECIMAL_COMMA = "a decimal comma: read the file with decimal=','"
 AMBIGUOUS_COMMA = (
@@ -57,6 +58,7 @@ _WHOLE = re.compile(r"[+-]?\d+")
 _SPACED = re.compile(r"[+-]?[1-9]\d{0,2}(?P<sign>[ '’])\d{3}(?:(?P=sign)\d{3})*(?![ '’]?\d)")
 #: What a text may be that begins as a number.
 _LONGER = (
+    (re.compile(r"(?:[+-]?\d+ days?,? )?[+-]?\d+:\d\d:\d\d(?:\.\d+)?"), DURATION),
     (re.compile(r"[^±(]*\d[^±(]*(?:±|\+/?-|\().*\d.*"), ERROR),
     (re.compile(r".*\d\s*(?:\^|\*\*)\s*[+-]?\d.*"), POWER),
     (re.compile(r"[+-]?[\d.,]*\d(?:e[+-]?\d+)?[%kmbgt]?\s+[^\W\d].*"), WORDS),
