@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -344,6 +345,18 @@ def _need_in_all(parameter: str, span: Candidates, within: str) -> None:
         )
 
 
+def _nearest_key(name: tuple[object, ...], keys: Iterable[tuple[object, ...]]) -> str:
+    """Return which key was meant, empty if each has a part that is far from what was given."""
+    near = {
+        str(key): key
+        for key in keys
+        if len(key) == len(name)
+        and all(nearest(str(given), [str(part)]) for given, part in zip(name, key, strict=True))
+    }
+    closest = get_close_matches(str(name), near, n=1, cutoff=0.0)
+    return f"; did you mean {near[closest[0]]!r}?" if closest else ""
+
+
 class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
     """Several curves of one table, fitted in one batch: a mapping from group key to :class:`Fit`.
 
@@ -377,10 +390,9 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         try:
             i = self._index[name]
         except (KeyError, TypeError):
-            close = nearest(str(name), [str(k) for k in self._index])
             raise UnknownCurveError(
                 f"no curve {key!r}; keys are ({', '.join(self.all_rows.by)}) such as "
-                f"{list(self._index)[:3]}{close}"
+                f"{list(self._index)[:5]}{_nearest_key(name, self._index)}"
             ) from None
         candidates, settings = self.candidates.take(slice(i, i + 1)), self.settings
         if isinstance(settings.noise, Usual):

@@ -139,6 +139,17 @@ def test_by_fits_all_curves_in_one_pass_and_each_as_if_alone():
         fits["m0", "z"]
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [("z", ""), (0, ""), (("scVI", "tissue"), ""), ("scVi", "; did you mean ('scVI',)?")],
+)
+def test_an_unknown_key_is_answered_by_a_near_one_or_by_none(key, told):
+    parts = [frame(seed).assign(model=name) for seed, name in enumerate(("scVI", "c"))]
+    with pytest.raises(KeyError) as refused:
+        sf.fit(pd.concat(parts), by="model")[key]
+    assert str(refused.value).endswith(f"such as [('scVI',), ('c',)]{told}")
+
+
 def test_single_by_column_takes_the_bare_key():
     both = pd.concat([frame(0).assign(model="x"), frame(1).assign(model="y")])
     fits = sf.fit(both, by="model")
