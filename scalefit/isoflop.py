@@ -243,7 +243,7 @@ def isoflop(
         raise FitError(
             f"no budget has {_SIZES} sizes or more: runs whose costs differ by at most "
             f"{100 * alike:g} % make {len(budgets)} budgets of {len(rows)} runs; parabolas need "
-            "several sizes at one cost (alike= allows more)"
+            "several sizes at one cost; sf.isoflop(fit, alike=0.2) in Python allows more"
         )
     powers = _powers(fit, budgets, price, level)
     shown, drawn = (pd.concat(parts, ignore_index=True) for parts in (used, curves))

@@ -334,7 +334,8 @@ def _read_json(raw: bytes, name: str, lines: bool, options: dict[str, Any]) -> p
     text = _decode(raw, name, options.pop("encoding", None))
     if not lines and not isinstance(json.loads(text), list) and "orient" not in options:
         raise TableError(
-            f"{name}: is not a list of records, [{{...}}, ...]; pass orient= for another layout"
+            f"{name}: is not a list of records, [{{...}}, ...]; write it as one, or read another "
+            "layout in Python, with sf.read_table(..., orient=)"
         )
     # With dtype=False a column called 'date' stays as it is written.
     settings = {"orient": "records", "lines": lines, "dtype": False, "precise_float": True}

@@ -275,7 +275,11 @@ def test_filtered_rows_keep_their_labels():
             ["row 1 has 3 fields", "header 2 names"],
         ),
         ("a.csv", b"cells,sc\xf6re\n1,2\n", ["a.csv", "utf-8", "encoding='latin-1'"]),
-        ("a.json", b'{"cells": {"0": 1}}', ["a.json", "list of records", "orient="]),
+        (
+            "a.json",
+            b'{"cells": {"0": 1}}',
+            ["a.json", "list of records", "sf.read_table(..., orient=)"],
+        ),
         ("a.json", b"{nonsense", ["a.json", "cannot be read"]),
         ("a.jsonl", b"[1, 2", ["a.jsonl", "cannot be read"]),
         ("a.parquet", b"not parquet", ["a.parquet", "cannot be read"]),
