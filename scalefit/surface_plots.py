@@ -128,9 +128,12 @@ def _costs(fit: Fit, ax: Axes, cost: Cost, sizes: list[Floats]) -> None:
     spent = np.log(cost.of(*sizes))
     frame, estimate = fit.estimate.sample.frame, fit.estimate.central()
     x = np.geomspace(*ax.get_xlim(), _ALONG)
-    for budget in np.linspace(spent.min(), spent.max(), _BUDGETS):
+    for k, budget in enumerate(np.linspace(spent.min(), spent.max(), _BUDGETS)):
         y = np.exp(cost.second(np.log(x), np.full(x.size, budget)))
-        ax.plot(x, y, color=draw.BLACK, linewidth=0.6, linestyle="--", alpha=0.55, zorder=2)
+        label = "_" if k else f"equal cost ({cost.label})"
+        ax.plot(
+            x, y, color=draw.BLACK, linewidth=0.6, linestyle="--", alpha=0.55, zorder=2, label=label
+        )
     many = np.linspace(spent.min(), spent.max() + np.log(100.0), 25)
     rows = np.zeros(many.size, dtype=np.intp)
     part = estimate.take(rows)
@@ -140,13 +143,13 @@ def _costs(fit: Fit, ax: Axes, cost: Cost, sizes: list[Floats]) -> None:
     )  # fmt: skip
     found = np.isfinite(place[0])
     sizes_of = {name: np.exp(p[found]) for name, p in zip(fit.table.drivers, place, strict=True)}
-    if not found.any() or all(fit.refused_at(sizes_of)):
-        return
-    ax.plot(
-        np.exp(place[0]), np.exp(place[1]), color=draw.VERMILLION, linewidth=1.6, zorder=5,
-        label=f"best runs ({cost.label})",
-    )  # fmt: skip
-    ax.legend(loc="lower right", facecolor="white", framealpha=0.7, frameon=True, fontsize=7)
+    if found.any() and not all(fit.refused_at(sizes_of)):
+        ax.plot(
+            np.exp(place[0]), np.exp(place[1]), color=draw.VERMILLION, linewidth=1.6, zorder=5,
+            label=f"best runs ({cost.label})",
+        )  # fmt: skip
+    # Below the picture, where it hides no run.
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=2, fontsize=7)
 
 
 def plot_slices(

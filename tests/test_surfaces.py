@@ -313,7 +313,10 @@ def test_what_is_printed_of_a_surface(language):
 
 def test_pictures_of_surfaces(language, biology):
     ax = plots.plot_surface(language, plots.paper())
-    assert ax.get_legend().get_texts()[0].get_text() == "best runs (6 N D)"
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert told == ["equal cost (6 N D)", "best runs (6 N D)"]
+    ax.figure.canvas.draw()
+    assert not ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())
     assert plots.plot_surface(biology, plots.paper()).get_legend() is None  # cells cost otherwise
     slices = plots.plot_slices(biology, plots.paper(), along="params")
     assert slices.get_xlabel() == "params"
