@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from scalefit.solvers.basins import Quadratic, minima
+from scalefit.solvers.basins import Quadratic, _blocks, minima
 from scalefit.solvers.scan import scan
 
 COUNT = (33,)
@@ -84,3 +85,18 @@ def test_no_step_is_made_over_a_cliff_unseen():
         lambda u: np.where(u < 0, 0.0, -0.2),
     )
     assert 0.0 <= cliff.bottom(1e-8) <= 1e-8
+
+
+@pytest.mark.parametrize(
+    ("owner", "blocks"),
+    [
+        ([0, 0, 0, 0, 0], [5]),
+        ([0, 0, 0, 0, 1, 2, 2, 2], [4, 1, 3]),
+        ([0, 1, 1, 1, 1], [1, 4]),
+        ([0, 1, 2, 3, 4], [2, 2, 1]),
+    ],
+)
+def test_starts_of_one_owner_are_one_block_however_many(owner, blocks):
+    found = _blocks(np.array(owner), 2)
+    assert [len(rows) for rows in found] == blocks
+    assert np.concatenate(found).tolist() == list(range(len(owner)))

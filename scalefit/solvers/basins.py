@@ -133,10 +133,11 @@ def minima(
 def _blocks(owner: Ints, size: int) -> list[Ints]:
     """Return starts in blocks of about a size, those of one owner together.
 
-    So whatever they do to each other does not depend on the company of their owner.
+    So whatever they do to each other does not depend on the company of their owner. No block is
+    empty, unless there are no starts.
     """
-    cuts = dict.fromkeys(np.searchsorted(owner, owner[size::size]).tolist())
-    return np.split(np.arange(len(owner)), list(cuts))
+    cuts = np.unique(np.searchsorted(owner, owner[size::size]))
+    return np.split(np.arange(len(owner)), cuts[cuts > 0])
 
 
 @dataclass(frozen=True, slots=True)
