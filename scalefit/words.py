@@ -11,6 +11,7 @@ import pandas as pd
 
 from ._format import counted, interval_text, key_texts, number, size_text, table_text
 from .adjustment import ADJUSTED
+from .inference import open_beyond
 from .surface_words import (
     CONTRASTS_HEADING,
     contrasts_text,
@@ -95,11 +96,7 @@ def one_line(fit: Fit) -> str:
     """Return the fit in one line, for a repr."""
     name = f" {fit.label}" if fit.label else ""
     if len(fit.table.drivers) > 1:
-        gains = fit.gains()
-        told = ", ".join(
-            f"{driver} {interval_text(*gains.loc[driver, ['gain', 'lower', 'upper']])}"
-            for driver in fit.table.drivers
-        )
+        told = ", ".join(f"{driver} {_gain_text(fit, driver)}" for driver in fit.table.drivers)
         return f"<Fit{name}: {fit.law.name}, gain at 10x {told}>"
     found = fit.saturation()
     gain, verdict = interval_text(*_three(found.gain)), found.verdict.replace("_", " ")
@@ -107,6 +104,16 @@ def one_line(fit: Fit) -> str:
         f"<Fit{name}: {fit.law.name}, {verdict} ({found.strength}), "
         f"gain at {found.factor:g}x {gain}>"
     )
+
+
+def _gain_text(fit: Fit, driver: str) -> str:
+    """Return what ten times more of one driver buys, as in :meth:`Fit.gains`.
+
+    Only that is asked for: the table also has what holds whichever law is true, which takes long.
+    """
+    gain = fit.gain(driver=driver, inference=fit.settings.conditional)
+    upper = float(open_beyond(gain.upper, fit.table.metrics[0].span))
+    return interval_text(gain.estimate, gain.lower, upper)
 
 
 def summary(fit: Fit) -> str:

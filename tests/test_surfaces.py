@@ -8,6 +8,7 @@ import pytest
 
 import scalefit as sf
 from scalefit import plots
+from scalefit._format import interval_text
 from scalefit.diagnostics.surface import levels
 from scalefit.estimate import estimate
 from scalefit.inference import Bootstrap, profile
@@ -309,6 +310,14 @@ def test_what_is_printed_of_a_surface(language):
     assert "params less tokens" in text
     assert repr(language).startswith("<Fit: additive, gain at 10x params ")
     assert "<table" in language._repr_html_()
+
+
+def test_a_line_about_a_surface_takes_no_other_law(language, monkeypatch):
+    first = language.gains().loc["params", ["gain", "lower", "upper"]]
+    monkeypatch.setattr("scalefit.surface.union", None)
+    told = f"params {interval_text(*first)}, tokens"
+    assert told in repr(sf.fit(losses(), drivers=BOTH))
+    assert told in repr(sf.fit(losses(), drivers=BOTH, inference="union"))
 
 
 def test_pictures_of_surfaces(language, biology):
