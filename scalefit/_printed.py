@@ -11,7 +11,7 @@ import click
 
 from ._format import interval_text, key_texts, number, size_text
 from ._options import as_typed
-from ._terminal import complain, print_lines, print_table
+from ._terminal import complain, note, print_lines, print_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,8 @@ __all__ = [
 
 #: Columns of the tables of a fit that a narrow terminal does without, the first first.
 _SPARE = ("std_error", "over its range", "margin", "residual_sd", "weight", "n_params")
+#: Before gains of several drivers, which take seconds a curve where errors have long tails.
+_ASKING = "asking every law that fits what more of each driver buys"
 _PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp")
 
 
@@ -46,6 +48,8 @@ def print_fit(fit: Fit) -> None:
     """Print the answer of one fit, its tables and the cautions."""
     from . import words
 
+    if len(fit.table.drivers) > 1:
+        note(_ASKING)
     print_lines(f"{words.answer(fit)}\n")
     print_lines("\n".join(f"{name}: {text}" for name, text in words.facts(fit)))
     for heading, rows in words.tables(fit):
@@ -117,6 +121,7 @@ def print_gains(fits: Any, factor: float, margin: float | None, as_json: bool) -
     from .fit import curves_of, set_of
     from .surface_words import gains_text, place_text
 
+    note(_ASKING)
     if as_json:
         rows = set_of(fits).gains(factor, margin)
         print_json({"schema": "scalefit gains 1", "factor": factor, "curves": rows})

@@ -309,7 +309,9 @@ def test_noises_and_inferences_are_those_of_the_package(run):
     assert "noise='student'" in content["code"]
 
 
-def test_two_drivers_are_fitted_printed_and_reported(run, folder):
+def test_two_drivers_are_fitted_printed_and_reported(run, folder, monkeypatch):
+    told = []
+    monkeypatch.setattr("scalefit._printed.note", told.append)
     params, tokens = (
         g.ravel() for g in np.meshgrid(np.geomspace(1e6, 1e9, 5), np.geomspace(1e8, 1e11, 5))
     )
@@ -320,6 +322,7 @@ def test_two_drivers_are_fitted_printed_and_reported(run, folder):
     )
     said = run("fit", "two.csv", "--drivers", "params,tokens").stdout
     assert "alpha" in said
+    assert told == ["asking every law that fits what more of each driver buys"]
     assert run("fit", "two.csv", "--cells", "tokens", "--params", "params").stdout == said
     said = run("fit", "two.csv", "--drivers", "params,tokens", "--by", "set").stdout
     assert said.splitlines()[0].split()[:4] == ["set", "runs", "sizes", "law"]
