@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._format import plain
+from ._format import counted, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def note(text: str) -> None:
 def note_progress(what: str, done: int, total: int) -> None:
     """Say how many curves are done, where there are more to come."""
     if done < total:
-        note(f"{what}: {done:,} of {total:,} curves")
+        note(f"{what}: {done} of {counted(total, 'curve')}")
 
 
 def complain(text: str) -> None:

@@ -49,6 +49,8 @@ from .estimands import Cost
 __all__ = ["cli", "main"]
 
 NO_ANSWER, BAD_USAGE, BUG = 1, 2, 3
+#: As shells have it for what ends by SIGINT.
+INTERRUPTED = 130
 _CODES = ("Exit codes: 0 done, 1 the data cannot answer, 2 bad usage or unreadable input.",)
 
 
@@ -88,7 +90,7 @@ def _debuggable(command: Command) -> Command:
 
     @functools.wraps(command)
     def guarded(*arguments: Any, debug: bool, **options: Any) -> Any:
-        with _errors(debug):
+        with _errors(debug, options.get("cache")):
             return command(*arguments, **options)
 
     return click.option("--debug", is_flag=True, help="Show where an error comes from.")(guarded)
@@ -356,9 +358,12 @@ def _end(fits: Any) -> None:
 
 
 @contextmanager
-def _errors(debug: bool) -> Iterator[None]:
+def _errors(debug: bool, cache: Path | None) -> Iterator[None]:
     try:
         yield
+    except KeyboardInterrupt:
+        kept = "" if cache is None else f"; finished blocks of curves are kept in {cache}"
+        _stop(f"Interrupted{kept}", INTERRUPTED)
     except (click.ClickException, click.Abort, BrokenPipeError):
         raise
     except Exception as error:

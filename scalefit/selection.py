@@ -207,8 +207,9 @@ def candidates(laws: Sequence[Law], sample: Sample, work: Work | None = None) ->
     other contains, with the least AICc.
     """
     estimates, surviving, chosen = (work or Work()).divided(
-        "fits", _fitted, len(sample), lambda rows: (laws, sample.take(rows))
-    )
+        "fits", _fitted, len(sample), lambda rows: (laws, sample.take(rows)),
+        slow=sample.kernel is not None,
+    )  # fmt: skip
     return Candidates(estimates, surviving.T, chosen)
 
 

@@ -73,6 +73,11 @@ class Settings:
         """The inference used within a law."""
         return self.named(self.conditional)
 
+    @property
+    def draws(self) -> bool:
+        """Whether intervals are made of draws, which takes longer."""
+        return self.bayes is not None or isinstance(self.within_law, Bootstrap)
+
     def rivals(self, laws: Sequence[Law]) -> tuple[Law, ...]:
         """Return the laws over which forecasts are pooled; none if a posterior makes them."""
         return competing(laws) if self.bayes is None else ()

@@ -17,7 +17,7 @@ from .stacked import stacked
 if TYPE_CHECKING:
     from joblib import Memory
 
-__all__ = ["BLOCK", "Progress", "Work", "silent"]
+__all__ = ["BLOCK", "SLOW_BLOCK", "Progress", "Work", "silent"]
 
 #: Told what is done, how many curves of it, and of how many.
 Progress = Callable[[str, int, int], None]
@@ -28,7 +28,8 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 #: Most curves of a block: many more are hardly faster each, and more is lost by an interruption.
-BLOCK = 2500
+#: Least squares takes milliseconds a curve, slow work such as a likelihood up to seconds.
+BLOCK, SLOW_BLOCK = 2500, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Work:
     cache : path or joblib.Memory, optional
         Where finished blocks are kept.
     progress : callable, optional
-        Called with what is done, how many curves of it, and of how many.
+        Called with what is done, how many curves of it, and of how many: after every block, and
+        before the first one of slow work.
     """
 
     n_jobs: int | None = 1
@@ -59,8 +61,9 @@ class Work:
             )
 
     def divided(
-        self, what: str, job: Callable[..., Any], n: int, part: Callable[[slice], tuple[Any, ...]]
-    ) -> Any:
+        self, what: str, job: Callable[..., Any], n: int,
+        part: Callable[[slice], tuple[Any, ...]], *, slow: bool,
+    ) -> Any:  # fmt: skip
         """Return what a job makes of n curves, block by block.
 
         Parameters
@@ -73,10 +76,14 @@ class Work:
             Number of curves.
         part : callable
             Returns the job's arguments for the curves in a slice.
+        slow : bool
+            Whether a curve may take as long as many by least squares.
         """
-        size = min(BLOCK, -(-n // self._workers()))
+        size = min(SLOW_BLOCK if slow else BLOCK, -(-n // self._workers()))
         rows = [slice(first, min(first + size, n)) for first in range(0, n, size)]
         found = []
+        if slow and self.progress is not None:
+            self.progress(what, 0, n)
         for block, result in zip(rows, self._results(job, (part(r) for r in rows)), strict=True):
             found.append(result)
             if self.progress is not None:

@@ -476,6 +476,19 @@ def test_whole_numbers_in_labels_look_alike_in_every_command(run, tmp_path):
         assert "256.0" not in printed
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [((), "Interrupted\n"),
+     (("--cache", "kept"), "Interrupted; finished blocks of curves are kept in kept\n")],
+)  # fmt: skip
+def test_an_interruption_is_no_answer_of_the_data(run, monkeypatch, options, said):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scalefit.checked.assess", stop)
+    assert run("saturation", "several.csv", "--by", "model,task", *options, code=130).stderr == said
+
+
 def test_a_bug_is_called_one(run, monkeypatch):
     monkeypatch.setattr(sys.modules["scalefit.laws"], "laws", lambda: 1 / 0)
     assert "this is a bug (ZeroDivisionError" in run("laws", code=3).stderr

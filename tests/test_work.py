@@ -18,6 +18,7 @@ from scalefit.stacked import stacked
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(work, "BLOCK", 3)
+    monkeypatch.setattr(work, "SLOW_BLOCK", 3)
 
 
 def table(n=6, loss=False):
@@ -51,6 +52,7 @@ def test_blocks_make_no_difference(options, monkeypatch):
     rows, law = table(loss=options.pop("loss", False)), ["power", "saturating_power"]
     parts = sf.fit(rows, by="curve", law=law, **options)
     monkeypatch.setattr(work, "BLOCK", 1000)
+    monkeypatch.setattr(work, "SLOW_BLOCK", 1000)
     whole = sf.fit(rows, by="curve", law=law, **options)
     same(parts.candidates, whole.candidates)
 
@@ -126,6 +128,32 @@ def test_progress_is_told():
     fits.saturation()
     assert told[:2] == [("fits", 3, 6), ("fits", 6, 6)]
     assert told[2:] == [("verdicts", 3, 6), ("verdicts", 6, 6)]
+
+
+def test_slow_work_is_told_of_at_its_start_and_kept_in_smaller_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "BLOCK", 1000)
+    told = []
+    fits = sf.fit(
+        table(4, loss=True), by="curve", law="log_linear", cache=tmp_path,
+        progress=lambda *news: told.append(news),
+    )  # fmt: skip
+    assert told == [("fits", 0, 4), ("fits", 3, 4), ("fits", 4, 4)]
+    assert len(list(tmp_path.rglob("output.pkl"))) == 2
+    told.clear()
+    fits.saturation()
+    assert told == [("verdicts", 0, 4), ("verdicts", 3, 4), ("verdicts", 4, 4)]
+
+
+def test_verdicts_from_draws_are_slow_work(monkeypatch):
+    monkeypatch.setattr(work, "BLOCK", 1000)
+    told = []
+    fits = sf.fit(
+        table(4), by="curve", law="log_linear", inference=sf.Bootstrap(draws=200),
+        progress=lambda *news: told.append(news),
+    )  # fmt: skip
+    assert told == [("fits", 4, 4)]
+    fits.saturation()
+    assert told[1:] == [("verdicts", 0, 4), ("verdicts", 3, 4), ("verdicts", 4, 4)]
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, "all", True])
