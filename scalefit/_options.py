@@ -158,6 +158,20 @@ def _jobs(_: click.Context, __: click.Parameter, given: int) -> int:
     return given
 
 
+#: Commands that print intervals given the law, and beside gains those whichever law is true.
+_GIVEN_LAW = ("fit", "saturation", "backtest", "plan", "report")
+
+
+def _inference(context: click.Context, _: click.Parameter, given: str | None) -> str | None:
+    if given == "union" and context.command.name in _GIVEN_LAW:
+        raise click.BadParameter(
+            "union changes nothing here: intervals are given the law, and what gains are whichever "
+            "law is true stands beside them; leave it out, or ask in Python with "
+            "fit.ask(..., inference='union')"
+        )
+    return given
+
+
 def _filters(
     _: click.Context, __: click.Parameter, given: tuple[str, ...]
 ) -> list[tuple[str, str]]:
@@ -254,7 +268,9 @@ FIT_OPTIONS = (
                  show_default=True, help="With --method bayes: what curves tell each other."),
     click.option("--inference",
                  type=click.Choice(["profile", "wald", "bootstrap", "posterior", "union"]),
-                 help="How intervals are made.  [default: profile, or posterior]"),
+                 callback=_inference,
+                 help="How intervals are made; union only of optimum.  "
+                 "[default: profile, or posterior]"),
     click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
                  default=0.95, show_default=True, help="Coverage of intervals."),
     click.option("--show-refused", is_flag=True,

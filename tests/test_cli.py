@@ -432,6 +432,10 @@ def test_budgets_that_no_curve_answers_end_with_one(run, tmp_path, form):
         (["optimum", "scores.csv", "--compute", "1e22"], "this fit has cells"),
         (["compare", "scores.csv", "--at", "-1"], "'-1': give a size"),
         (["compare", "scores.csv", "small.csv", "--inference", "union"], "use --inference profile"),
+        *(
+            ([name, "scores.csv", "--inference", "union"], "union changes nothing here")
+            for name in ("fit", "saturation", "backtest", "plan")
+        ),
         (["fit", "scores.csv", "--by", "nothing"], "nothing"),
         (["fit", "scores.csv", "--filter", "model"], "column=value"),
         (["saturation", "scores.csv", "--factor", "1"], "--factor"),

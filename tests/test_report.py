@@ -196,6 +196,12 @@ def test_the_code_names_every_setting_of_the_noise(options, line):
     assert names["fit"].curve == fit.curve
 
 
+def test_the_methods_are_those_of_the_tables_where_a_union_was_asked_for():
+    told = [methods.methods([sf.fit(runs(), inference=name)])[1] for name in ("union", "profile")]
+    assert told[0] == told[1]
+    assert "profile-likelihood intervals" in told[0]
+
+
 @pytest.mark.parametrize(
     ("noise", "how"), [("gaussian", "in closed form"), ("student", "by Newton steps")]
 )

@@ -39,7 +39,6 @@ _INFERENCE = {
     "profile": f"{_PROFILE}, conditional on the named law",
     "wald": "Wald intervals from the curvature at the optimum, conditional on the named law",
     "posterior": "central posterior intervals, conditional on the named law",
-    "union": f"the union, over the laws that were not rejected, of {_PROFILE}",
 }
 
 
@@ -113,7 +112,7 @@ def _intervals(settings: Settings) -> str:
             f"percentile intervals of a {method.label} (seed {method.rng}), conditional on the "
             "named law"
         )
-    return _INFERENCE[str(settings.inference)]
+    return _INFERENCE[str(settings.conditional)]  # what a union says stands beside it
 
 
 def _verdicts(fits: Sequence[Fit]) -> str:
