@@ -11,6 +11,7 @@ from ._filters import kept_rows
 from ._options import DATASET, FIT_OPTIONS, FORCE, in_python, names, reading, size, takes
 from ._printed import draw_to, print_json, refuse_picture
 from ._terminal import print_lines, print_table
+from .errors import TableError
 
 __all__ = ["EXAMPLES", "compare_command", "compares_tables"]
 
@@ -33,8 +34,18 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
 
     if plot is not None:
         refuse_picture(plot, force)
-    given = _tables(asked.pop("tables"), asked.pop("filters"), reading(asked))
-    found = compare(given, **_as_python(asked))
+    words = asked.pop("tables")
+    try:
+        given = _tables(words, asked.pop("filters"), reading(asked))
+        found = compare(given, **_as_python(asked))
+    except TableError as error:
+        folder = next((word for word in words if Path(word).is_dir()), None)
+        if folder is None:
+            raise
+        raise TableError(
+            f"{error}\nA file of {folder} that is no table of runs is left out by naming the "
+            "others in place of the folder, or by moving it elsewhere."
+        ) from error
     if plot is not None:
         from ._drawing import paper
         from .compare_plot import forest_size

@@ -419,7 +419,15 @@ def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
     assert (kept.exit_code, picture.read_text()) == (2, "hello")
     empty = tmp_path / "empty"
     empty.mkdir()
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    pd.concat(rows).to_csv(mixed / "a.csv", index=False)
+    (mixed / "sizes.csv").write_text("model,width\na,64\nb,128\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text('{"lr": 0.1}')
     for words, said in (
+        (["compare", str(mixed), "--by", "model"], "is left out by naming the others"),
+        (["compare", str(tmp_path / "broken")], "is left out by naming the others"),
         (["compare", str(empty)], "no table in this folder"),
         (["compare", str(table), "--by", "model", "--at", "-5"], "give a size"),
     ):
