@@ -130,6 +130,21 @@ def test_squares_that_touch_a_likelihood_lie_above_it(side):
     assert (side * (true - touching)).max() > 1e-3 * np.abs(true[0]), "or the two would be one"
 
 
+@pytest.mark.parametrize("rising", [False, True])
+def test_an_end_alone_is_that_of_both(rising):
+    sample, law, question = Student().weigh(losses(curves=2)), get_law("power"), Gain(10)
+    found = estimate(law, sample)
+    cut = 1.3 * found.solution.rss
+    scan = Scan(pose(law, sample), sample.frame.expand(1), question, cut, rising)
+    u = found.solution.u[:, None] + np.array([-0.02, 0.0, 0.01])[:, None]
+    side = np.array([[-1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
+    (lower, upper, misfit), alone = scan.look(u), scan.look(u, side)
+    assert (lower < upper).all()
+    np.testing.assert_allclose(alone[0], np.where(side < 0, lower, np.inf), rtol=1e-12)
+    np.testing.assert_allclose(alone[1], np.where(side > 0, upper, -np.inf), rtol=1e-12)
+    np.testing.assert_array_equal(alone[2], misfit)
+
+
 def test_parameters_of_a_law_that_may_never_level_off_have_ends():
     """The asymptote is infinite at some shapes, of which the search must say nothing."""
     found = sf.fit(bent_losses(3), law="broken_power").params

@@ -92,7 +92,7 @@ class Ends:
         """
         rising = self.problem.law.rising
         scan = Scan(self.problem, self.frame, self.estimand, self.cut, rising)
-        lower, upper, misfit = scan.look(u)
+        lower, upper, misfit = scan.look(u, np.broadcast_to(self.side[:, None], u.shape[:2]))
         return np.where(self.side[:, None] > 0, upper, -lower), misfit
 
     def squares(self, u: Floats, stiff: Floats) -> tuple[Ends, Floats]:

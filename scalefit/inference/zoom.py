@@ -50,12 +50,15 @@ class Scan:
         lower, upper, _ = self.look(u)
         return lower, upper
 
-    def look(self, u: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``."""
+    def look(self, u: Floats, side: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``.
+
+        With ``side`` ``(G, M)`` one end may do: the lower one where it is -1, the upper where 1.
+        """
         theta = self.problem.theta(u)
         with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
             terms = self.estimand.terms(self.problem.law, theta, self.frame, np)
-            return self.problem.ends(u, terms, self.cut, self.rising)
+            return self.problem.ends(u, terms, self.cut, self.rising, side)
 
 
 def zoomed(
@@ -126,13 +129,14 @@ def _zoom(
     if not zooms:
         return centres, lower, upper
     ticks = 2.0 * grid((count,) * low.shape[1]) - 1.0
+    side = np.broadcast_to(np.repeat([-1.0, 1.0], len(ticks)), (len(low), 2 * len(ticks)))
     for _ in range(zooms):
         step = radius[:, :, None, :] * ticks
         if low.shape[1] == 2:
             step[..., 1] += window.shear[:, :, None] * step[..., 0]
         near = centres[:, :, None, :] + step
         near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
-        ends = scan.ends(near.reshape(len(low), -1, low.shape[1]))
+        ends = scan.look(near.reshape(len(low), -1, low.shape[1]), side)
         lows, highs = ends[0][:, : len(ticks)], ends[1][:, len(ticks) :]
         best = [np.argmin(lows, axis=1), np.argmax(highs, axis=1)]
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]

@@ -296,13 +296,13 @@ class LikelihoodProblem:
         return differenced(value, slope, slope_at, u, step)
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats | None = None, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and greatest target compatible with the data at ``u`` ``(G, M, q)``.
 
         As :meth:`scalefit.solvers.separable.Problem.ends`; the edge of the compatible set is
         approached by repeated quadratic models of the likelihood, and the misfit is that of a
-        rough fit.
+        rough fit. An end that is not asked for is as where nothing is compatible.
         """
         shape = u.shape[:2]
         weights = np.stack([np.broadcast_to(w, shape) for w in terms.weights], axis=-1)
@@ -315,8 +315,10 @@ class LikelihoodProblem:
             size = lower[:, block].shape
             limit = np.repeat(cut + self.pure, size[1])
             wanted = weights[:, block].reshape(-1, weights.shape[2])
-            for dropped in subsets(self.law.rises) if rising else [()]:
-                ends = ends_given(rows, wanted, limit, dropped, self.law.rises if rising else ())
+            asked = None if side is None else side[:, block].ravel()
+            rises = self.law.rises if rising else ()
+            for dropped in subsets(rises):
+                ends = ends_given(rows, wanted, limit, dropped, rises, asked)
                 low, high = (end.reshape(size) + offset[:, block] for end in ends[:2])
                 misfit[:, block] = np.fmin(misfit[:, block], ends[2].reshape(size))
                 lower[:, block] = np.fmin(lower[:, block], low)

@@ -321,10 +321,12 @@ def start(problem: Rows) -> Floats:
 
 
 def ends_given(
-    rows: Rows, weights: Floats, limit: Floats, dropped: tuple[int, ...], rises: tuple[int, ...]
-) -> tuple[Floats, Floats, Floats]:
+    rows: Rows, weights: Floats, limit: Floats, dropped: tuple[int, ...], rises: tuple[int, ...],
+    side: Floats | None = None,
+) -> tuple[Floats, Floats, Floats]:  # fmt: skip
     """Return the ends ``(B,)`` of a target with some columns held at zero, and a rough misfit.
 
+    With ``side`` ``(B,)`` only the lower ends where it is -1, and the upper ones where it is 1.
     Ends, and fits, at which a rising coefficient is negative belong to another choice of columns.
     """
     kept = [j for j in range(weights.shape[1]) if j not in dropped]
@@ -339,13 +341,17 @@ def ends_given(
         return lower, upper, misfit
     best = minimise(part.take(near), rough.state[near], FINE)
     inside = np.flatnonzero(best.model.rss <= limit[near])
-    some = near[inside]
-    if not some.size:
+    if not inside.size:
         return lower, upper, misfit
-    part, best = part.take(some), best.take(inside)
-    for side, ends in ((-1.0, lower), (1.0, upper)):
-        target, state = edge(part, best, weights[some][:, kept], limit[some], side)
-        ends[some] = np.where((state[:, free] < 0).any(axis=1), -side * np.inf, target)
+    for way, ends in ((-1.0, lower), (1.0, upper)):
+        here = inside if side is None else inside[side[near[inside]] == way]
+        if not here.size:
+            continue
+        some = near[here]
+        target, state = edge(
+            part.take(some), best.take(here), weights[some][:, kept], limit[some], way
+        )
+        ends[some] = np.where((state[:, free] < 0).any(axis=1), -way * np.inf, target)
     return lower, upper, misfit
 
 

@@ -206,7 +206,7 @@ class OrthantProblem:
         return differenced(value, slope, slope_at, u, step)
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, _side: Floats | None = None, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
 

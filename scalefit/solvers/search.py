@@ -86,7 +86,7 @@ class Search(Protocol):
         """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats | None = None, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and greatest target compatible with the data, and the misfit there."""
 

@@ -205,7 +205,7 @@ class Problem:
         return facts_of(self.project(u), terms, u.shape[:2])
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, _side: Floats | None = None, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
 
@@ -219,6 +219,9 @@ class Problem:
             Misfit up to which values are compatible with the data.
         rising : bool
             Whether the curve is held to rise.
+        _side : array (G, M), optional
+            -1 and 1 where only the lower, or only the upper, end is asked for; the other need not
+            be found, which spares nothing here.
 
         Returns
         -------
