@@ -43,8 +43,8 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
         if folder is None:
             raise
         raise TableError(
-            f"{error}\nA file of {folder} that is no table of runs is left out by naming the "
-            "others in place of the folder, or by moving it elsewhere."
+            f"{error}\nIf that file of {folder} is no table of runs, leave it out by naming the "
+            "others in place of the folder, or move it elsewhere."
         ) from error
     if plot is not None:
         from ._drawing import paper

@@ -135,7 +135,10 @@ def unit_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
     """Find curves in fractions among curves in percent; ``metrics`` holds one metric per curve."""
     top = np.full(len(metrics), -np.inf)
     np.fmax.at(top, draft.group, draft.scores)
-    guessed = [metric.unit == "percent" and not says_percent(metric.name) for metric in metrics]
+    guessed = [
+        metric.unit == "percent" and not (metric.better == "lower" and says_percent(metric.name))
+        for metric in metrics
+    ]
     small = np.array(guessed) & (top > 0) & (top <= 1)
     at = np.flatnonzero(small[draft.group])
     if not at.size or small.all():

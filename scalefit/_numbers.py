@@ -182,7 +182,8 @@ def _parse_text(
     codes, texts = pd.factorize(column.astype(object).where(column.notna(), "").map(str))
     cleaned = [one_space(text.strip()).replace("\u2212", "-").lower() for text in texts]
     alone = column.name in column.attrs.get("dotted", {})
-    doubtful = counts and signs is None and are_dotted(cleaned, alone)
+    written = counts and signs is None and column.map(lambda one: isinstance(one, str)).any()
+    doubtful = written and are_dotted(cleaned, alone)
     if any(_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.match(text) for text in cleaned):
         counts = False  # one sure decimal comma makes every lone comma of the column doubtful
     if signs in (None, USUAL):

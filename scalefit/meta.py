@@ -14,8 +14,8 @@ decides how far that one speaks for all. So nothing is concluded from its best v
 which is flat below ``s``, and has no scale above it: where the groups differ by far more than their
 errors this is the t interval of their answers. A scale that the best known groups decide, such as
 the typical error of I^2, would let a few of those speak for all; one that the worst known decides
-would let a group that says nothing widen the mean. So errors above the spread of the answers count
-as that spread.
+would let a group that says nothing widen the mean without end. So errors above the spread of the
+answers count as that spread.
 """
 
 from __future__ import annotations

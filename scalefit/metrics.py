@@ -279,15 +279,17 @@ def resolve(
     known = lookup(name)
     findings: tuple[Finding, ...] = ()
     if known is not None:
-        percent = _reads_as_percent(known, scores, not signed and says_percent(name))
-        metric = _in_percent(known) if percent else known
+        told = not signed and says_percent(name)
+        metric = _in_percent(known) if _reads_as_percent(known, scores, told) else known
+        if told and bounds is None and metric.unit and scores.size and scores.max() <= 1:
+            findings = (_small_percent(name, metric.unit),)
     elif direction is not None:
         metric = Metric(name, direction, -INF, INF, math.nan, "", "")
     else:
         metric, findings = _from_trend(name, pooled_trend(sizes, scores, group))
     if direction is not None:
         if known is not None and known.better != direction:
-            findings = (_contradiction(name, known, direction),)
+            findings = (*findings, _contradiction(name, known, direction))
         metric = replace(metric, better=direction, origin=f"better={direction!r}")
     if bounds is not None:
         lower, upper = _checked_bounds(bounds)
@@ -358,7 +360,9 @@ def _words(name: str) -> tuple[str, ...]:
 def _reads_as_percent(known: Metric, scores: FloatArray, told: bool) -> bool:
     if known.unit != "fraction" or not math.isfinite(known.lower):
         return False
-    return told or bool(scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
+    # Small percentages are errors; what is better higher would be all but 0, and is a fraction.
+    small = told and known.better == "lower"
+    return small or bool(scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
 
 
 def _in_percent(known: Metric) -> Metric:
@@ -369,6 +373,15 @@ def _in_percent(known: Metric) -> Metric:
         best=100 * known.best,
         unit="percent",
     )
+
+
+def _small_percent(name: str, unit: str) -> Finding:
+    taken = "percentages" if unit == "percent" else "fractions"
+    return Finding(
+        "percent_in_name", "warn", f"the name {name!r} says percent, and no score is above 1",
+        f"the scores were taken for {taken}",
+        "pass bounds=(0, 100) if they are percentages, bounds=(0, 1) if they are fractions",
+    )  # fmt: skip
 
 
 def _from_trend(name: str, trend: Trend) -> tuple[Metric, tuple[Finding, ...]]:

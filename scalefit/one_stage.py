@@ -11,7 +11,8 @@ the mean is not.
 Given ``tau`` a mean has a signed root of its likelihood ratio, and so a probability below each
 value. They are averaged over ``tau`` as in :mod:`scalefit.meta`, by its restricted likelihood times
 the prior there: where all likelihoods are normal the two models are the same. Where the average
-stays below the probability that an end asks for, that end is open.
+stays below the probability that an end asks for, that end is open. Of fewer than two closed groups
+nothing bounds ``tau``, and the other end hangs on how far is looked.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _ZOOMS = 3
 #: less than this times what is outside the interval.
 _LITTLE = 1e-6
 _TAIL = 0.01
+#: A probability beyond the values looked at that is no open end.
+_SURE = 0.01
 #: How far beyond all intervals means are sought, in their range times a quantile of t.
 _BEYOND = 2.0
 
@@ -80,34 +83,34 @@ def one_stage(
     if k < p + 1:
         raise FitError(f"{k} groups for {p} means; one more is needed")
     share = np.ones(k) if correlation is None else 1.0 / np.maximum(correlation, 0.0).sum(axis=1)
+    groups = [np.flatnonzero(codes == c) for c in range(p)]
+    parts = [(curves.take(rows), share[rows]) for rows in groups]
     quantile = float(stdtrit(k - p, 0.5 + 0.5 * level))
     low, high = _range(curves, quantile)
-    usual, spread = _spreads(curves, high - low)
-    n_means = int(_MEANS * max(quantile, 2.5))
-    means, tail = np.linspace(low, high, n_means), _TAIL * (1.0 - level)
+    usual, spread = _spreads([curves.take(rows) for rows in groups], high - low)
+    means = [np.linspace(low, high, int(_MEANS * max(quantile, 2.5)))] * p
     for _ in range(_ZOOMS):  # look again, closer, where any mean may be
-        seen = _Seen.of(curves, share, codes, means, spread, usual)
-        told = np.stack([seen.below(seen.roots(c)) for c in range(p)])
-        inside = np.flatnonzero(((told > tail) & (told < 1.0 - tail)).any(axis=0))
-        first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(means) - 1)
-        means = np.linspace(means[first], means[last], n_means)
+        seen = _Seen.of(parts, means, spread, usual)
+        means = [
+            _closer_means(line, seen.below(_signed_roots(log)), _TAIL * (1.0 - level))
+            for line, log in zip(means, seen.log, strict=True)
+        ]
         spread = _closer(spread, seen.weight)
-    seen = _Seen.of(curves, share, codes, means, spread, usual)
+    seen = _Seen.of(parts, means, spread, usual)
     rows = []
-    for c in range(p):
-        told_by = seen.below(seen.roots(c))
-        lower, upper = _ends(means, told_by, level)
-        one_lower, one_upper = _ends(means, told_by, ONE_ERROR)
-        value, error = float(seen.weight @ seen.tops[c]), 0.5 * (one_upper - one_lower)
-        rows.append((value, error, lower, upper, int((codes == c).sum())))
+    for line, log, group in zip(means, seen.log, groups, strict=True):
+        told = seen.below(_signed_roots(log))
+        lower, upper = _ends(line, told, level)
+        one_lower, one_upper = _ends(line, told, ONE_ERROR)
+        value, error = seen.centre(line, log), 0.5 * (one_upper - one_lower)
+        rows.append((value, error, lower, upper, group.size))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper", "k"],
         index=pd.Index(names, name="group"),
     )  # fmt: skip
     f = f_p = np.nan
     if p > 1:
-        drop = seen.log.max(axis=1).sum(axis=0) - seen.log.sum(axis=0).max(axis=0)
-        f_p = float(seen.weight @ chdtrc(p - 1, 2.0 * np.maximum(drop, 0.0)))
+        f_p = float(seen.weight @ chdtrc(p - 1, 2.0 * seen.drop(range(p))))
         f = float(fdtri(p - 1, k - p, 1.0 - f_p))
     return Meta(
         table, _gaps(names, seen, level), seen.best_spread**2, np.nan, np.nan, np.nan, f, f_p,
@@ -118,66 +121,103 @@ def one_stage(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Likelihoods of p kinds at M values of their means and T spreads.
+    """Likelihoods of p kinds at values of their means and T spreads.
 
     Parameters
     ----------
-    means : array (M,)
-        Evenly spaced.
+    parts : sequence of p pairs
+        The curves of each kind, and how much each counts.
+    means : sequence of p arrays (M,)
+        Evenly spaced, closer together where a kind is better known.
     spread : array (T,)
-    log : array (p, M, T)
+    log : sequence of p arrays (M, T)
         Log likelihoods.
     weight : array (T,)
         Of the spreads, with sum 1.
-    tops : array (p, T)
-        Where each kind's likelihood is greatest.
     best_spread : float
         The spread of the greatest restricted likelihood.
     """
 
-    means: Floats
+    parts: Sequence[tuple[Confidence, Floats]]
+    means: Sequence[Floats]
     spread: Floats
-    log: Floats
+    log: Sequence[Floats]
     weight: Floats
-    tops: Floats
     best_spread: float
 
     @classmethod
     def of(
-        cls, curves: Confidence, share: Floats, codes: NDArray[np.intp], means: Floats,
-        spread: Floats, usual: float,
+        cls, parts: Sequence[tuple[Confidence, Floats]], means: Sequence[Floats], spread: Floats,
+        usual: float,
     ) -> _Seen:  # fmt: skip
         """Look at some means and spreads."""
-        terms = _marginal(curves, share, means, spread)
-        log = np.stack([terms[codes == c].sum(axis=0) for c in range(codes.max() + 1)])
-        restricted = logsumexp(log, axis=1).sum(axis=0)
+        log = [
+            _marginal(*part, line, spread, _step(line))
+            for part, line in zip(parts, means, strict=True)
+        ]
+        restricted = np.sum([logsumexp(each, axis=0) for each in log], axis=0)
         weight = prior(spread, usual) * np.exp(restricted - restricted.max())
-        tops = np.array([[_peak(means, line) for line in kind.T] for kind in log])
-        best = _peak(spread, restricted)
-        return cls(means, spread, log, weight / weight.sum(), tops, best)
-
-    def roots(self, kind: int) -> Floats:
-        """Return signed roots of the likelihood ratio of a mean, ``(M, T)``."""
-        return _signed_roots(self.log[kind])
+        return cls(parts, means, spread, log, weight / weight.sum(), _peak(spread, restricted))
 
     def below(self, roots: Floats) -> Floats:
         """Return the probability below each of some values, averaged over the spreads."""
         return np.asarray(ndtr(roots) @ self.weight)
 
+    def drop(self, kinds: Sequence[int]) -> Floats:
+        """Return what one mean for some kinds costs in log likelihood, ``(T,)``."""
+        lines = [self.means[c] for c in kinds]
+        ends = np.concatenate(lines).min(), np.concatenate(lines).max()
+        every = np.concatenate([*lines, np.linspace(*ends, lines[0].size)])
+        common = np.sum([
+            _marginal(*self.parts[c], every, self.spread, _step(self.means[c])) for c in kinds
+        ], axis=0)  # fmt: skip
+        apart = np.sum([self.log[c].max(axis=0) for c in kinds], axis=0)
+        return np.asarray(np.maximum(apart - common.max(axis=0), 0.0))
+
+    def centre(self, line: Floats, log: Floats) -> float:
+        """Return the mean of the values of ``line``; where an end is open the likeliest one.
+
+        nan where that is an end.
+        """
+        told = self.below(_signed_roots(log))
+        if told[0] < _SURE and told[-1] > 1.0 - _SURE:
+            mass = np.diff(told)
+            return float(mass @ (line[:-1] + line[1:]) / (2.0 * mass.sum()))
+        likely = logsumexp(
+            log - logsumexp(log, axis=0) + np.log(np.maximum(self.weight, 1e-300)), axis=1
+        )
+        return _peak(line, likely) if 0 < likely.argmax() < len(line) - 1 else np.nan
+
     def prediction(self, level: float) -> tuple[float, float]:
         """Return the interval for the answer of a new group; nan where the mean is open."""
-        told = ndtr(self.roots(0))
-        if (
-            self.below(self.roots(0))[[0, -1]] * [1.0, -1.0] + [0.0, 1.0] > 0.5 * (1 - level)
-        ).any():
+        roots, line = _signed_roots(self.log[0]), self.means[0]
+        if not np.isfinite(_ends(line, self.below(roots), level)).all():
             return np.nan, np.nan
-        mass = np.diff(told, axis=0) * self.weight
-        step = self.means[1] - self.means[0]
-        centre, spread = np.meshgrid(self.means[:-1] + 0.5 * step, self.spread, indexing="ij")
+        mass = np.diff(ndtr(roots), axis=0) * self.weight
+        step = _step(line)
+        centre, spread = np.meshgrid(line[:-1] + 0.5 * step, self.spread, indexing="ij")
         found = mixture_interval(
             (mass / mass.sum()).ravel(), centre.ravel(), np.hypot(spread, step).ravel(), level
         )
         return found[1:]
+
+
+def _step(line: Floats) -> float:
+    return float(line[1] - line[0])
+
+
+def _at(values: Floats, line: Floats, log: Floats) -> Floats:
+    """Return log likelihoods ``(M, T)`` along ``line`` at other values; beyond it as at its end."""
+    return np.stack([np.interp(values, line, each) for each in log.T], axis=-1)
+
+
+def _closer_means(line: Floats, below: Floats, tail: float) -> Floats:
+    """Return values closer together, where the mean may be."""
+    inside = np.flatnonzero((below > tail) & (below < 1.0 - tail))
+    if not inside.size:  # between two values
+        inside = np.array([np.searchsorted(below, 0.5)])
+    first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(line) - 1)
+    return np.linspace(line[first], line[last], len(line))
 
 
 def _signed_roots(log: Floats) -> Floats:
@@ -202,12 +242,16 @@ def _peak(x: Floats, height: Floats) -> float:
     return float(x[i] + 0.5 * shift)
 
 
-def _spreads(curves: Confidence, width: float) -> tuple[float, Floats]:
+def _spreads(kinds: Sequence[Confidence], width: float) -> tuple[float, Floats]:
     """Return the usual error of a group, and spreads to look at first."""
-    error, answers = curves.error, curves.estimate[np.isfinite(curves.estimate)]
+    error = np.concatenate([kind.error for kind in kinds])
     known = error[np.isfinite(error)] if np.isfinite(error).any() else np.array([0.1 * width])
     known = np.maximum(known, _LITTLE * width)
-    apart = float(np.std(answers, ddof=1)) if answers.size > 1 else 0.1 * width
+    rest = np.concatenate([
+        told - told.mean() for kind in kinds for told in [kind.estimate[np.isfinite(kind.estimate)]]
+    ])  # fmt: skip
+    left = rest.size - len(kinds)
+    apart = float(np.sqrt((rest**2).sum() / left)) if left > 0 else 0.1 * width
     return usual_error(known, apart), spreads(known, max(apart, 1e-3 * width), _SPREADS)
 
 
@@ -229,15 +273,17 @@ def _range(curves: Confidence, quantile: float) -> tuple[float, float]:
     return low - beyond, high + beyond
 
 
-def _marginal(curves: Confidence, share: Floats, means: Floats, spread: Floats) -> Floats:
-    """Return log likelihoods of each group, ``(G, means, spreads)``, integrated over its answer.
+def _marginal(
+    curves: Confidence, share: Floats, means: Floats, spread: Floats, step: float
+) -> Floats:
+    """Return log likelihoods of a kind, ``(means, spreads)``, integrated over its answers.
 
     Between the nodes of the confidence curve a likelihood is taken as linear, and beyond an open
     end as constant, so that the integrals over a normal distribution have a closed form. A spread
     is half a step of the means at least: a group known better than that would be seen by chance.
     """
-    found = np.empty((len(curves), len(means), len(spread)))
-    t, step = np.concatenate([-NODES[::-1], [0.0], NODES]), means[1] - means[0]
+    found = np.zeros((len(means), len(spread)))
+    t = np.concatenate([-NODES[::-1], [0.0], NODES])
     for g in range(len(curves)):
         ends = np.concatenate(
             [curves.lower[g, ::-1], [curves.estimate[g]], curves.upper[g]]
@@ -263,7 +309,7 @@ def _marginal(curves: Confidence, share: Floats, means: Floats, spread: Floats) 
                  - slope * tau * np.diff(density, axis=1)).sum(axis=1)
                 + left * mass[:, 0] + right * (1.0 - mass[:, -1])
             )  # fmt: skip
-            found[g, :, j] = np.log(np.maximum(value, 1e-300))
+            found[:, j] += np.log(np.maximum(value, 1e-300))
     return found
 
 
@@ -277,18 +323,21 @@ def _ends(values: Floats, below: Floats, level: float) -> tuple[float, float]:
 
 def _gaps(names: Sequence[object], seen: _Seen, level: float) -> pd.DataFrame:
     """Return the differences between kinds."""
-    n, step = len(seen.means), float(seen.means[1] - seen.means[0])
-    shifts = range(1 - n, n)
-    places = step * np.array(shifts, dtype=float)
     rows = []
     for i, j in combinations(range(len(names)), 2):
-        one, other = seen.log[i], seen.log[j]
+        (one, of_one), (other, of_other) = ((seen.means[c], seen.log[c]) for c in (i, j))
+        places = np.linspace(one[0] - other[-1], one[-1] - other[0], len(one) + len(other))
+        # The best pair of means that are so far apart, where the better known one was looked at.
         log = np.stack([
-            (one[max(s, 0) : n + min(s, 0)] + other[max(-s, 0) : n - max(s, 0)]).max(axis=0)
-            for s in shifts
+            np.maximum(
+                (of_one + _at(one - gap, other, of_other)).max(axis=0),
+                (_at(other + gap, one, of_one) + of_other).max(axis=0),
+            )
+            for gap in places
         ])  # fmt: skip
         told = seen.below(_signed_roots(log))
-        p = 2.0 * min(told[n - 1], 1.0 - told[n - 1])
-        value = float(seen.weight @ (seen.tops[i] - seen.tops[j]))
-        rows.append((names[i], names[j], value, *_ends(places, told, level), p))
+        side = np.sign(other[of_other.argmax(axis=0)] - one[of_one.argmax(axis=0)])
+        at_zero = float(ndtr(side * np.sqrt(2.0 * seen.drop((i, j)))) @ seen.weight)
+        p = 2.0 * min(at_zero, 1.0 - at_zero)
+        rows.append((names[i], names[j], seen.centre(places, log), *_ends(places, told, level), p))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])

@@ -116,10 +116,11 @@ def _check_target(path: Path, files: Sequence[Path]) -> None:
         return
     try:
         with path.open("rb") as file:
-            ours = _OURS.match(file.read(100).decode("utf-8", errors="replace"))
+            head = file.read(100).decode("utf-8", errors="replace")
+            ours = not head or _OURS.match(head)
     except OSError:
         ours = None
-    if ours is None:
+    if not ours:
         raise FitError(
             f"{foreign[0]}: exists and is not a saved fit of scalefit; name another file, or "
             "remove it first"

@@ -426,8 +426,8 @@ def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text('{"lr": 0.1}')
     for words, said in (
-        (["compare", str(mixed), "--by", "model"], "is left out by naming the others"),
-        (["compare", str(tmp_path / "broken")], "is left out by naming the others"),
+        (["compare", str(mixed), "--by", "model"], "leave it out by naming the others"),
+        (["compare", str(tmp_path / "broken")], "leave it out by naming the others"),
         (["compare", str(empty)], "no table in this folder"),
         (["compare", str(table), "--by", "model", "--at", "-5"], "give a size"),
     ):

@@ -505,3 +505,16 @@ def test_a_set_of_surfaces_has_the_findings_on_its_table():
     assert fits.diagnostics["code"].tolist() == ["rows_dropped"]
     assert "loss: missing (row 1); of set=a (1 of 12)" in str(fits)
     assert "loss: missing (row 1)" in fits._repr_html_()
+
+
+@pytest.mark.parametrize("law", ["saturating_power", "hill", "exponential"])
+def test_fewer_sizes_than_parameters_are_answered(law):
+    """Two and three sizes: nothing is told, and nothing fails."""
+    cells = np.repeat([100.0, 400.0, 1600.0], 3)
+    score = [0.4, 0.41, 0.42, 0.6, 0.61, 0.59, 0.71, 0.7, 0.72]
+    runs = pd.DataFrame({"cells": cells, "seed": [0, 1, 2] * 3, "accuracy": score})
+    for table, run in ((runs, None), (runs, "seed"), (runs[:6], "seed")):
+        fit = sf.fit(table, law=law, run=run)
+        assert fit.saturation().verdict == "inconclusive"
+        assert np.isnan(fit.predict([3200.0])["estimate"][0])
+        assert law in str(fit)

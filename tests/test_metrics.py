@@ -106,8 +106,8 @@ def test_the_default_margin(name, level, margin):
         ("accuracy", [71.0, 80.0, 101.0], 100, "percent"),
         ("ari", [-3.0, 40.0, 50.0], 100, "percent"),
         ("val_loss", [40.0, 30.0, 20.0], math.inf, ""),
-        ("Error rate (%)", [0.9, 0.6, 0.45], 100, "percent"),  # its name goes before its scores
-        ("percent_accuracy", [0.9, 1.0, 1.2], 100, "percent"),
+        ("percent_error_rate", [0.9, 1.0, 1.2], 100, "percent"),
+        ("accuracy (%)", [0.9, 1.0, 1.2], 1, "fraction"),
         ("val_loss (%)", [0.4, 0.3, 0.2], math.inf, ""),
     ],
 )
@@ -118,6 +118,18 @@ def test_percentages_are_recognised(name, scores, upper, unit):
     if unit == "percent":
         assert metric.best == (100 if metric.better == "higher" else 0)
         assert metric.margin(50.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("Error rate (%)", "percent"), ("Accuracy (%)", "fraction")]
+)
+def test_a_name_in_percent_of_scores_up_to_one_is_doubtful(name, unit):
+    """Small errors are percentages, small accuracies cells of a workbook in the format 0.0 %."""
+    metric, findings = resolve(name, np.array([0.9, 0.6, 0.45]), SIZES, ONE_GROUP)
+    assert metric.unit == unit
+    assert [finding.code for finding in findings] == ["percent_in_name"]
+    _, findings = resolve(name, np.array([0.9, 0.6]), SIZES[:2], ONE_GROUP[:2], bounds=(0, 1))
+    assert findings == ()
 
 
 @pytest.mark.parametrize(

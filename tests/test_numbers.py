@@ -85,3 +85,9 @@ def test_numbers_too_large_with_units_or_with_two_decimal_signs(
     read, faults = parse_numbers(column, counts=True)
     np.testing.assert_equal(read[0], value)
     assert list(faults) == [] if not reason else reason in next(iter(faults))
+
+
+def test_dots_of_numbers_that_are_no_text_part_nothing():
+    column = pd.Series([1, 2, 4, 8.125, 16], dtype=object)
+    values, faults = parse_numbers(column, counts=True)
+    assert (values.tolist(), faults) == ([1.0, 2.0, 4.0, 8.125, 16.0], {})

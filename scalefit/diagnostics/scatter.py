@@ -127,6 +127,9 @@ def alike_by_seed(case: Case) -> Iterator[Finding]:
         or np.isfinite(case.sample.errors.correlation[0])
     ):
         return
+    by_seed = table.rows.groupby(table.seed, observed=True)[table.drivers[0]]
+    if by_seed.nunique().max() < 2:
+        return
     wide = table.rows.pivot_table(table.score, table.drivers[0], table.seed, "mean", sort=True)
     products = shuffled = pairs = 0.0
     for (_, one), (_, other) in pairwise(wide.iterrows()):

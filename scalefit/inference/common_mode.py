@@ -56,7 +56,9 @@ def _response(estimate: Estimate) -> tuple[Floats, Floats, Bools]:
     moves = length > 0
     length = np.where(moves, length, np.inf)
     basis, triangle = np.linalg.qr(jacobian / length[:, None, :])
-    own = np.einsum("gpp->gp", triangle)[..., None]
+    own = np.zeros((*length.shape, 1))  # of what fewer sizes than parameters leave nothing is told
+    pivots = np.diagonal(triangle, axis1=1, axis2=2)
+    own[:, : pivots.shape[1], 0] = pivots
     told = np.abs(own) > _ALIKE
     # Forward substitution of R' y = 1 / length, leaving out the columns that the others span.
     solved = np.zeros(triangle.shape)
