@@ -247,11 +247,10 @@ def _spreads(kinds: Sequence[Confidence], width: float) -> tuple[float, Floats]:
     error = np.concatenate([kind.error for kind in kinds])
     known = error[np.isfinite(error)] if np.isfinite(error).any() else np.array([0.1 * width])
     known = np.maximum(known, _LITTLE * width)
-    rest = np.concatenate([
-        told - told.mean() for kind in kinds for told in [kind.estimate[np.isfinite(kind.estimate)]]
-    ])  # fmt: skip
-    left = rest.size - len(kinds)
-    apart = float(np.sqrt((rest**2).sum() / left)) if left > 0 else 0.1 * width
+    told = [kind.estimate[np.isfinite(kind.estimate)] for kind in kinds]
+    square = sum(float(((each - each.mean()) ** 2).sum()) for each in told if each.size)
+    left = sum(each.size - 1 for each in told if each.size)
+    apart = float(np.sqrt(square / left)) if left > 0 else 0.1 * width
     return usual_error(known, apart), spreads(known, max(apart, 1e-3 * width), _SPREADS)
 
 
