@@ -190,7 +190,7 @@ def test_b5_two_groups_are_known_much_better(tau, least, draws, measured):
 
 
 @pytest.mark.parametrize("draws", [5, pytest.param(250, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("error", [0.1, pytest.param(0.002, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("error", [0.1, 0.002])
 def test_b5_one_stage_of_unequal_groups(error, draws, measured):
     """One group as well known as given, five with errors of 0.1; likelihoods are normal."""
     rng = np.random.default_rng(71)
