@@ -184,8 +184,8 @@ def forecasts(told: pd.DataFrame) -> str:
             errors = {key: float(mine[key]) for key in (*peers.index, "this")}
             best = min(errors, key=errors.__getitem__)
             mine[best] = f"**{mine[best]}**"
-        lines.append({"of": words, **mine})
-    columns = ["of", "curves", *peers.index, "this", "bias", "coverage"]
+        lines.append({"domain": words, **mine})
+    columns = ["domain", "curves", *peers.index, "this", "bias", "coverage"]
     return as_markdown(pd.DataFrame(lines, columns=columns).fillna(""))
 
 
@@ -195,7 +195,7 @@ def foretold(told: pd.DataFrame) -> str:
     for name in ("IC", "BB", "NMT", "LM"):
         beyond, ratio = found(told, "E3", name)["value"], found(told, "E4", name)["value"]
         lines.append({
-            "of": DOMAINS[name],
+            "domain": DOMAINS[name],
             "error, training part alone": number(ratio["error over that beyond"] * beyond["error"]),
             "error beyond": number(beyond["error"]),
             "coverage, training part alone": (
