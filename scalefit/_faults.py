@@ -13,7 +13,7 @@ from ._draft import Draft, run_starts
 from ._format import counted
 from ._numbers import MISSING, as_written
 from .errors import TableError
-from .metrics import Metric, says_percent
+from .metrics import Metric, is_percent_by_name
 
 __all__ = [
     "Fault",
@@ -135,10 +135,7 @@ def unit_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
     """Find curves in fractions among curves in percent; ``metrics`` holds one metric per curve."""
     top = np.full(len(metrics), -np.inf)
     np.fmax.at(top, draft.group, draft.scores)
-    guessed = [
-        metric.unit == "percent" and not (metric.better == "lower" and says_percent(metric.name))
-        for metric in metrics
-    ]
+    guessed = [metric.unit == "percent" and not is_percent_by_name(metric) for metric in metrics]
     small = np.array(guessed) & (top > 0) & (top <= 1)
     at = np.flatnonzero(small[draft.group])
     if not at.size or small.all():

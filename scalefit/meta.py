@@ -76,7 +76,8 @@ class Meta:
     f, f_p : float
         F statistic of equal means, and its p value; nan without moderator.
     prediction : tuple of two floats
-        Interval for the true answer of a new group; nan with a moderator, or below three groups.
+        Interval for the true answer of a new group; nan with a moderator, below three groups, and
+        where the mean is open.
     method : str
         How it was made, in words.
     level : float
@@ -258,10 +259,10 @@ def usual_error(error: Floats, apart: float) -> float:
     return float(np.minimum(error, max(apart, float(error.min()))).mean())
 
 
-def spreads(error: Floats, apart: float, number: int) -> Floats:
+def spreads(error: Floats, apart: float, count: int) -> Floats:
     """Return values of tau to average over: 0, and from far below the errors to far above all."""
     most = max(apart, float(error.max()))
-    return np.concatenate([[0.0], np.geomspace(_BELOW * error.min(), _ABOVE * most, number)])
+    return np.concatenate([[0.0], np.geomspace(_BELOW * error.min(), _ABOVE * most, count)])
 
 
 def prior(tau: Floats, usual: float) -> Floats:

@@ -18,8 +18,8 @@ from .errors import FitError, TableError
 from .findings import Finding
 
 __all__ = [
-    "Better", "Metric", "Trend", "checked_margin", "lookup", "pooled_trend", "resolve",
-    "says_percent",
+    "Better", "Metric", "Trend", "checked_margin", "is_percent_by_name", "lookup", "pooled_trend",
+    "resolve",
 ]  # fmt: skip
 
 Better = Literal["higher", "lower"]
@@ -210,12 +210,20 @@ def lookup(name: str) -> Metric | None:
     return None
 
 
-def says_percent(name: str) -> bool:
+def is_percent_by_name(metric: Metric) -> bool:
+    """Return whether a metric is in percent because its name says so.
+
+    Small percentages are errors; what is better higher would be all but 0, and is a fraction.
+    """
+    return metric.better == "lower" and _says_percent(metric.name)
+
+
+def _says_percent(name: str) -> bool:
     """Return whether the name of a metric says that it is in percent.
 
     Examples
     --------
-    >>> says_percent("Error rate (%)"), says_percent("pct_correct"), says_percent("accuracy")
+    >>> _says_percent("Error rate (%)"), _says_percent("pct_correct"), _says_percent("accuracy")
     (True, True, False)
     """
     return "%" in name or not _PERCENT.isdisjoint(_words(name))
@@ -234,9 +242,9 @@ def resolve(
     """Settle direction, bounds and unit of a metric from its name, its scores and the user.
 
     What the user says wins over the name, and the name over the data. Scores of a metric that
-    ends at 1 are percentages where its name says so ("Error rate (%)"), or where at least half of
-    them exceed 1 and the largest exceeds 1.5: a single 85 among fractions stays a fault instead of
-    changing the unit of all others.
+    ends at 1 are percentages where at least half of them exceed 1 and the largest exceeds 1.5: a
+    single 85 among fractions stays a fault instead of changing the unit of all others. So are those
+    of an error rate whose name says so ("Error rate (%)").
 
     Parameters
     ----------
@@ -279,9 +287,9 @@ def resolve(
     known = lookup(name)
     findings: tuple[Finding, ...] = ()
     if known is not None:
-        told = not signed and says_percent(name)
-        metric = _in_percent(known) if _reads_as_percent(known, scores, told) else known
-        if told and bounds is None and metric.unit and scores.size and scores.max() <= 1:
+        metric = _in_percent(known) if _reads_as_percent(known, scores, signed) else known
+        doubtful = not signed and _says_percent(name) and bounds is None
+        if doubtful and metric.unit and scores.size and scores.max() <= 1:
             findings = (_small_percent(name, metric.unit),)
     elif direction is not None:
         metric = Metric(name, direction, -INF, INF, math.nan, "", "")
@@ -357,12 +365,11 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()))
 
 
-def _reads_as_percent(known: Metric, scores: FloatArray, told: bool) -> bool:
+def _reads_as_percent(known: Metric, scores: FloatArray, signed: bool) -> bool:
     if known.unit != "fraction" or not math.isfinite(known.lower):
         return False
-    # Small percentages are errors; what is better higher would be all but 0, and is a fraction.
-    small = told and known.better == "lower"
-    return small or bool(scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
+    named = not signed and is_percent_by_name(known)
+    return named or bool(scores.size and scores.max() > 1.5 and np.mean(scores > 1) >= 0.5)
 
 
 def _in_percent(known: Metric) -> Metric:

@@ -87,7 +87,7 @@ def one_stage(
     parts = [(curves.take(rows), share[rows]) for rows in groups]
     quantile = float(stdtrit(k - p, 0.5 + 0.5 * level))
     low, high = _range(curves, quantile)
-    usual, spread = _spreads([curves.take(rows) for rows in groups], high - low)
+    usual, spread = _spreads([part for part, _ in parts], high - low)
     means = [np.linspace(low, high, int(_MEANS * max(quantile, 2.5)))] * p
     for _ in range(_ZOOMS):  # look again, closer, where any mean may be
         seen = _Seen.of(parts, means, spread, usual)
@@ -102,7 +102,7 @@ def one_stage(
         told = seen.below(_signed_roots(log))
         lower, upper = _ends(line, told, level)
         one_lower, one_upper = _ends(line, told, ONE_ERROR)
-        value, error = seen.centre(line, log), 0.5 * (one_upper - one_lower)
+        value, error = seen.centre(line, log, told), 0.5 * (one_upper - one_lower)
         rows.append((value, error, lower, upper, group.size))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper", "k"],
@@ -174,12 +174,11 @@ class _Seen:
         apart = np.sum([self.log[c].max(axis=0) for c in kinds], axis=0)
         return np.asarray(np.maximum(apart - common.max(axis=0), 0.0))
 
-    def centre(self, line: Floats, log: Floats) -> float:
+    def centre(self, line: Floats, log: Floats, told: Floats) -> float:
         """Return the mean of the values of ``line``; where an end is open the likeliest one.
 
-        nan where that is an end.
+        ``told`` are the probabilities below them. nan where the likeliest is an end.
         """
-        told = self.below(_signed_roots(log))
         if told[0] < _SURE and told[-1] > 1.0 - _SURE:
             mass = np.diff(told)
             return float(mass @ (line[:-1] + line[1:]) / (2.0 * mass.sum()))
@@ -338,5 +337,6 @@ def _gaps(names: Sequence[object], seen: _Seen, level: float) -> pd.DataFrame:
         side = np.sign(other[of_other.argmax(axis=0)] - one[of_one.argmax(axis=0)])
         at_zero = float(ndtr(side * np.sqrt(2.0 * seen.drop((i, j)))) @ seen.weight)
         p = 2.0 * min(at_zero, 1.0 - at_zero)
-        rows.append((names[i], names[j], seen.centre(places, log), *_ends(places, told, level), p))
+        centre = seen.centre(places, log, told)
+        rows.append((names[i], names[j], centre, *_ends(places, told, level), p))
     return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "p"])

@@ -16,6 +16,7 @@ from ._numbers import as_number
 from ._seeds import seed_of
 from .errors import FitError
 from .estimands import Gain
+from .hull import hull_of
 from .next_size import NextSize, best_size, candidate_sizes, next_sizes
 from .noise import Noise
 from .outcomes import chance, events, outcomes, width_of
@@ -230,9 +231,10 @@ class Plan:
             share = 100 * self.study.outside(proposal.sizes)
             yield f"{share:.0f} % of the truths leave the range of {self.study.score} there"
         if len(self.study.counts) > 1 and proposal.sizes:
-            in_hand, new = np.log([*self.study.counts]), np.log(proposal.sizes)
-            beyond = max(new.max() - in_hand.max(), in_hand.min() - new.min())
-            if beyond > np.ptp(in_hand) * (1 + 1e-9):
+            in_hand, new = (
+                np.log(list(sizes))[:, None] for sizes in (self.study.counts, proposal.sizes)
+            )
+            if hull_of(in_hand).distance(new).max() > 1 + 1e-9:
                 yield "sizes farther from those in hand than these span: truths there are guesses"
 
     @cached_property

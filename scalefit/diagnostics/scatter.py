@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,19 +129,17 @@ def alike_by_seed(case: Case) -> Iterator[Finding]:
     by_seed = table.rows.groupby(table.seed, observed=True)[table.drivers[0]]
     if by_seed.nunique().max() < 2:
         return
-    wide = table.rows.pivot_table(table.score, table.drivers[0], table.seed, "mean", sort=True)
-    products = shuffled = pairs = 0.0
-    for (_, one), (_, other) in pairwise(wide.iterrows()):
-        both = (one.notna() & other.notna()).to_numpy()
-        n = int(both.sum())
-        if n > 1:
-            here, there = (row[both] - row[both].mean() for row in (one, other))
-            products += float((here * there).sum())
-            shuffled += float((here**2).sum() * (there**2).sum()) / (n - 1.0)
-            pairs += n - 1
-    if pairs < _FEWEST_PAIRS or shuffled <= 0:
+    wide = table.rows.pivot_table(table.score, table.drivers[0], table.seed, "mean").to_numpy()
+    both = ~np.isnan(wide[:-1]) & ~np.isnan(wide[1:])
+    n = both.sum(axis=1, keepdims=True)
+    both, n = both & (n > 1), np.maximum(n, 2)
+    kept = (np.where(both, rows, 0.0) for rows in (wide[:-1], wide[1:]))
+    here, there = (np.where(both, rows - rows.sum(axis=1, keepdims=True) / n, 0.0) for rows in kept)
+    squares = (here**2).sum(axis=1) * (there**2).sum(axis=1)
+    shuffled = float((squares / (n[:, 0] - 1.0)).sum())
+    if np.maximum(both.sum(axis=1) - 1, 0).sum() < _FEWEST_PAIRS or shuffled <= 0:
         return
-    z = products / np.sqrt(shuffled)
+    z = float((here * there).sum()) / np.sqrt(shuffled)
     p = float(ndtr(-z))
     if p < 0.01:
         yield Finding(

@@ -79,9 +79,8 @@ def _own_error(estimate: Estimate, estimand: Asked, variance: Floats) -> Floats:
     usable &= _condition(information) < 1e14
     information[~usable] = np.eye(information.shape[-1])
     lever = np.where(usable[:, None], pull / np.where(length > 0, length, 1.0), 0.0)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # a power of a size that is told by sizes all but equal
+    # A power of a size may be told by sizes that are all but equal.
+    with np.errstate(over="ignore", invalid="ignore"):
         solved = np.linalg.solve(information, lever[..., None])[..., 0]
         square = variance * np.maximum((lever * solved).sum(axis=1), 0.0)
     return np.where(usable, np.sqrt(square), np.nan)
