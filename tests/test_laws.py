@@ -240,6 +240,13 @@ def test_registry():
     assert list(table.index) == [law.name for law in REGISTERED]
     with pytest.raises(LawError, match=r"no law named 'hil'; the laws are constant.*'hill'"):
         get_law("hil")
+    for name, here in (
+        ("chinchilla", "additive"),
+        ("BNSL", "broken_power"),
+        ("pow3", "saturating"),
+    ):
+        with pytest.raises(LawError, match=rf"; '{name}' is '{here}"):
+            get_law(name)
     with pytest.raises(LawError, match="empty"):
         resolve([])
     assert resolve("auto") == AUTO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -60,12 +61,15 @@ AUTO_SURFACES: tuple[Law, ...] = (
 SURFACES: tuple[Law, ...] = (*AUTO_SURFACES, INTERACTION)
 #: Every law that a name can ask for.
 REGISTERED: tuple[Law, ...] = (*LAWS, *SURFACES)
+_WORD = re.compile(r"[^\W\d]\w*")
+#: No name stands in the sources of more laws than this; a common word does.
+_FEW = 2
 
 
 def get_law(name: str | Law) -> Law:
     """Return the registered law called ``name``; LawError, with the nearest name, if none is.
 
-    A law is returned as it is.
+    A law is returned as it is. The error tells the law that is known by such a name elsewhere.
 
     Examples
     --------
@@ -79,8 +83,24 @@ def get_law(name: str | Law) -> Law:
             return law
     names = [law.name for law in REGISTERED]
     raise LawError(
-        f"no law named {name!r}; the laws are {', '.join(names)}" + nearest(str(name), names)
+        f"no law named {name!r}; the laws are {', '.join(names)}"
+        + (_called_elsewhere(str(name)) or nearest(str(name), names))
     )
+
+
+def _called_elsewhere(name: str) -> str:
+    """Return ``"; 'x' is 'y' here"`` where the source of one or two laws has the name as a word.
+
+    Examples
+    --------
+    >>> _called_elsewhere("Chinchilla"), _called_elsewhere("hoffmann")
+    ("; 'Chinchilla' is 'additive' here", "; 'hoffmann' is 'additive_tied' or 'additive' here")
+    >>> _called_elsewhere("al"), _called_elsewhere("sigmoid")
+    ('', '')
+    """
+    word = name.casefold()
+    known = [repr(law.name) for law in REGISTERED if word in _WORD.findall(law.source.casefold())]
+    return f"; {name!r} is {' or '.join(known)} here" if 0 < len(known) <= _FEW else ""
 
 
 def containing(law: Law) -> list[str]:

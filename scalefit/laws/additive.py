@@ -101,7 +101,7 @@ ADDITIVE = Law(
     title="additive power law of two drivers",
     formula="E - A x1^-alpha - B x2^-beta",
     wrong_when="the drivers interact, data are repeated, or scores come near their bound",
-    source="Hoffmann et al. 2022, arXiv:2203.15556, approach 3",
+    source="Hoffmann et al. 2022 (Chinchilla), arXiv:2203.15556, approach 3",
     n_columns=3,
     n_drivers=2,
     shapes=(exponent_shape("alpha", 25), exponent_shape("beta", 25, driver=1)),

@@ -257,7 +257,7 @@ def broken_power(
         title=title,
         formula=f"asymptote - coefficient x^-exponent{factors}",
         wrong_when="few sizes lie on either side of a break, or the curve has bumps",
-        source="broken neural scaling law, Caballero et al. 2023, arXiv:2210.14891",
+        source="broken neural scaling law (BNSL), Caballero et al. 2023, arXiv:2210.14891",
         n_columns=2,
         shapes=breaks.shapes(points),
         columns=breaks.columns,

@@ -96,7 +96,7 @@ EXPONENTIAL = Law(
     title="exponential saturation",
     formula="asymptote - amplitude exp(-x / scale)",
     wrong_when="gains go on over more than about one decade of sizes",
-    source="the classical learning curve; faster than any power",
+    source="the classical learning curve; exp3 of Viering & Loog 2021, arXiv:2103.10948",
     n_columns=2,
     shapes=(Shape("log_scale", _bounds, points=49, open_below=(True, False)),),
     columns=_columns,

@@ -119,7 +119,8 @@ HILL = Law(
     title="Hill curve (logistic in log size)",
     formula="lower + (upper - lower) / (1 + (half_size / x)^slope)",
     wrong_when="gains shrink slowly over many decades",
-    source="Hill 1910; M4 with shape 1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
+    source="Hill 1910; mmf4 of Viering & Loog 2021, arXiv:2103.10948; M4 with shape 1 of "
+    "Alabdulmohsin et al. 2022, arXiv:2209.06640",
     n_columns=2,
     shapes=(
         Shape("slope", _slope_bounds, points=22, coordinate=LOG),

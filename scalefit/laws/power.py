@@ -100,7 +100,8 @@ POWER = Law(
     title="pure power law",
     formula="best - coefficient x^-exponent",
     wrong_when="some error remains however large the driver",
-    source="Hestness et al. 2017, arXiv:1712.00409; Kaplan et al. 2020, arXiv:2001.08361",
+    source="Hestness et al. 2017, arXiv:1712.00409; Kaplan et al. 2020, arXiv:2001.08361; pow2 and "
+    "M1 of the learning-curve literature",
     n_columns=1,
     shapes=(
         Shape(
