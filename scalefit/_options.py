@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import shlex
@@ -16,8 +17,8 @@ from ._config import read_config
 
 __all__ = [
     "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
-    "as_typed", "count", "fits_a_table", "in_python", "names", "numbers", "reading", "size",
-    "takes",
+    "as_typed", "count", "fits_a_table", "given_the_law", "in_python", "names", "numbers",
+    "reading", "size", "takes",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -80,6 +81,23 @@ def reading(asked: dict[str, Any]) -> dict[str, str]:
     """Take the options of :func:`scalefit.read_table` out of those of a command."""
     given = {name: asked.pop(name) for name in _READING}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def given_the_law(command: Command) -> Command:
+    """Refuse a union of laws for a command that prints intervals given the law."""
+
+    @functools.wraps(command)
+    def asked(**options: Any) -> Any:
+        if options["inference"] == "union":
+            raise click.BadParameter(
+                "union changes nothing here: intervals are given the law, and what gains are "
+                "whichever law is true stands beside them; leave it out, or ask in Python with "
+                "fit.ask(..., inference='union')",
+                param_hint="'--inference'",
+            )
+        return command(**options)
+
+    return asked
 
 
 def in_python(asked: dict[str, Any]) -> dict[str, Any]:
@@ -155,20 +173,6 @@ def _bounds(
 def _jobs(_: click.Context, __: click.Parameter, given: int) -> int:
     if not given:
         raise click.BadParameter("0: give how many blocks to work on at once, or -1 for all cores")
-    return given
-
-
-#: Commands that print intervals given the law, and beside gains those whichever law is true.
-_GIVEN_LAW = ("fit", "saturation", "backtest", "plan", "report")
-
-
-def _inference(context: click.Context, _: click.Parameter, given: str | None) -> str | None:
-    if given == "union" and context.command.name in _GIVEN_LAW:
-        raise click.BadParameter(
-            "union changes nothing here: intervals are given the law, and what gains are whichever "
-            "law is true stands beside them; leave it out, or ask in Python with "
-            "fit.ask(..., inference='union')"
-        )
     return given
 
 
@@ -268,7 +272,6 @@ FIT_OPTIONS = (
                  show_default=True, help="With --method bayes: what curves tell each other."),
     click.option("--inference",
                  type=click.Choice(["profile", "wald", "bootstrap", "posterior", "union"]),
-                 callback=_inference,
                  help="How intervals are made; union only of optimum.  "
                  "[default: profile, or posterior]"),
     click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
