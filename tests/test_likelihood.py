@@ -138,11 +138,11 @@ def test_an_end_alone_is_that_of_both(rising):
     scan = Scan(pose(law, sample), sample.frame.expand(1), question, cut, rising)
     u = found.solution.u[:, None] + np.array([-0.02, 0.0, 0.01])[:, None]
     side = np.array([[-1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])
-    (lower, upper, misfit), alone = scan.look(u), scan.look(u, side)
+    lower, upper = scan.ends(u)
+    alone, misfit = scan.end(u, side)
     assert (lower < upper).all()
-    np.testing.assert_allclose(alone[0], np.where(side < 0, lower, np.inf), rtol=1e-12)
-    np.testing.assert_allclose(alone[1], np.where(side > 0, upper, -np.inf), rtol=1e-12)
-    np.testing.assert_array_equal(alone[2], misfit)
+    np.testing.assert_allclose(alone, np.where(side < 0, lower, upper), rtol=1e-12)
+    np.testing.assert_array_equal(misfit, scan.end(u, -side)[1])
 
 
 def test_parameters_of_a_law_that_may_never_level_off_have_ends():

@@ -92,8 +92,9 @@ class Ends:
         """
         rising = self.problem.law.rising
         scan = Scan(self.problem, self.frame, self.estimand, self.cut, rising)
-        lower, upper, misfit = scan.look(u, np.broadcast_to(self.side[:, None], u.shape[:2]))
-        return np.where(self.side[:, None] > 0, upper, -lower), misfit
+        side = np.broadcast_to(self.side[:, None], u.shape[:2])
+        end, misfit = scan.end(u, side)
+        return side * end, misfit
 
     def squares(self, u: Floats, stiff: Floats) -> tuple[Ends, Floats]:
         """Return the ends by least squares that touches a likelihood at shapes ``(B, q)``.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimands import Estimand
-from ..laws import Frame
+from ..laws import Frame, Terms
 from ..solvers.scan import grid
 from ..solvers.search import Search
 from .valley import gaps, valley
@@ -47,18 +47,20 @@ class Scan:
 
         Where no coefficients are compatible the lower end is inf and the upper one -inf.
         """
-        lower, upper, _ = self.look(u)
+        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
+            lower, upper, _ = self.problem.ends(u, self._terms(u), self.cut, self.rising)
         return lower, upper
 
-    def look(self, u: Floats, side: Floats | None = None) -> tuple[Floats, Floats, Floats]:
-        """Return the two ends and the misfit at ``u`` of shape ``(G, M, q)``.
+    def end(self, u: Floats, side: Floats) -> tuple[Floats, Floats]:
+        """Return the lower end where ``side`` ``(G, M)`` is -1, the upper where 1, and the misfit.
 
-        With ``side`` ``(G, M)`` one end may do: the lower one where it is -1, the upper where 1.
+        Of shapes ``(G, M, q)``, as :meth:`ends`.
         """
-        theta = self.problem.theta(u)
-        with np.errstate(over="ignore", invalid="ignore"):  # very far out ends may be infinite
-            terms = self.estimand.terms(self.problem.law, theta, self.frame, np)
-            return self.problem.ends(u, terms, self.cut, self.rising, side)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.problem.end(u, self._terms(u), self.cut, self.rising, side)
+
+    def _terms(self, u: Floats) -> Terms:
+        return self.estimand.terms(self.problem.law, self.problem.theta(u), self.frame, np)
 
 
 def zoomed(
@@ -136,8 +138,8 @@ def _zoom(
             step[..., 1] += window.shear[:, :, None] * step[..., 0]
         near = centres[:, :, None, :] + step
         near = np.clip(near, low[:, None, None, :], high[:, None, None, :])
-        ends = scan.look(near.reshape(len(low), -1, low.shape[1]), side)
-        lows, highs = ends[0][:, : len(ticks)], ends[1][:, len(ticks) :]
+        ends, _ = scan.end(near.reshape(len(low), -1, low.shape[1]), side)
+        lows, highs = ends[:, : len(ticks)], ends[:, len(ticks) :]
         best = [np.argmin(lows, axis=1), np.argmax(highs, axis=1)]
         lower, upper = lows[rows, best[0]], highs[rows, best[1]]
         centres = np.stack([near[rows, side, b] for side, b in enumerate(best)], axis=1)

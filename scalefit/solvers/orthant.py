@@ -206,7 +206,7 @@ class OrthantProblem:
         return differenced(value, slope, slope_at, u, step)
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool, _side: Floats | None = None, /
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
 
@@ -230,6 +230,13 @@ class OrthantProblem:
             upper[rest] = np.maximum(upper[rest], high[:, 0])
             misfit[rest] = np.minimum(misfit[rest], size[:, 0])
         return lower, upper, misfit
+
+    def end(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats, /
+    ) -> tuple[Floats, Floats]:
+        """Return one end of each target; as :meth:`scalefit.solvers.separable.Problem.end`."""
+        lower, upper, misfit = self.ends(u, terms, cut, rising)
+        return np.where(side > 0, upper, lower), misfit
 
     def _ends_of(
         self, u: Floats, face: Face, weights: Floats, offset: Floats, wall: Floats, rising: bool

@@ -86,9 +86,14 @@ class Search(Protocol):
         """Return the objective, its gradient and the coefficients at ``u`` of shape ``(G, q)``."""
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats | None = None, /
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and greatest target compatible with the data, and the misfit there."""
+
+    def end(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats, /
+    ) -> tuple[Floats, Floats]:
+        """Return the least target where ``side`` is -1, the greatest where 1, and the misfit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class Problem:
         return facts_of(self.project(u), terms, u.shape[:2])
 
     def ends(
-        self, u: Floats, terms: Terms, cut: Floats, rising: bool, _side: Floats | None = None, /
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, /
     ) -> tuple[Floats, Floats, Floats]:
         """Return the least and the greatest target with a misfit up to ``cut``, given the shapes.
 
@@ -219,9 +219,6 @@ class Problem:
             Misfit up to which values are compatible with the data.
         rising : bool
             Whether the curve is held to rise.
-        _side : array (G, M), optional
-            -1 and 1 where only the lower, or only the upper, end is asked for; the other need not
-            be found, which spares nothing here.
 
         Returns
         -------
@@ -233,6 +230,16 @@ class Problem:
         fit = self.project(u, passes=1 if u.shape[-1] > 1 else 2)
         facts = facts_of(fit, terms, u.shape[:2])
         return *ends_of(facts, cut[:, None], rising), least_misfit(facts, rising)
+
+    def end(
+        self, u: Floats, terms: Terms, cut: Floats, rising: bool, side: Floats, /
+    ) -> tuple[Floats, Floats]:
+        """Return the lower end where ``side`` ``(G, M)`` is -1, the upper where 1, and the misfit.
+
+        Parameters are those of :meth:`ends`.
+        """
+        lower, upper, misfit = self.ends(u, terms, cut, rising)
+        return np.where(side > 0, upper, lower), misfit
 
     def model(self, u: Floats, step: Floats) -> Quadratic:
         """Return the residual sum of squares at ``u`` of shape ``(q, G)``, with two derivatives.
