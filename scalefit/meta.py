@@ -229,7 +229,7 @@ def random_effects(
         rows.append((value, 0.5 * (high - low), lower, upper))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper"],
-        index=pd.Index(names, name="group"),
+        index=pd.Index(names, name="group", tupleize_cols=False),
     ).assign(k=x.sum(axis=0).astype(int))  # fmt: skip
     new = (np.nan, np.nan)
     if p == 1 and k > 2:

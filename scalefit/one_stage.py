@@ -106,7 +106,7 @@ def one_stage(
         rows.append((value, error, lower, upper, group.size))
     table = pd.DataFrame(
         rows, columns=["estimate", "std_error", "lower", "upper", "k"],
-        index=pd.Index(names, name="group"),
+        index=pd.Index(names, name="group", tupleize_cols=False),
     )  # fmt: skip
     f = f_p = np.nan
     if p > 1:

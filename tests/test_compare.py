@@ -331,6 +331,18 @@ def test_groups_without_noise_and_flat_ones_have_a_mean_or_none():
     assert "mean over groups" in str(sf.compare(flat))
 
 
+@pytest.mark.parametrize("last", [(0.5, 0.05), (0.5, 0.4, 0.9)])
+def test_a_kind_may_be_a_tuple(last):
+    """As the keys of a set of fits are; near to symmetric intervals and others."""
+    kinds = {"a": ("x", 1), "b": ("x", 1), "c": ("x", 2), "d": ("y", 2)}
+    answers = dict.fromkeys(kinds, (0.3, 0.05)) | {"d": last}
+    found = sf.compare(answers, what="exponent", moderator=kinds)
+    assert found.meta.table.index.tolist() == [("x", 1), ("x", 2), ("y", 2)]
+    assert found.meta.table["k"].tolist() == [2, 1, 1]
+    assert "('x', 2) less ('y', 2): " in found.summary()
+    assert "mean: ('y', 2)" in [label.get_text() for label in found.plot().get_yticklabels()]
+
+
 @pytest.mark.parametrize("kind", [None, float("nan")])
 def test_a_missing_kind_is_refused_with_its_group(kind):
     kinds = {"a": "x", "b": "x", "c": kind, "d": "y"}
