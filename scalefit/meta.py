@@ -318,16 +318,15 @@ def _design(moderator: Any, k: int) -> tuple[list[Any], Floats]:
 
 
 def kinds_of(moderator: Any) -> tuple[NDArray[np.intp], list[Any]]:
-    """Return the number of the kind of each group, and the kinds.
+    """Return the number of the kind of each group, and the kinds; a missing one is a kind as well.
 
-    Raises
-    ------
-    FitError
-        If the kind of a group is missing.
+    Examples
+    --------
+    >>> kinds_of(["b", None, "b"])
+    (array([0, 1, 0]), ['b', nan])
     """
-    codes, names = pd.factorize(pd.Series(list(moderator), dtype=object))
-    if (codes < 0).any():
-        raise FitError(f"the kind of group number {int(np.argmin(codes)) + 1} is missing")
+    kinds = pd.Series(list(moderator), dtype=object)
+    codes, names = pd.factorize(kinds, use_na_sentinel=False)
     return np.asarray(codes, dtype=np.intp), list(names)
 
 

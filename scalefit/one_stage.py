@@ -74,7 +74,7 @@ def one_stage(
     Raises
     ------
     FitError
-        Fewer than two groups, fewer groups than kinds and one more, or a missing kind.
+        Fewer than two groups, or fewer groups than kinds and one more.
     """
     names, codes = ["mean"], np.zeros(len(curves), dtype=np.intp)
     if moderator is not None:
