@@ -39,7 +39,7 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
         given = _tables(words, asked.pop("filters"), reading(asked))
         found = compare(given, **_as_python(asked))
     except TableError as error:
-        folder = next((word for word in words if Path(word).is_dir()), None)
+        folder = next((word for word in words if _is_of(error, Path(word))), None)
         if folder is None:
             raise
         raise TableError(
@@ -79,6 +79,12 @@ def _print_json(found: Any) -> None:
         },
         "diagnostics": found.diagnostics,
     })  # fmt: skip
+
+
+def _is_of(error: TableError, folder: Path) -> bool:
+    """Return whether an error is about a file of a folder, which its message begins with."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return any(str(error).startswith((f"{path.name}:", f"{path.stem}:")) for path in files)
 
 
 def _as_python(asked: dict[str, Any]) -> dict[str, Any]:

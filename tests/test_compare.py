@@ -435,6 +435,10 @@ def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
     mixed.mkdir()
     pd.concat(rows).to_csv(mixed / "a.csv", index=False)
     (mixed / "sizes.csv").write_text("model,width\na,64\nb,128\n")
+    (tmp_path / "odd.csv").write_text("name,notes\nx,y\n")
+    (tmp_path / "sound").mkdir()
+    for i, rows_of_one in enumerate(rows[:2]):
+        rows_of_one.to_csv(tmp_path / "sound" / f"{i}.csv", index=False)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text('{"lr": 0.1}')
     for words, said in (
@@ -446,6 +450,10 @@ def test_the_command_keeps_files_and_says_what_is_wrong(tmp_path):
         failed = run.invoke(cli, words)
         assert failed.exit_code == 2
         assert said in failed.output
+    for other in ([str(tmp_path / "odd.csv")], ["missing.csv"], ["--by", "nothing"]):
+        failed = run.invoke(cli, ["compare", str(tmp_path / "sound"), *other])
+        assert failed.exit_code == 2
+        assert "leave it out by naming" not in failed.output, "no file of the folder is at fault"
     config = tmp_path / "c.toml"
     config.write_text(f'by = ["model"]\ntable = "{table.as_posix()}"\n')
     told = run.invoke(cli, ["compare", "--config", str(config)])
