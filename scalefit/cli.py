@@ -52,7 +52,10 @@ __all__ = ["cli", "main"]
 NO_ANSWER, BAD_USAGE, BUG = 1, 2, 3
 #: As shells have it for what ends by SIGINT.
 INTERRUPTED = 130
-_CODES = ("Exit codes: 0 done, 1 the data cannot answer, 2 bad usage or unreadable input.",)
+_CODES = (
+    "Exit codes: 0 done, 1 the data cannot answer, 2 bad usage or unreadable input,",
+    f"{INTERRUPTED} interrupted.",
+)
 
 
 def main() -> None:

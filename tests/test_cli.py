@@ -523,6 +523,7 @@ def test_every_help_has_examples(run, command):
     said = run(*([command] if command else []), "--help").stdout
     assert "Examples:\n    scalefit" in said
     assert "Exit codes: 0 done" in said
+    assert "130 interrupted" in said
 
 
 def test_tables_fit_the_terminal(monkeypatch, capsys):
