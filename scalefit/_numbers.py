@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 __all__ = [
-    "MISSING", "USUAL", "are_dotted", "as_number", "as_numbers", "as_written", "grouped_number",
-    "one_space", "parse_numbers",
+    "MISSING", "USUAL", "are_dotted", "as_number", "as_numbers", "as_written", "one_space",
+    "parse_numbers", "ungrouped",
 ]  # fmt: skip
 
 Faults = dict[str, NDArray[np.intp]]
@@ -211,7 +211,7 @@ def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]
     digits = text.rstrip(_LETTERS).rstrip()  # 1,000k and "300 k" have a unit
     whole = text
     if thousands and thousands in digits:
-        grouped = grouped_number(decimal, thousands).fullmatch(digits)
+        grouped = _grouped(decimal, thousands).fullmatch(digits)
         if not grouped:
             return np.nan, GROUPS
         whole = text.replace(thousands, "")
@@ -226,7 +226,30 @@ def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]
     return _parse_one(whole.replace(decimal, "."), True)
 
 
-def grouped_number(decimal: str, thousands: str) -> re.Pattern[str]:
+def ungrouped(column: pd.Series, decimal: str, thousands: str) -> pd.Series:
+    """Return a column of numbers of which some have a sign between thousands as numbers.
+
+    Any other column is returned as it is.
+
+    Examples
+    --------
+    >>> ungrouped(pd.Series(["1.000,5", "20"]), ",", ".").tolist()
+    [1000.5, 20.0]
+    >>> ungrouped(pd.Series(["1.000", "v2"]), ",", ".").tolist()
+    ['1.000', 'v2']
+    """
+    if not thousands:
+        return column
+    plain = rf"[+-]?\d+(?:{re.escape(decimal)}\d*)?"
+    told = column.dropna().astype(str).str.strip().map(one_space)
+    whole = told.str.fullmatch(_grouped(decimal, thousands))
+    if not (whole.any() and (whole | told.str.fullmatch(plain)).all()):
+        return column
+    read = told.str.replace(thousands, "", regex=False).str.replace(decimal, ".", regex=False)
+    return pd.to_numeric(read).reindex(column.index)
+
+
+def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
     """Return the pattern of a number in which a sign stands between groups of three digits."""
     point, between = re.escape(decimal), re.escape(thousands)
     return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+(?:{point}\d*)?")

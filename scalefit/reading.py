@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
-from ._numbers import USUAL, are_dotted, grouped_number, one_space, parse_numbers
+from ._numbers import USUAL, are_dotted, one_space, parse_numbers, ungrouped
 from .errors import TableError
 
 __all__ = ["check_header", "read_table"]
@@ -125,7 +125,8 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest()}
     if _are_told(options):
         frame.attrs["signs"] = signs
-        _ungroup(frame, *signs)
+        for label in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
+            frame[label] = ungrouped(frame[label], *signs)
     elif dotted:
         frame.attrs["dotted"] = dotted
     return frame
@@ -153,20 +154,6 @@ def _signs(name: str, options: Mapping[str, Any]) -> tuple[str, str]:
             "decimal= and thousands=, such as decimal=',' and thousands='.'"
         )
     return decimal, thousands
-
-
-def _ungroup(frame: pd.DataFrame, decimal: str, thousands: str) -> None:
-    """Make numbers of the columns of numbers of which some have a sign between thousands."""
-    if not thousands:
-        return
-    grouped, plain = grouped_number(decimal, thousands), rf"[+-]?\d+(?:{re.escape(decimal)}\d*)?"
-    for label in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
-        told = frame[label].dropna().astype(str).str.strip().map(one_space)
-        whole = told.str.fullmatch(grouped)
-        if whole.any() and (whole | told.str.fullmatch(plain)).all():
-            read = told.str.replace(thousands, "", regex=False)
-            read = read.str.replace(decimal, ".", regex=False)
-            frame[label] = pd.to_numeric(read).reindex(frame.index)
 
 
 def check_header(names: Iterable[Hashable], source: str) -> None:
