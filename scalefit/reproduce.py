@@ -286,7 +286,15 @@ def _rows(found: Fit, published: PublishedFit, cell: dict[str, Any]) -> list[dic
 
 
 def _meets(ours: float, theirs: float) -> bool:
-    """Return whether ours is less than one unit of the last digit of theirs away."""
+    """Return whether ours is less than one unit of the last digit of theirs away.
+
+    Examples
+    --------
+    >>> [_meets(ours, 0.3658) for ours in (0.36585, 0.3660)]
+    [True, False]
+    >>> _meets(482.0057, 482.01), _meets(410.2, 410.0), _meets(8.7e13, 8.8e13)
+    (True, True, False)
+    """
     from decimal import Decimal
 
     exponent = Decimal(repr(theirs).removesuffix(".0")).as_tuple().exponent

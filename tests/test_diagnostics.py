@@ -16,7 +16,7 @@ from scipy.stats import bartlett
 
 import scalefit as sf
 from scalefit.diagnostics import overview
-from scalefit.diagnostics.scatter import _of_equal_noise, runs_test
+from scalefit.diagnostics.scatter import bartlett_test, runs_test
 from scalefit.diagnostics.shape import accelerates
 from scalefit.estimands import Gain, Value
 from scalefit.estimate import estimate
@@ -418,7 +418,7 @@ def test_noise_is_called_uneven_by_bartletts_test():
     runs = [rng.normal(0, sd, n) for sd, n in ((1, 3), (2, 5), (0.3, 2), (1, 8))]
     spread = np.array([np.var(each) * each.size for each in runs])
     df = np.array([each.size - 1.0 for each in runs])
-    assert _of_equal_noise(spread, df) == pytest.approx(bartlett(*runs).pvalue)
+    assert bartlett_test(spread, df) == pytest.approx(bartlett(*runs).pvalue)
 
 
 def test_findings_of_one_code_are_all_told_and_their_curves_counted_once():

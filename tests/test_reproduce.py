@@ -8,7 +8,6 @@ import pytest
 
 import scalefit as sf
 from scalefit.errors import FitError, LawError
-from scalefit.reproduce import _meets
 
 from .test_compare import table
 from .test_likelihood import POINTS
@@ -99,11 +98,3 @@ def test_a_published_number_is_checked():
         sf.PublishedFit("A", "additive", {"beta": (0.3, 0.4, 0.5)})
     with pytest.raises(FitError, match="give a number"):
         sf.PublishedFit("A", "additive", {"beta": "0.3?"})
-
-
-def test_digits_are_those_that_are_written():
-    assert _meets(0.36585, 0.3658)
-    assert not _meets(0.3660, 0.3658)
-    assert _meets(482.0057, 482.01)
-    assert _meets(410.2, 410.0)
-    assert not _meets(8.7e13, 8.8e13 + 0.0)

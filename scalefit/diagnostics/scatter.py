@@ -14,7 +14,9 @@ from ..outliers import FAR
 from ..sensitivity import sensitivity_text
 from .case import Case
 
-__all__ = ["alike_by_seed", "error_models", "outlying", "pattern", "runs_test", "uneven"]
+__all__ = [
+    "alike_by_seed", "bartlett_test", "error_models", "outlying", "pattern", "runs_test", "uneven",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 #: Pairs of deviations, less those of the means, that tell whether seeds are alike.
@@ -34,7 +36,7 @@ def uneven(case: Case) -> Iterator[Finding]:
     told = several & (sample.spread[0] > 0)
     sd = np.sqrt(sample.spread[0][told] / df[told])
     if sd.size > 1 and sd.max() > 4 * sd.min():
-        p = _of_equal_noise(sample.spread[0][told], df[told])
+        p = bartlett_test(sample.spread[0][told], df[told])
         if p < 0.05:
             ignored = case.noise.variance == "constant" or case.assess is None
             yield Finding(
@@ -54,7 +56,7 @@ def uneven(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _of_equal_noise(spread: Floats, df: Floats) -> float:
+def bartlett_test(spread: Floats, df: Floats) -> float:
     """Return the p value of equal variances from sums of squares (Bartlett 1937).
 
     doi:10.1098/rspa.1937.0109
