@@ -214,25 +214,33 @@ def assess(
     lawless = (verdict != "saturated") | secant.excludes(factor, margin, ONE_SIDED)
     agreed = (disagreeing == "") & np.isnan(flipped) & tried & replicated & lawless
     firm = agreed & (verdict != "inconclusive")
+    unknown = (refusal != "") | np.isnan(bounds.estimate)
+    power, saturating = candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
+    alike = grounds.chosen(_alike)
     return Assessment(
-        factor, margin, verdict,
-        np.where(firm, "firm", "provisional"),
-        _reasons(verdict, refusal, gate, bounds, observed, margin, factor,
-                 grounds.chosen(_alike), stands_in),
-        refusal, withheld,
-        gain, bounds, observed,
-        robust,
-        _probability(
-            candidates, spanning, question, margin, (refusal != "") | np.isnan(bounds.estimate)
-        ),
-        gate, secant,
-        plateau_test(
-            candidates.estimate_of("power"), spanning.estimate_of("saturating_power")
-        ), bent,
-        _lack_of_fit(candidates),
-        reached, attainable,
-        influential, flipped, disagreeing,
-    )  # fmt: skip
+        factor=factor,
+        margin=margin,
+        verdict=verdict,
+        strength=np.where(firm, "firm", "provisional"),
+        reason=_reasons(verdict, refusal, gate, bounds, observed, margin, factor, alike, stands_in),
+        refusal=refusal,
+        withheld=withheld,
+        gain=gain,
+        gain_bounds=bounds,
+        observed_bounds=observed,
+        robust_gain=robust,
+        probability=_probability(candidates, spanning, question, margin, unknown),
+        gate=gate,
+        secant=secant,
+        plateau=plateau_test(power, saturating),
+        curvature=bent,
+        lack_of_fit=_lack_of_fit(candidates),
+        reached=reached,
+        attainable=attainable,
+        influential=influential,
+        flipped_by=flipped,
+        disagreeing=disagreeing,
+    )
 
 
 def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | None) -> Floats:
