@@ -21,15 +21,18 @@ from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
 
-__all__ = ["Aligned", "Convert", "align", "metric_key", "same_metric", "size_unit"]
+__all__ = ["Aligned", "Convert", "align", "is_compute", "metric_key", "same_metric", "size_unit"]
 
 #: For a table's name, the unit its sizes are turned into and the factor to multiply them with.
 Convert = Mapping[str, tuple[str, float]]
 
 _SHARE_NAMES = {"percent": 100.0, "percentage": 100.0, "pct": 100.0, "fraction": 1.0, "share": 1.0}
+#: Names of columns from which sizes are computed, and so only those that can mean nothing else.
 _FLOP_NAMES = ("flop", "flops", "compute", "total_flops", "train_flops", "training_flops")
 _UNITS = (("token", "tokens"), ("cell", "cells"), ("param", "params"), ("flop", "flop"),
           ("sample", "samples"), ("example", "samples"), ("step", "steps"))  # fmt: skip
+#: What is part of the name of any column that is compute, as in pretraining_flops or gpu_compute.
+_COMPUTE = re.compile(r"flops?(?![^\W_])|(?<![^\W_])compute(?![^\W_])")
 #: Words around the name of a metric that do not change what it measures.
 _NEUTRAL = {"test", "val", "valid", "validation", "eval", "mean", "average", "zero", "shot"}
 _SAME = {"acc": "accuracy", "ppl": "perplexity", "xent": "crossentropy", "rsquared": "r2",
@@ -106,6 +109,17 @@ def size_unit(driver: str) -> str:
     words = re.sub(r"\W|_", "", driver).casefold()
     return next((unit for part, unit in _UNITS if part in words),
                 "samples" if role_of(driver) == "data" else driver)  # fmt: skip
+
+
+def is_compute(driver: str) -> bool:
+    """Return whether a column of sizes is what runs cost, by its name.
+
+    Examples
+    --------
+    >>> [is_compute(name) for name in ("total_FLOPs", "train compute", "tokens", "precomputed")]
+    [True, True, False, False]
+    """
+    return _COMPUTE.search(driver.casefold()) is not None
 
 
 def metric_key(metric: Metric) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .alignment import is_compute
 from .bayes import Bayes, PosteriorView
 from .errors import FitError, ScalefitError, TableError, nearest
 from .estimands import Cost
@@ -27,8 +27,6 @@ __all__ = [
     "need_one_curve", "need_two_drivers", "one_level",
 ]  # fmt: skip
 
-#: What is part of a driver's name that is compute, as in total_flops or train_compute.
-_COMPUTE = re.compile(r"flops?(?![^\W_])|(?<![^\W_])compute(?![^\W_])")
 _POOLS = ("none", "partial", "complete")
 
 
@@ -135,7 +133,7 @@ def need_two_drivers(fit: Fit) -> None:
 def need_cost(fit: Fit, cost: Cost) -> None:
     """Raise FitError where 6 N D would multiply a driver that is compute already."""
     for name in fit.table.drivers:
-        if cost == Cost() and _COMPUTE.search(name.casefold()):
+        if cost == Cost() and is_compute(name):
             raise FitError(
                 f"{name!r} is what a run costs, so that cost='6ND', the cost of parameters and "
                 "tokens, is not that of these drivers: fit parameters and tokens, where tokens are "
