@@ -9,10 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from ._numbers import as_numbers
-from .bisection import bisected
 from .errors import FitError
 from .estimands import Parameter, Value
 from .estimate import Estimate
@@ -28,6 +26,7 @@ from .inference import (
 from .laws import Law
 from .metrics import Metric
 from .sample import Sample
+from .slope_error import t_with_log_error
 
 __all__ = [
     "beyond_largest",
@@ -281,7 +280,7 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
     df = estimate.scale[1]
     if kernel is None:
         log_error = np.abs(estimate.sample.variance_slope_error * _nearest_z(estimate, every, x))
-        below = above = _t_of_uncertain_scale(level, df, log_error) * run_sd(estimate, x)
+        below = above = t_with_log_error(level, df, log_error) * run_sd(estimate, x)
     else:
         below, above = kernel.arms(level, df, found.estimate, _own_scale(estimate, every, x))
     if kernel is None or kernel.link == "identity":
@@ -296,21 +295,6 @@ def run_interval(estimate: Estimate, x: Floats, level: float, inference: Inferen
         lower = found.estimate * np.exp(-np.hypot(down, below))
         upper = found.estimate * np.exp(np.hypot(up, above))
     return Intervals(found.estimate, lower, upper, level, found.method)
-
-
-def _t_of_uncertain_scale(level: float, df: Floats, log_error: Floats) -> Floats:
-    """Return c with P(abs(t) > c exp(e / 2)) = 1 - level, e normal with sd ``log_error``."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
-    weights = weights / weights.sum()
-
-    def short(c: Floats) -> NDArray[np.bool_]:
-        scaled = c[:, None] * np.exp(0.5 * log_error[:, None] * nodes)
-        outside = 2.0 * (weights * stdtr(df[:, None], -scaled)).sum(axis=1)
-        return np.asarray(outside > 1.0 - level)
-
-    most = 20.0 * stdtrit(df, 0.5 + 0.5 * level) * np.exp(log_error)
-    low, high = bisected(short, np.zeros_like(df), most)
-    return 0.5 * (low + high)
 
 
 def _nearest_z(estimate: Estimate, rows: NDArray[np.intp], x: Floats) -> Floats:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, fdtrc, polygamma
+from scipy.special import digamma, fdtrc, polygamma, stdtr, stdtrit
+
+from .bisection import bisected
 
 if TYPE_CHECKING:
     from .curves import Curves
     from .sample import Sample
 
-__all__ = ["averaged_p", "tilted_misfits", "with_log_error"]
+__all__ = ["averaged_p", "t_with_log_error", "tilted_misfits", "with_log_error"]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +55,30 @@ def with_log_error(variance: Floats, df: Floats, error: Floats) -> tuple[Floats,
     variance[rows] *= np.exp(np.log(half) - digamma(half) - np.log(found) + digamma(found))
     df[rows] = 2.0 * found
     return variance, df
+
+
+def t_with_log_error(level: float, df: Floats, error: Floats) -> Floats:
+    """Return c with P(abs(t) > c exp(e / 2)) = 1 - level, e normal with sd ``error``.
+
+    It is exact where one number is asked for, as the reach of a run; :func:`with_log_error` gives a
+    pair near to it that every test and interval can go on with.
+
+    Examples
+    --------
+    >>> t_with_log_error(0.95, np.full(2, 12.0), np.array([0.0, 0.7])).round(2).tolist()
+    [2.18, 2.53]
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    weights = weights / weights.sum()
+
+    def short(c: Floats) -> NDArray[np.bool_]:
+        scaled = c[:, None] * np.exp(0.5 * error[:, None] * nodes)
+        outside = 2.0 * (weights * stdtr(df[:, None], -scaled)).sum(axis=1)
+        return np.asarray(outside > 1.0 - level)
+
+    most = 20.0 * stdtrit(df, 0.5 + 0.5 * level) * np.exp(error)
+    low, high = bisected(short, np.zeros_like(df), most)
+    return 0.5 * (low + high)
 
 
 def averaged_p(ratio: Floats, tilted: Floats, df: Floats, pure_df: Floats) -> Floats:
