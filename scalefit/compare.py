@@ -18,12 +18,29 @@ from .alignment import Convert, same_metric
 from .comparison import Comparison
 from .confidence import FEWEST_DRAWS, Confidence, from_errors, joined, trace
 from .errors import FitError, ScalefitError, TableError, nearest
-from .estimands import Estimand, Gain, GainBetween, MarginalGain, Parameter, Value, is_size
+from .estimands import (
+    Estimand,
+    Gain,
+    GainBetween,
+    MarginalGain,
+    Parameter,
+    Value,
+    is_composed,
+    is_size,
+)
 from .estimate import Estimate
 from .findings import Finding
 from .fit import Fit
 from .groups import Group, gather, on_range, shared_runs, size_range
-from .inference import Bootstrap, Inference, Intervals, check_level, get_inference, open_beyond
+from .inference import (
+    Bootstrap,
+    Inference,
+    Intervals,
+    answer,
+    check_level,
+    get_inference,
+    open_beyond,
+)
 from .laws import get_law
 from .results import gate_text
 from .share import RemainingShare
@@ -269,7 +286,9 @@ class _Question:
                 reason=f"no interval: the law {law} or runs without noise fix it",
             )
         robust = (np.nan, np.nan)
-        if self.law is None and not isinstance(self.estimand, (RemainingShare, Parameter)):
+        # A parameter is that of a law, and what is composed would take long for each of several.
+        of_one_law = isinstance(self.estimand, Parameter) or is_composed(self.estimand)
+        if self.law is None and not of_one_law:
             hull = one.ask(self.estimand, level, "union")
             robust = hull.lower, hull.upper
             if isinstance(self.estimand, (Gain, GainBetween)):
@@ -279,9 +298,7 @@ class _Question:
 
 def _curves(estimate: Estimate, estimand: Any, inference: Inference, level: float) -> Confidence:
     def ask(rows: Any, levels: Any) -> Intervals:
-        if isinstance(estimand, RemainingShare):
-            return estimand.ask(estimate.take(rows), levels, inference)
-        return inference(estimate.take(rows), estimand.take(rows), levels)
+        return answer(estimate.take(rows), estimand.take(rows), levels, inference)
 
     return trace(estimate, ask, _draws(inference, level))
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .estimands import Beyond, GainBetween, Value
+from .estimands import Beyond, GainBetween, SameForAll, Value
 from .estimate import Estimate
 from .inference import Intervals
 from .laws import Frame, Law, Terms
@@ -56,7 +56,7 @@ class _Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class RemainingShare:
+class RemainingShare(SameForAll):
     """The share of the error left at a size that ``factor`` times the size removes.
 
     Parameters
@@ -79,13 +79,12 @@ class RemainingShare:
         """Return which sizes it is about."""
         return GainBetween(self.x, self.factor * self.x).beyond(law, frame)
 
-    def ask(
-        self, estimate: Estimate, levels: Floats, inference: Callable[..., Intervals]
-    ) -> Intervals:
-        """Return the intervals for each curve of an estimate, at a level each."""
+    def ask(self, estimate: Estimate, level: Any, inference: Callable[..., Intervals]) -> Intervals:
+        """Return the intervals for each curve of an estimate, at one level or one per curve."""
         from scipy.optimize.elementwise import find_root
 
         n = len(estimate)
+        levels = np.broadcast_to(level, (n,))
         gain = GainBetween(self.x, self.factor * self.x)
         shape, frame = estimate.shapes(), estimate.sample.frame
         left = frame.sign * (
@@ -122,4 +121,4 @@ class RemainingShare:
                 found = find_root(of, bracket, args=(rows[at],), tolerances={"xatol": 1e-6})
                 end[at] = np.where(found.success, found.x, open_end)
             ends.append(end)
-        return Intervals(value, ends[0], ends[1], levels, label)
+        return Intervals(value, ends[0], ends[1], level, label)

@@ -16,6 +16,7 @@ from scalefit.confidence import from_errors
 from scalefit.contrasts import equality, pairs
 from scalefit.errors import FitError, ScalefitError, TableError
 from scalefit.one_stage import one_stage
+from scalefit.share import RemainingShare
 
 CELLS = np.array([1e4, 1e5, 1e6, 1e7])
 
@@ -137,6 +138,21 @@ def test_different_metrics_are_refused_but_for_what_has_no_unit():
     assert found.table["estimate"].between(0, 1).all()
     same = {"a": table(seed=1, score="Micro F1"), "b": table(seed=2, score="test_micro_f1")}
     assert len(sf.compare(same, "score").table) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "question"),
+    [("share", RemainingShare(1e7)), (None, sf.SizeReaching(0.9, of="score"))],
+)
+def test_what_a_fit_answers_is_compared(what, question):
+    """A ratio, and a size that is the root of a gap: by whatever way, each as a fit tells it."""
+    fits = {name: sf.fit(table(seed=seed)) for name, seed in (("a", 1), ("b", 2))}
+    found = sf.compare(fits, what or question).table.set_index("group")
+    for name, fit in fits.items():
+        own, row = fit.ask(question), found.loc[name]
+        assert row["estimate"] == pytest.approx(own.estimate)
+        assert row["lower"] == pytest.approx(own.lower, rel=0.01)
+        assert row["upper"] == pytest.approx(own.upper, rel=0.01)
 
 
 def test_a_share_is_the_gain_over_what_is_left():

@@ -5,7 +5,7 @@ for given shape parameters. That is all an inference needs, so any estimand meet
 A size that depends on the coefficients too, such as the one at which a curve reaches a share of its
 score, is implicit: a linear target vanishes there, and the inference of that target is inverted.
 Anything else that follows from a curve, such as the best way to spend a budget, is curved: at any
-curve a linear target touches it.
+curve a linear target touches it. What an inference answers by way of other questions is composed.
 
 A size is a number in driver units; of several drivers it is one number each, on a last axis.
 """
@@ -18,11 +18,15 @@ from .optimum import BestScore, BestSize, SharePower, best_place
 from .question import (
     Asked,
     Beyond,
+    Composed,
     Curved,
     Estimand,
     Implicit,
+    SameForAll,
+    is_composed,
     is_curved,
     is_implicit,
+    is_linear,
     is_size,
     touching,
 )
@@ -33,6 +37,7 @@ __all__ = [
     "BestScore",
     "BestSize",
     "Beyond",
+    "Composed",
     "Cost",
     "Curved",
     "Difference",
@@ -43,13 +48,16 @@ __all__ = [
     "MarginalGain",
     "ObservedGain",
     "Parameter",
+    "SameForAll",
     "SharePower",
     "SizeReaching",
     "Value",
     "as_cost",
     "best_place",
+    "is_composed",
     "is_curved",
     "is_implicit",
+    "is_linear",
     "is_size",
     "touching",
 ]

@@ -14,13 +14,16 @@ from ..laws import Frame, Law, Shape, Terms
 __all__ = [
     "Asked",
     "Beyond",
+    "Composed",
     "Curved",
     "Estimand",
     "Implicit",
     "SameForAll",
     "either",
+    "is_composed",
     "is_curved",
     "is_implicit",
+    "is_linear",
     "is_size",
     "touching",
 ]
@@ -141,6 +144,23 @@ class Curved(Protocol):
         """Return the question about some of the curves."""
 
 
+class Composed(Protocol):
+    """A question whose intervals an inference makes by way of other questions."""
+
+    @property
+    def label(self) -> str:
+        """The question in a few words."""
+
+    def ask(self, estimate: Any, level: Any, inference: Callable[..., Any]) -> Any:
+        """Return the intervals for each curve of an estimate, at one level or one per curve."""
+
+    def beyond(self, law: Law, frame: Frame) -> Beyond:
+        """Return which sizes the question is about, for a frame of shape ``(G,)``."""
+
+    def take(self, rows: Any) -> Composed:
+        """Return the question about some of the curves."""
+
+
 #: What every inference answers.
 Asked = Estimand | Curved
 
@@ -153,6 +173,17 @@ def is_curved(question: object) -> TypeGuard[Curved]:
 def is_implicit(question: object, law: Law) -> TypeGuard[Implicit]:
     """Return whether a question is for a size that a law can only tell as a root."""
     return hasattr(question, "implicit") and bool(question.implicit(law))
+
+
+def is_composed(question: object) -> TypeGuard[Composed]:
+    """Return whether the intervals of a question are made by way of other questions."""
+    return hasattr(question, "ask")
+
+
+def is_linear(question: object, law: Law) -> TypeGuard[Estimand]:
+    """Return whether a question is a target linear in the coefficients of a law."""
+    other = is_curved(question) or is_composed(question)
+    return not (other or is_implicit(question, law))
 
 
 def is_size(question: object) -> bool:

@@ -21,7 +21,7 @@ from .posterior import Posterior, posterior_sd, posterior_shares
 from .profile import profile
 from .resampling import resample
 from .support import refuse
-from .together import Question, ask_together, side_by_side
+from .together import Question, answer, ask_together, side_by_side
 from .union import join, union
 from .wald import standard_error, wald
 
@@ -36,6 +36,7 @@ __all__ = [
     "Posterior",
     "Question",
     "agreement",
+    "answer",
     "ask_together",
     "check_level",
     "difference",

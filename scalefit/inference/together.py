@@ -15,16 +15,25 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimands import Asked, Beyond, Estimand, Implicit, is_curved, is_implicit
+from ..estimands import (
+    Asked,
+    Beyond,
+    Composed,
+    Estimand,
+    Implicit,
+    is_composed,
+    is_implicit,
+    is_linear,
+)
 from ..estimate import Estimate
 from ..laws import Frame, Law, Terms
 from .interval import Intervals
 from .inversion import invert
 
-__all__ = ["Question", "ask_together", "side_by_side"]
+__all__ = ["Question", "answer", "ask_together", "side_by_side"]
 
 #: What is asked, and at which level.
-Question = tuple[Asked | Implicit, float]
+Question = tuple[Asked | Implicit | Composed, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,21 @@ def _nowhere(size: int) -> Beyond:
     return Beyond(np.zeros(size, dtype=bool), np.zeros(size, dtype=bool), np.full(size, -1))
 
 
+def answer(
+    estimate: Estimate,
+    question: Asked | Implicit | Composed,
+    level: Any,
+    inference: Callable[[Estimate, Asked, Any], Intervals],
+) -> Intervals:
+    """Return the intervals of one question for all G curves, at one level or one per curve."""
+    if is_composed(question):
+        found: Intervals = question.ask(estimate, level, inference)
+        return found
+    if is_implicit(question, estimate.law):
+        return invert(estimate, question, level, inference)
+    return inference(estimate, cast(Asked, question), level)
+
+
 def ask_together(
     estimate: Estimate,
     questions: Sequence[Question],
@@ -95,12 +119,10 @@ def ask_together(
     answers: dict[int, Intervals] = {}
     direct: dict[int, tuple[Estimand, float]] = {}
     for k, (estimand, level) in enumerate(questions):
-        if is_implicit(estimand, estimate.law):
-            answers[k] = invert(estimate, estimand, level, inference)
-        elif is_curved(estimand):
-            answers[k] = inference(estimate, estimand, level)
+        if is_linear(estimand, estimate.law):
+            direct[k] = (estimand, level)
         else:
-            direct[k] = (cast(Estimand, estimand), level)
+            answers[k] = answer(estimate, estimand, level, inference)
     if direct:
         found = _in_one_pass(estimate, list(direct.values()), inference)
         answers |= dict(zip(direct, found, strict=True))
