@@ -210,20 +210,17 @@ def _check_inference(inference: str | Bootstrap | None, level: float) -> None:
             "inference='union' is not offered here: answers are compared given each group's law, "
             "and those whichever surviving law is true stand beside them; use inference='profile'"
         )
-    _draws(get_inference(inference) if inference == "bootstrap" else inference, level)
+    _check_draws(get_inference(inference) if inference == "bootstrap" else inference, level)
 
 
-def _draws(inference: object, level: float) -> int:
-    """Return how many draws an inference makes itself; refuse too few, which leave no tails."""
-    if not isinstance(inference, Bootstrap):
-        return 0
+def _check_draws(inference: object, level: float) -> None:
+    """Refuse a bootstrap of too few draws, which leave no tails."""
     need = int(np.ceil(2.0 * FEWEST_DRAWS / (1.0 - level) - 1e-9))
-    if inference.draws < need:
+    if isinstance(inference, Bootstrap) and inference.draws < need:
         raise ScalefitError(
             f"{inference.draws} draws tell too little of the tails at level={level:g}; use "
             f"inference='profile', or in Python inference=sf.Bootstrap(draws={need})"
         )
-    return inference.draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +297,8 @@ def _curves(estimate: Estimate, estimand: Any, inference: Inference, level: floa
     def ask(rows: Any, levels: Any) -> Intervals:
         return answer(estimate.take(rows), estimand.take(rows), levels, inference)
 
-    return trace(estimate, ask, _draws(inference, level))
+    _check_draws(inference, level)  # of a fit that was made before
+    return trace(estimate, ask, inference.draws if isinstance(inference, Bootstrap) else 0)
 
 
 def _question(
