@@ -24,8 +24,6 @@ __all__ = [
 Floats = NDArray[np.float64]
 #: Scale on which a run scatters about the curve.
 Link = Literal["identity", "log"]
-#: Newton steps for the best scale; a few are typical.
-_STEPS = 60
 #: Smallest scale, relative to the scores: rounding of a perfect fit.
 TINY_SCALE = 1e-13
 #: Newton steps for the scale that all runs of a curve share; two are typical.
@@ -157,13 +155,20 @@ def usual_pulls(
     kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
 ) -> Pulls:
     """Return :meth:`Kernel.pulls` of any kernel, the scale being found by Newton's method."""
+    _bring(kernel, y, mean, relative, weight, log_scale)
+    return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
+
+
+def _bring(
+    kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight: Floats, log_scale: Floats
+) -> None:
+    """Bring log scales ``(B,)`` to their best values in place, given the means ``(B, n)``."""
 
     def by_scale(log_scale: Floats) -> tuple[Floats, Floats]:
         first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)
         return (weight * first).sum(axis=1), (weight * second).sum(axis=1)
 
     best_log_scale(by_scale, log_scale, np.log(least_scale(kernel.link, y)))
-    return _weighted(kernel.contribution(y, mean, np.exp(log_scale)[:, None] * relative), weight)
 
 
 def best_log_scale(
@@ -206,12 +211,6 @@ def best_scale(kernel: Kernel, y: Floats, mean: Floats, relative: Floats, weight
     start = np.sqrt((weight * (gap / relative) ** 2).sum(axis=1) / n)
     least = np.log(least_scale(kernel.link, y))
     log_scale = np.maximum(np.log(np.maximum(start, 1e-300)), least)
-    for _ in range(_STEPS):
-        first, second = kernel.by_scale(y, mean, np.exp(log_scale)[:, None] * relative)
-        slope, bend = (weight * first).sum(axis=1), (weight * second).sum(axis=1)
-        move = np.clip(-slope / np.maximum(np.abs(bend), 1e-300), -1.0, 1.0)
-        log_scale = np.maximum(log_scale + move, least)
-        if np.all(np.abs(move) < 1e-12):
-            break
+    _bring(kernel, y, mean, relative, weight, log_scale)
     scale: Floats = np.exp(log_scale)[:, None] * relative
     return scale
