@@ -111,6 +111,20 @@ def test_interrupting_loses_nothing_finished(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(kept.saturation(), expected.saturation())
 
 
+@pytest.mark.parametrize("loss", [False, True])
+@pytest.mark.parametrize("block", [3, 1000])
+def test_what_fits_just_made_were_asked_is_kept_for_fits_read_back(
+    tmp_path, monkeypatch, loss, block
+):
+    monkeypatch.setattr(work, "BLOCK", block)
+    monkeypatch.setattr(work, "SLOW_BLOCK", block)
+    rows, laws = table(4, loss), ["log_linear", "power", "saturating_power"]
+    expected = sf.fit(rows, by="curve", law=laws, cache=tmp_path).saturation()
+    monkeypatch.setattr("scalefit.checked.assess", None)
+    again = sf.fit(rows, by="curve", law=laws, cache=tmp_path)
+    pd.testing.assert_frame_equal(again.saturation(), expected)
+
+
 def test_another_question_is_not_answered_by_what_was_kept(tmp_path):
     rows = table()
     first = sf.fit(rows, by="curve", cache=tmp_path)
