@@ -42,8 +42,10 @@ _WINDOW = np.linspace(-1.0, 1.0, 17)
 _ZOOMS = 7
 #: Values of a scan that are looked at together; see :mod:`scalefit.solvers.search`.
 _BLOCK = 40_000
-#: Precision of t where a level is searched for, a usual t, and shares of a guess that enclose t.
-_PRECISION, _USUAL, _ABOUT = 1e-5, 2.0, (0.9, 1.1)
+#: Precision of t where a level is searched for, a usual t, and most steps to it. Bounds farther
+#: beyond a value than this many distances are all alike.
+_PRECISION, _USUAL, _TURNS = 1e-5, 2.0, 100
+_FAR_OUT = 10.0
 
 
 def t_against(
@@ -184,37 +186,43 @@ def _searched(
     side: Floats,
     inference: Callable[[Estimate, Estimand, Any], Intervals],
 ) -> Floats:
-    """Return the distances at which the bounds of ``inference`` are the values."""
-    from scipy.optimize.elementwise import find_root
+    """Return the distances at which the bounds of ``inference`` are the values.
 
+    How far out a bound is grows with t, about in proportion, so that secants lead there; a bracket
+    that they leave wide, as where a bound jumps, is halved now and then.
+    """
     _, df = estimate.scale
+    furthest: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P), dtype=np.float64)
 
-    def beyond(t: Floats, row: Floats) -> Floats:
-        rows = row.astype(np.intp)
+    def beyond(t: Floats, rows: NDArray[np.intp]) -> Floats:
+        """Return how far bounds are beyond the values, in distances of these from the estimates."""
         level = 1.0 - 2.0 * stdtr(df[rows], -t)
         found = inference(estimate.take(rows), estimand.take(rows), level)
         bound = np.where(side[rows] > 0, found.upper, found.lower)
         scale = np.abs(value[rows] - found.estimate)
-        # Bounds may be infinite, and a root finder wants numbers.
-        return np.asarray(np.tanh(side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)))
+        gap = side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)
+        return np.clip(gap, -_FAR_OUT, _FAR_OUT)  # bounds may be infinite
 
-    row = np.arange(len(estimate), dtype=float)
-    far: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P), dtype=np.float64)
-    inside = beyond(far, row) <= 0
-    distance = np.where(inside, far, 0.0)
-    rest = np.flatnonzero(~inside)
-    if not rest.size:
-        return distance
-    row, far, near = row[rest], far[rest], np.full(rest.size, 1e-6)
-    # How far out a bound is grows with t, about in proportion: the root is near where that leads.
-    guess = np.full(rest.size, _USUAL)
-    for share in (1.0, *_ABOUT):
-        t = np.clip(share * guess, near, far)
-        gap = beyond(t, row)
-        near, far = np.where(gap <= 0, t, near), np.where(gap <= 0, far, t)
-        if share == 1.0:
-            with np.errstate(divide="ignore"):
-                guess = t / np.clip(1.0 + np.arctanh(gap), 0.1, 10.0)
-    found = find_root(beyond, (near, far), args=(row,), tolerances={"xatol": _PRECISION})
-    distance[rest] = np.where(found.success, found.x, 0.0)
+    distance, rows = np.full(len(estimate), np.nan), np.arange(len(estimate))
+    low, high = np.zeros(len(estimate)), np.full(len(estimate), np.inf)
+    last, gap_last, t = low.copy(), np.full(len(estimate), -1.0), np.minimum(_USUAL, furthest)
+    for turn in range(_TURNS):
+        gap, end = beyond(t, rows), furthest[rows]
+        low, high = np.where(gap <= 0, t, low), np.where(gap > 0, t, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ahead = t - gap * (t - last) / (gap - gap_last)
+            halved = np.where(high < 4.0 * low, 0.5 * (low + high), np.sqrt(low * high))
+        halved = np.where(low > 0, halved, 0.5 * high)
+        slow = (np.abs(gap) > 0.5 * np.abs(gap_last)) | ~((ahead > low) & (ahead < high))
+        # Nothing encloses it at first: a secant may lead anywhere, and need not lead farther.
+        cap = end if turn else np.minimum(4.0 * t, end)
+        out = np.where(ahead > low, np.minimum(ahead, cap), cap)
+        ahead = np.where(high == np.inf, out, np.where(slow, halved, ahead))
+        distance[rows] = ahead
+        on = (np.abs(ahead - t) > _PRECISION) & (high - low > _PRECISION)
+        if not on.any():
+            break
+        rows, low, high, last, gap_last, t = (
+            part[on] for part in (rows, low, high, t, gap, ahead)
+        )
     return distance
