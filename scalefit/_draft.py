@@ -64,6 +64,13 @@ class Draft:
         """The score, shape ``(n,)``."""
         return self.numbers[self.columns.score]
 
+    def signed(self, name: str) -> NDArray[np.bool_]:
+        """Return which numbers of a column are written with the sign %, ``(n,)``."""
+        written = self.frame[name]
+        if pd.api.types.is_numeric_dtype(written):
+            return np.zeros(len(written), dtype=bool)
+        return written.astype(str).str.contains("%", regex=False).to_numpy(dtype=bool)
+
     def label(self, i: int) -> str:
         """Return curve ``i`` in words."""
         return key_label(self.columns.by, self.keys[i])

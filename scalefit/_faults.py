@@ -20,6 +20,7 @@ __all__ = [
     "bound_faults",
     "dropped_frame",
     "number_faults",
+    "percent_faults",
     "refusal",
     "repeat_faults",
     "run_faults",
@@ -129,6 +130,34 @@ def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
                 mend += "; for percentages bounds=(0, 100)"
             faults.append(Fault(draft.columns.score, reason, at, mend + "."))
     return faults
+
+
+def percent_faults(draft: Draft, metrics: Sequence[Metric]) -> Iterator[Fault]:
+    """Find scores, and errors of scores, of which some are written with % and others in points.
+
+    A number with % is read as a fraction. Fractions without the sign may stand beside it; numbers
+    above 1, and errors in another unit than their scores, may not.
+    """
+    score = draft.columns.score
+    signed = draft.signed(score)
+    if signed.any():
+        at = np.flatnonzero(~signed & (np.abs(draft.scores) > 1))
+        if at.size:
+            mend = "Write all scores of the column with %, or none."
+            yield Fault(score, "without %, beside scores with it", at, mend)
+    points = np.array([metric.unit == "percent" for metric in metrics])[draft.group]
+    for part in ("se", "sd"):
+        name = draft.columns.roles.get(part)
+        if name is None:
+            continue
+        here = draft.signed(name)
+        for which, why in (
+            (here & ~signed & points, f"with %, beside scores of {score!r} in points"),
+            (~here & signed & (draft.numbers[name] > 0), f"without %, beside {score!r} with it"),
+        ):
+            at = np.flatnonzero(which)
+            if at.size:
+                yield Fault(name, why, at, "Write scores and their errors in one unit.")
 
 
 def unit_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:

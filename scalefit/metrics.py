@@ -147,6 +147,9 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind(("mse", "mean_squared_error", "rmse", "root_mean_squared_error"),
           "lower", 0.0, INF, 0.0, ""),
     _Kind(("mae", "mean_absolute_error", "error", "err"), "lower", 0.0, INF, 0.0, ""),
+    _Kind(("brier", "crps", "ece", "expected_calibration_error", "wer", "word_error_rate", "cer",
+           "character_error_rate", "fid", "frechet_inception_distance", "kl", "kl_divergence",
+           "davies_bouldin"), "lower", 0.0, INF, 0.0, ""),
     _Kind(("error_rate", "misclassification_rate", "top1_error", "top_1_error", "top5_error",
            "top_5_error"), "lower", 0.0, 1.0, 0.0, "fraction"),
 )  # fmt: skip
@@ -163,6 +166,13 @@ _NOT_THE_METRIC = frozenset({
     "lower", "lo", "lo95", "high", "upper", "hi", "hi95", "neg", "negative", "minus", "inverse",
     "log", "drop", "reduction", "improvement", "gain", "gap", "delta", "difference", "diff",
     "ratio", "rank", "count", "distance", "deficit", "cost",
+})  # fmt: skip
+
+#: Words beside "score" that leave open what is scored; any other may name a score of errors.
+_NEUTRAL = frozenset({
+    "score", "mean", "avg", "average", "median", "best", "max", "final", "last", "total", "overall",
+    "aggregate", "test", "val", "valid", "validation", "dev", "eval", "evaluation", "train", "task",
+    "benchmark", "quality", "zero", "few", "shot", "raw", "normalized", "normalised", "scaled",
 })  # fmt: skip
 
 
@@ -205,7 +215,7 @@ def lookup(name: str) -> Metric | None:
                 return None
             _, better, lower, upper, best, unit = kind
             return Metric(name, better, lower, upper, best, "the metric's name", unit)
-    if "score" in words and _NOT_THE_METRIC.isdisjoint(words):
+    if "score" in words and _NEUTRAL.issuperset(word for word in words if not word.isdigit()):
         return Metric(name, "higher", -INF, INF, math.nan, "the word 'score'", "")
     return None
 
@@ -301,6 +311,11 @@ def resolve(
         metric = replace(metric, better=direction, origin=f"better={direction!r}")
     if bounds is not None:
         lower, upper = _checked_bounds(bounds)
+        if signed and _UNITS.get(upper) == "percent":
+            raise TableError(
+                f"bounds={bounds!r} of {name!r}, whose scores are written with %: 50% is read as "
+                f"0.5; pass bounds=({lower / 100:g}, 1), or write the scores without %"
+            )
         # A cap of 100 put on a loss does not turn the loss into a percentage.
         unit_range = known is None or known.unit != "" or known.origin == "the word 'score'"
         unit = _UNITS.get(upper, "") if unit_range else ""

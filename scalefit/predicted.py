@@ -28,6 +28,8 @@ __all__ = ["Predicted"]
 
 Floats = NDArray[np.float64]
 _HELD = "scores get worse with size, and curves are held to rise: this one is flat and misses them"
+_NONE_FITS = "no law fits all sizes: this forecast rests on those that fit the largest ones"
+_BELOW = "so far below the smallest size nothing shows that the law holds"
 
 
 class Predicted:
@@ -83,7 +85,8 @@ class Predicted:
         -------
         DataFrame
             The drivers, estimate, lower, upper, beyond (size over the largest one observed, of the
-            driver that goes farthest), caution (why a forecast is refused; empty where it is not).
+            driver that goes farthest), caution (why a forecast is refused, or what ails one that is
+            told; else empty).
             Its ``attrs["label"]`` says where the numbers come from.
 
         Examples
@@ -117,8 +120,15 @@ class Predicted:
             found, x, self.table.drivers, beyond, self.table.metrics[0], interval
         )  # fmt: skip
         shown = withhold(told, self._case.refused_at(x, pool is not None))
-        if self.estimate.held[0]:
-            shown["caution"] = shown["caution"].where(shown["caution"] != "", _HELD)
+        below = self._case.below(x)
+        # A curve that has left the range of its metric is told as the end of it, without a width.
+        outside = (below > 0) & (shown["lower"] == shown["upper"])
+        for ails, why in (
+            (self.estimate.held[0], _HELD),
+            (far & (pool is not None) & ~self._case.grounds.some_law_fits, _NONE_FITS),
+            ((below > 1) | outside, _BELOW),
+        ):
+            shown["caution"] = shown["caution"].mask((shown["caution"] == "") & ails, why)
         return shown
 
     def refused_at(self, sizes: Any) -> list[str]:

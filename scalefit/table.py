@@ -11,7 +11,6 @@ from typing import IO, Any, Literal, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from ._checks import (
     copy_findings,
@@ -30,6 +29,7 @@ from ._faults import (
     bound_faults,
     dropped_frame,
     number_faults,
+    percent_faults,
     refusal,
     repeat_faults,
     run_faults,
@@ -241,7 +241,10 @@ def make_table(
     about = [*params_findings(given, told=drivers is not None), *role_findings(given)]
     metrics, about_metrics = _metrics(given, better, bounds)
 
-    faults = [*number_faults(given), *run_faults(given), *bound_faults(given, metrics)]
+    faults = [
+        *number_faults(given), *run_faults(given), *bound_faults(given, metrics),
+        *percent_faults(given, metrics),
+    ]  # fmt: skip
     faults += unit_faults(given, metrics) if bounds is None else []
     kept = _without(faults, len(frame))
     repeats = repeat_faults(given, kept)
@@ -356,8 +359,7 @@ def _metrics(
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     which = np.array([number[name] for name in names], dtype=np.intp)[draft.group]
     usable = (draft.sizes > 0).all(axis=1) & ~np.isnan(draft.scores)
-    written = draft.frame[draft.columns.score]
-    signed = not is_numeric_dtype(written) and written.astype(str).str.contains("%").any()
+    signed = draft.signed(draft.columns.score)
     resolved = {}
     for name, i in number.items():
         mine = usable & (which == i)
@@ -368,7 +370,7 @@ def _metrics(
             draft.group[mine],
             better=better,
             bounds=bounds,
-            signed=bool(signed),
+            signed=bool(signed.any()),
         )
     metrics = [resolved[name][0] for name in names]
     return metrics, {name: findings for name, (_, findings) in resolved.items()}

@@ -120,7 +120,7 @@ class Work:
 
 
 def _as_kept(part: tuple[Any, ...]) -> Any:
-    """Return arguments as they are once they were kept: joblib tells arrays apart by their strides."""
+    """Return arguments as they are once they were kept: joblib tells strides apart."""
     return pickle.loads(pickle.dumps(part))
 
 

@@ -22,6 +22,7 @@ BAD = [
      ["outside [0, 1]", "row 4 (85.0)", "bounds=(0, 100)"]),
     ("accuracy", [50.0, 60.0, 70.0, 850.0], {}, ["outside [0, 100]", "row 4 (850.0)"]),
     ("accuracy", [0.2, 0.5, 0.6, 0.7], {"bounds": (0.25, 1)}, ["outside [0.25, 1]", "row 1 (0.2)"]),
+    ("accuracy", ["50%", "60", "70%", "75%"], {}, ["without %", "row 2 ('60')", "or none"]),
     ("accuracy", [0.5, True, 0.6, "x"], {}, ["row 2 (True)", "row 4 ('x')"]),
     ("e", [0.1, 0.2, None, 0.1], {"se": "e"}, ["'e', missing: row 3 (nan)"]),
     ("e", [0.1, 0.2, 0, 0.1], {"se": "e"},
@@ -73,6 +74,34 @@ def test_a_single_run_needs_no_spread():
     assert len(table.dropped) == 0
     with pytest.raises(TableError, match="'s', not a number: row 2"):
         make_table(frame.assign(s=["0.1", "x", "0.1", "0"]), sd="s", n="k")
+
+
+@pytest.mark.parametrize(
+    ("scores", "errors", "reason"),
+    [
+        ([50.0, 60, 70, 75], ["1%"] * 4, "with %, beside scores of 'accuracy' in points"),
+        (["50%", "60%", "70%", "75%"], [1.0] * 4, "without %, beside 'accuracy' with it"),
+        ([0.5, 0.6, 0.7, 0.75], ["1%"] * 4, ""),
+        (["50%", "60%", "70%", "75%"], ["1%"] * 4, ""),
+    ],
+)
+@pytest.mark.parametrize("part", ["se", "sd"])
+def test_errors_are_in_the_unit_of_their_scores(scores, errors, reason, part):
+    table = {"cells": [1e3, 1e4, 1e5, 1e6], "accuracy": scores, "e": errors, "k": [3] * 4}
+    options = {part: "e"} | ({"n": "k"} if part == "sd" else {})
+    if not reason:
+        assert make_table(table, **options).rows["e"].tolist() == [0.01] * 4
+        return
+    with pytest.raises(TableError, match="one unit") as error:
+        make_table(table, **options)
+    assert f"'e', {reason}: row 1 (" in str(error.value)
+
+
+def test_bounds_in_points_of_scores_written_with_percent_are_refused():
+    table = {"cells": [1e3, 1e4, 1e5, 1e6], "accuracy": ["50%", "60%", "70%", "75%"]}
+    with pytest.raises(TableError, match=r"read as 0.5; pass bounds=\(0, 1\)"):
+        make_table(table, bounds=(0, 100))
+    assert make_table(table, bounds=(0, 1)).metrics[0].unit == "fraction"
 
 
 def test_all_faults_come_in_one_message():

@@ -406,6 +406,26 @@ def test_a_curve_is_fitted_as_it_is_alone_whatever_stands_beside_it():
     assert fits.saturation()["verdict"].tolist() == ["inconclusive", "still_scaling"]
 
 
+def test_predictions_far_below_the_sizes_say_so():
+    """By more than the sizes span, or where the curve has left the range of the metric."""
+    within = sf.fit(frame(gap=0.1, exponent=0.1)).predict([1e5, 2e3, 500])
+    assert within["caution"].str.contains("so far below").tolist() == [False, False, True]
+    outside = sf.fit(frame(gap=0.6)).predict([5e4, 1e4])
+    assert outside["caution"].str.contains("so far below").tolist() == [False, True]
+    assert outside.loc[1, ["lower", "upper"]].tolist() == [0, 0]
+
+
+def test_forecasts_of_a_curve_that_no_law_fits_say_so():
+    noise = 0.005 * np.random.default_rng(0).standard_normal(18)
+    bent = np.repeat([0.6, 0.5, 0.45, 0.5, 0.6, 0.7], 3) + noise
+    fit = sf.fit({"cells": np.repeat(SIZES, 3), "f1": bent})
+    assert "no_law_fits" in set(fit.diagnostics["code"])
+    told = fit.predict([SIZES[-1], 3 * SIZES[-1]])
+    assert told["caution"].str.contains("no law fits all sizes").tolist() == [False, True]
+    assert told["estimate"].notna().all()
+    assert (sf.fit(frame()).predict([3 * SIZES[-1]])["caution"] == "").all()
+
+
 def test_predictions_of_a_curve_that_is_held_flat_say_so():
     x = np.tile(np.geomspace(1e4, 1e7, 6), 3)
     noise = 0.005 * np.random.default_rng(0).standard_normal(x.size)

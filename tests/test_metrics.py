@@ -51,6 +51,9 @@ FLAT = np.array([0.51, 0.5, 0.51])
         ("RMSE", "lower", 0, math.inf, 0, ""),
         ("error_rate", "lower", 0, 1, 0, "fraction"),
         ("score", "higher", -math.inf, math.inf, math.nan, ""),
+        ("mean_test_score_2", "higher", -math.inf, math.inf, math.nan, ""),
+        ("Brier score", "lower", 0, math.inf, 0, ""),
+        ("fid_score", "lower", 0, math.inf, 0, ""),
     ],
 )
 def test_a_name_implies_direction_bounds_and_unit(name, better, lower, upper, best, unit):
@@ -69,7 +72,7 @@ def test_a_name_implies_direction_bounds_and_unit(name, better, lower, upper, be
         "Jaccard distance", "correlation_distance", "AUROC deficit", "accuracy cost",
         "vigour", "accuracy_std", "loss_lo95", "f1 stderr", "neg_mean_squared_error",
         "loss_reduction", "accuracy gap", "1 - accuracy", "one_minus_auc_drop", "", "seed",
-        "lossless", "score_sd", "rank_score",
+        "lossless", "score_sd", "rank_score", "anomaly score", "Davies score",
     ],
 )  # fmt: skip
 def test_a_spread_a_change_and_a_mirror_are_not_metrics(name):

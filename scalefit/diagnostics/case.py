@@ -128,6 +128,13 @@ class Case:
         frame = self.sample.take(np.zeros(len(x), dtype=np.intp)).frame
         return self._why(Value(x).beyond(self.chosen.law, frame), len(x), pooled)
 
+    def below(self, x: Floats) -> Floats:
+        """Return how far some sizes of one driver lie below the smallest one, in log ranges."""
+        frame = self.sample.frame
+        if frame.other:
+            return np.zeros(len(x))
+        return np.asarray((frame.z_min - np.log(x / frame.x0)) / (frame.z_max - frame.z_min))
+
     def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
         """Return why each of n answers is refused: for the sizes, or how they are combined."""
         told = self._why_of_sizes(asked, n, pooled)

@@ -222,7 +222,5 @@ def _searched(
         on = (np.abs(ahead - t) > _PRECISION) & (high - low > _PRECISION)
         if not on.any():
             break
-        rows, low, high, last, gap_last, t = (
-            part[on] for part in (rows, low, high, t, gap, ahead)
-        )
+        rows, low, high, last, gap_last, t = (part[on] for part in (rows, low, high, t, gap, ahead))
     return distance
