@@ -202,10 +202,13 @@ def _open_ends(
         )
         nearer = scan.ends(inside)
         opens = beyond.opens(j, shape)
+        endless = [shape.endless(scan.problem.theta(centres[:, side]), sample.frame)
+                   for side in (0, 1)]  # fmt: skip
         for side, value in ((0, lower), (1, upper)):
             at = centres[:, side, j]
             leaves = (at <= low[:, j] + 1e-6 * width[:, j]) & opens[0]
-            leaves |= (at >= high[:, j] - 1e-6 * width[:, j]) & opens[1]
+            at_top = at >= high[:, j] - 1e-6 * width[:, j]
+            leaves |= at_top & (opens[1] | (beyond.above & endless[side]))
             slip = 1e-9 * np.abs(np.where(np.isfinite(value), value, 0.0))
             before = nearer[side][:, side]
             moves = value < before - slip if side == 0 else value > before + slip

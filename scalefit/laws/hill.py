@@ -104,6 +104,11 @@ def _reach(
         return middle - np.log(1.0 / height - 1.0) / slope
 
 
+def _beyond_the_sizes(theta: tuple[Array, ...], frame: Frame) -> Array:
+    """Return where a steeper step leaves room for a higher plateau: all runs are before it."""
+    return theta[1] > frame.z_max
+
+
 def _start(
     z: NDArray[np.float64], y: NDArray[np.float64], frame: Frame
 ) -> tuple[NDArray[np.float64], ...]:
@@ -123,7 +128,7 @@ HILL = Law(
     "Alabdulmohsin et al. 2022, arXiv:2209.06640",
     n_columns=2,
     shapes=(
-        Shape("slope", _slope_bounds, points=22, coordinate=LOG),
+        Shape("slope", _slope_bounds, points=22, coordinate=LOG, endless=_beyond_the_sizes),
         Shape(
             "middle",
             _middle_bounds,

@@ -177,6 +177,10 @@ FINE_ASINH = Coordinate(
 )
 
 
+def _nowhere(theta: tuple[Array, ...], frame: Frame) -> Array:
+    return np.zeros(np.shape(theta[0]), dtype=bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One nonlinear parameter of the working form.
@@ -198,6 +202,9 @@ class Shape:
         such a bound is open; elsewhere the curve has a limit at the bound.
     driver : int
         The driver along which it bends the curve; -1 if along all.
+    endless : callable
+        ``endless(theta, frame)``: where the curve, at these shapes, goes on changing without end
+        above the largest size beyond the upper bound, though elsewhere it has a limit there.
     """
 
     name: str
@@ -207,6 +214,7 @@ class Shape:
     open_above: tuple[bool, bool] = (False, False)
     open_below: tuple[bool, bool] = (False, False)
     driver: int = 0
+    endless: Callable[[tuple[Array, ...], Frame], Array] = _nowhere
 
 
 @dataclass(frozen=True, slots=True)
