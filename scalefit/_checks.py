@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+from scipy.special import fdtrc
 
 from ._columns import ROLES, role_of, varies
 from ._copies import copies_in
@@ -35,6 +37,8 @@ _FAR = 10
 #: to each alone is a thousandth of its spread, which is rounding and not design.
 _TOGETHER = 1 - 1e-6
 Codes = NDArray[np.intp]
+#: Levels of a column lie apart at this level of the test, which needs so many degrees of freedom.
+_APART, _FEWEST_DF = 0.001, 3
 
 #: How a column that looks like a role would be used.
 _USES = {
@@ -229,8 +233,10 @@ def curve_findings(
 ) -> list[tuple[Finding, ...]]:
     """Return for each curve what looks wrong with its replicates or its unit."""
     found: list[tuple[Finding, ...]] = [()] * len(draft.keys)
+    mixed = _mixed_rows(draft)
     for findings in (
-        _mixed_rows(draft),
+        mixed,
+        {i: finding for i, finding in _levels_apart(draft, cells).items() if i not in mixed},
         _equal_scores(draft),
         _identical_replicates(draft, cells),
         _fractions(draft, metrics),
@@ -256,8 +262,7 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
     n_pairs = np.bincount(draft.group[at], minlength=n_groups)
     told_apart: dict[str, Codes] = {}
     shared = (*columns.drivers, *columns.replicates)
-    settled = {*shared, *columns.by, columns.score, *columns.roles.values()}
-    for name in [name for name in draft.frame.columns if name not in settled]:
+    for name in _unused(draft):
         codes, uniques = pd.factorize(draft.frame[name], use_na_sentinel=False)
         if len(uniques) <= len(order) / 2:  # one value a row is a measurement, not a grouping
             differs = codes[at] != codes[before]
@@ -283,6 +288,53 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
             mend,
         )
     return findings
+
+
+def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
+    """Warn of a text column without a part whose levels have different scores at equal sizes.
+
+    Effects of levels beside those of sizes are tested by F, and a share of the level of the test
+    goes to each column. Rows of one run are alike, and are not tested.
+    """
+    texts = [name for name in _unused(draft) if not is_numeric_dtype(draft.frame[name])]
+    found: dict[int, Finding] = {}
+    if not texts or "run" in draft.columns.roles:
+        return found
+    cell = np.empty(len(cells.order), dtype=np.intp)
+    cell[cells.order] = np.repeat(np.arange(len(cells.counts)), cells.counts)
+    for name in texts:
+        codes, _ = pd.factorize(draft.frame[name], use_na_sentinel=False)
+        for i in np.flatnonzero(varies(codes, draft.group)).tolist():
+            mine = slice(*np.searchsorted(draft.group, [i, i + 1]))  # rows are by curve
+            own, level = (np.unique(v[mine], return_inverse=True)[1] for v in (cell, codes))
+            if level.max() >= len(level) / 2:  # one value a row is a measurement, not a grouping
+                continue
+            values = np.column_stack([draft.scores[mine], np.eye(level.max() + 1)[level]])
+            n = np.bincount(own)[:, None]
+            y, *effects = (values - (_sums(values, own) / n)[own]).T
+            fitted, _, rank, _ = np.linalg.lstsq(np.transpose(effects), y)
+            df = len(y) - len(n) - int(rank)
+            if rank == 0 or df < _FEWEST_DF:
+                continue
+            rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
+            f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)
+            p = float(fdtrc(int(rank), df, max(f, 0.0)))
+            if p < _APART / len(texts) and i not in found:
+                found[i] = Finding(
+                    "levels_apart", "warn",
+                    f"Rows of different {name!r} have different scores at equal sizes.",
+                    f"F = {f:.3g} beside sizes, p = {p:.2g}",
+                    f"Is a grouping missing? Pass by={name!r}.",
+                )  # fmt: skip
+    return found
+
+
+def _unused(draft: Draft) -> list[str]:
+    """Return the columns that play no part."""
+    columns = draft.columns
+    used = {*columns.drivers, *columns.replicates, *columns.by, *columns.roles.values()}
+    used |= {columns.score, *filter(None, [columns.metric])}
+    return [name for name in draft.frame.columns if name not in used]
 
 
 def _equal_scores(draft: Draft) -> dict[int, Finding]:

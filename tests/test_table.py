@@ -218,6 +218,39 @@ def test_the_given_frame_is_not_changed():
 # Replicates --------------------------------------------------------------------------------
 
 
+def test_levels_of_a_text_column_that_lie_apart_are_named_without_seeds():
+    """Curves one above the other, which overlap at one size only; not what all levels share."""
+    rng = np.random.default_rng(0)
+    small, big = [1e3, 3e3, 1e4, 3e4, 1e5], [1e5, 3e5, 1e6, 3e6, 1e7]
+    frame = pd.DataFrame(
+        {"cells": (small + big) * 2, "model": (["small"] * 5 + ["big"] * 5) * 2,
+         "host": rng.choice(["x", "y"], 20), "note": [f"run {i}" for i in range(20)],
+         "f1": np.tile(np.repeat([0.5, 0.7], 5), 2) + rng.normal(0, 0.004, 20)}
+    )  # fmt: skip
+    ((finding,),) = make_table(frame).group_findings
+    assert (finding.code, finding.severity) == ("levels_apart", "warn")
+    assert "by='model'" in finding.mend
+    assert make_table(frame, by="model").group_findings == ((), ())
+    alike = frame.assign(f1=0.7 - 0.2 * (frame["cells"] / 1e3) ** -0.3 + rng.normal(0, 0.01, 20))
+    assert make_table(alike).group_findings == ((),)
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.1])
+def test_levels_that_mean_nothing_seldom_lie_apart(noise):
+    """Noise that falls with size as well; the level of the test is one in a thousand."""
+    told = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = np.repeat(np.geomspace(1e3, 1e6, 6), 4)
+        scatter = 0.01 * (x / 1e3) ** (np.log(noise) / np.log(1e3))
+        f1 = 0.9 - 0.3 * (x / 1e3) ** -0.3 + scatter * rng.standard_normal(24)
+        (found,) = make_table(
+            {"cells": x, "f1": f1, "host": rng.choice([*"xyz"], 24)}
+        ).group_findings
+        told += "levels_apart" in codes(found)
+    assert told <= 1
+
+
 def test_mixed_rows_name_the_column_that_tells_them_apart():
     frame = pd.DataFrame(
         {"model": ["a"] * 4 + ["b"] * 4, "note": "same", "cells": SIZES * 2, "seed": 0,
