@@ -57,10 +57,13 @@ def stability(case: Case) -> Iterator[Finding]:
             "add sizes near it; Fit.influence has every size",
         )  # fmt: skip
     if np.isfinite(found.flipped_by[0]):
+        verdict = str(found.verdict[0])
+        beyond = "below" if verdict == "still_scaling" else "above"
         yield Finding(
             "verdict_flips", "warn",
             f"without size {size_text(float(found.flipped_by[0]))} the verdict turns round",
-            f"verdict {found.verdict[0]}", "add runs near that size",
+            f"{verdict.replace('_', ' ')} with it; without it the gain is {beyond} the margin",
+            "add runs near that size",
         )  # fmt: skip
     if found.disagreeing[0] and found.verdict[0] != "inconclusive":
         yield Finding(
