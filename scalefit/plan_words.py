@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html as markup
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,28 +24,45 @@ _WIDTHS = {"gain": "gain", "any_law": "gain, any law", "exponent": "exponent",
 
 
 def headline(plan: Plan) -> str:
-    """Return what there is today, and which proposal decides most often."""
+    """Return what there is today, and which proposal decides most often, or makes it firm."""
     rows = plan.table.to_dict("records")
     margin = number(float(plan.rows["margin"].median()))
     asked = (
         f"Is the gain in {plan.study.score} from {plan.factor:g} times the largest size worth "
         f"{margin}?"
     )
-    new = [row for row in rows if row["runs"]]
-    best = max(new, key=_decided)
-    kinds = ", ".join(
-        f"{verdict_text(name)} {_percent(best[name])}" for name in DECIDED if best[name] > 0
-    )
     error = 100 * max(float(row[f"{name}_error"]) for row in rows for name in VERDICTS)
     lines = [
         f"{asked} {_known(plan, rows[0])}",
-        f"Of {counted(len(new), 'proposal')}, {best['proposal']} would decide it most often: in "
-        f"{_percent(_decided(best))} of simulated tables ({kinds or 'never'}), firmly in "
-        f"{_percent(best['firm'])}, wrongly in {_percent(best['wrong'])}.",
+        _best(rows),
         f"Chances have Monte-Carlo errors up to {error:.1f} points. The question moves with the "
         "largest size: runs beyond it are asked what comes after them.",
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _best(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return which proposal decides most often; of equals the firmest, then the cheapest."""
+    first, new = rows[0], [row for row in rows if row["runs"]]
+    best = max(new, key=lambda row: (_decided(row), row["firm"], -row["cost"]))
+    kinds = ", ".join(
+        f"{verdict_text(name)} {_percent(best[name])}" for name in DECIDED if best[name] > 0
+    )
+    proposals, wrong = counted(len(new), "proposal"), _percent(best["wrong"])
+    if first["runs"] or _decided(first) == 0 or _decided(first) < _decided(best):
+        return (
+            f"Of {proposals}, {best['proposal']} would decide it most often: in "
+            f"{_percent(_decided(best))} of simulated tables ({kinds or 'never'}), firmly in "
+            f"{_percent(best['firm'])}, wrongly in {wrong}."
+        )
+    done = f"Without new runs it is decided already, in {_percent(_decided(first))} of tables"
+    if first["firm"] >= best["firm"]:
+        return f"{done}: of {proposals} none would decide it more often, or more firmly."
+    return (
+        f"{done}, firmly in {_percent(first['firm'])}. Of {proposals}, {best['proposal']} would "
+        f"make it firm most often: in {_percent(best['firm'])} of simulated tables, wrongly in "
+        f"{wrong}."
+    )
 
 
 def _known(plan: Plan, first: Mapping[Any, Any]) -> str:

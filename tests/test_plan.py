@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from scalefit.runs_needed import times_as_many
 from scalefit.study import study_of
 
 SIZES = np.geomspace(1e4, 1e6, 6)
+SIZES7 = np.array([1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6])
 
 
 def runs(sd=0.01, seed=0, exponent=0.4, replicates=3, sizes=SIZES):
@@ -46,6 +48,27 @@ def found(fit):
 
 
 # Proposals ----------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_is_decided_already_and_what_would_make_it_firm():
+    loss = 2 + 20 * SIZES7**-0.3 + np.random.default_rng(0).normal(0, 0.01, 7)
+    once = sf.plan(sf.fit({"tokens": SIZES7, "loss": loss}), n_tables=30)
+    said = once.summary().splitlines()[1]
+    firmest = once.table.loc[once.table["firm"].idxmax(), "proposal"]
+    assert once.table["still_scaling"].iloc[0] == 1.0
+    assert said.startswith("Without new runs it is decided already, in 100 % of tables, firmly in")
+    assert f"{firmest} would make it firm most often: in 100 %" in said
+
+
+def test_of_proposals_that_decide_alike_the_firmest_is_named(fit):
+    found = sf.plan(fit, sizes=[1e3, 1e7], seeds=1, n_tables=20)
+    rows = found.rows.assign(verdict="saturated", strength="provisional")
+    rows.loc[rows["proposal"] == 0, "verdict"] = "inconclusive"
+    rows.loc[rows["proposal"] == 2, "strength"] = "firm"
+    said = replace(found, rows=rows).summary().splitlines()[1]
+    assert said.startswith(f"Of 2 proposals, {found.proposals[2].label} would decide it most often")
+    firm = replace(found, rows=rows.assign(verdict="saturated", strength="firm")).summary()
+    assert "of 2 proposals none would decide it more often, or more firmly." in firm
 
 
 def test_proposals_are_all_choices_with_all_numbers_of_seeds():
