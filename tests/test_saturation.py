@@ -517,3 +517,10 @@ def test_crossed_seeds_leave_the_last_slope_fewer_degrees_of_freedom():
     assert last_slope(nested).df[0] == 4 * 4 - 2  # four of the sizes are within a decade
     taken = last_slope(nested).df[0] - last_slope(crossed).df[0]
     assert taken == pytest.approx(crossed.errors.unit_df[0])
+
+
+def test_a_last_decade_of_too_few_runs_is_told_without_a_number():
+    sizes, f1 = [1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6], [0.5, 0.6, 0.65, 0.68, 0.70, 0.71, 0.713]
+    fit = sf.fit({"cells": sizes, "f1": f1, "se": [0.01] * 7}, se="se")
+    said = fit.diagnostics.set_index("code")["evidence"]["plateau_by_law"]
+    assert said == "the last decade of sizes, or three, has too few runs to bound it"

@@ -72,9 +72,10 @@ def stability(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
     lawless = found.secant.excludes(found.factor, found.margin, ONE_SIDED)
     if found.verdict[0] == "saturated" and not lawless[0]:
-        bound = found.secant.bound(found.factor, ONE_SIDED)[0]
+        bound, last = found.secant.bound(found.factor, ONE_SIDED)[0], "the last decade of sizes"
+        leaves = f"{last}, or three, leaves a gain of {number(bound)} possible"
         yield Finding(
             "plateau_by_law", "note", "that gains fall below the margin is the law's word",
-            f"the last decade of sizes, or three, leaves a gain of {number(bound)} possible",
+            f"{last}, or three, has too few runs to bound it" if np.isnan(bound) else leaves,
             "run sizes farther out, or more seeds at the largest",
         )  # fmt: skip
