@@ -358,16 +358,19 @@ def _metrics(
     names = _metric_names(draft)
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     which = np.array([number[name] for name in names], dtype=np.intp)[draft.group]
-    usable = (draft.sizes > 0).all(axis=1) & ~np.isnan(draft.scores)
+    # A score tells its unit whatever its size; a row without a size, alone, is no part of a trend.
+    scored, sized = ~np.isnan(draft.scores), (draft.sizes > 0).all(axis=1)
+    sizes = np.where(sized[:, None], draft.sizes, 1.0)
+    curve = np.where(sized, draft.group, len(names) + np.arange(len(sized)))
     signed = draft.signed(draft.columns.score)
     resolved = {}
     for name, i in number.items():
-        mine = usable & (which == i)
+        mine = scored & (which == i)
         resolved[name] = resolve(
             name,
             draft.scores[mine],
-            np.exp(np.log(draft.sizes[mine]).mean(axis=1)),  # two drivers count alike in a trend
-            draft.group[mine],
+            np.exp(np.log(sizes[mine]).mean(axis=1)),  # two drivers count alike in a trend
+            curve[mine],
             better=better,
             bounds=bounds,
             signed=bool(signed.any()),

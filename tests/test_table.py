@@ -850,3 +850,21 @@ def test_copies_that_no_seed_tells_apart_are_named(drivers):
     assert found.evidence == "rows 4"
     rounded = make_table(frame.round(2)[[*drivers, "f1"]], drivers=drivers)
     assert "equal_rows" not in {finding.code for finding in rounded.findings}
+
+
+def test_scores_tell_their_unit_where_sizes_cannot_be_read():
+    told = {"cells": ["~1k", "~10k", "~100k", "~1M"], "accuracy": [50, 60, 65, 68]}
+    with pytest.raises(TableError, match="column 'cells', not a number") as raised:
+        make_table(told)
+    assert "accuracy" not in str(raised.value)
+    with pytest.raises(TableError, match=r"column 'accuracy', outside \[0, 1\].*row 1 \(8.3\)"):
+        make_table({**told, "accuracy": [8.3, 0.6, 0.65, 0.68]})
+
+
+def test_a_row_without_a_size_is_no_part_of_the_trend():
+    sizes, scores = [1e3, 1e4, 1e5, 1e6], [1.0, 2.1, 2.9, 4.0]
+    alone = make_table({"cells": sizes, "vigour": scores}, score="vigour")
+    beside = make_table(
+        {"cells": [*sizes, 0], "vigour": [*scores, 1e6]}, score="vigour", on_bad="drop"
+    )
+    assert [f for f in beside.findings if f.code == "direction_from_trend"] == list(alone.findings)
