@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, cast
 
@@ -88,13 +88,21 @@ class Metric:
         return 0.01 * abs(level)
 
 
-def checked_margin(given: Any) -> float:
-    """Return a margin that was given, in score units; FitError if it is none."""
+def checked_margin(given: Any, metrics: Iterable[Metric] = ()) -> float:
+    """Return a margin that was given, in score units; FitError if no metric can gain as much."""
     margin = as_number(given)
     if not 0 < margin < INF:
         raise FitError(
             f"margin={given!r}; give the smallest gain of interest, a number such as 0.01"
         )
+    for metric in metrics:
+        if margin >= metric.span:
+            point = "; one point is 0.01" if metric.unit == "fraction" else ""
+            raise FitError(
+                f"margin={given!r}: {metric.name!r} goes from {metric.lower:g} to "
+                f"{metric.upper:g} and cannot gain as much; give the smallest gain of interest in "
+                f"units of the score{point}"
+            )
     return margin
 
 

@@ -246,7 +246,7 @@ def assess(
 def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | None) -> Floats:
     """Return the smallest gain of interest per curve: as given, or what the metric implies."""
     if margin is not None:
-        return np.full(len(candidates), checked_margin(margin))
+        return np.full(len(candidates), checked_margin(margin, metrics))
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)

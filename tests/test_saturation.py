@@ -524,3 +524,20 @@ def test_a_last_decade_of_too_few_runs_is_told_without_a_number():
     fit = sf.fit({"cells": sizes, "f1": f1, "se": [0.01] * 7}, se="se")
     said = fit.diagnostics.set_index("code")["evidence"]["plateau_by_law"]
     assert said == "the last decade of sizes, or three, has too few runs to bound it"
+
+
+def test_a_margin_that_no_score_can_gain_is_refused():
+    fit = fit_of(0.9 - 0.3 * T**-1.0, sigma=0.003)
+    assert fit.saturation(margin=0.999).margin == 0.999
+    for margin in (1, 1.5):
+        with pytest.raises(sf.FitError, match=r"'f1' goes from 0 to 1 .*one point is 0.01"):
+            fit.saturation(margin=margin)
+        with pytest.raises(sf.FitError, match="cannot gain as much"):
+            set_of(fit).saturation(margin=margin)
+        with pytest.raises(sf.FitError, match="cannot gain as much"):
+            sf.plan(fit, margin=margin, n_tables=2)
+    runs = fit.table.rows
+    percent = sf.fit({"cells": runs["cells"], "f1": 100 * runs["f1"]})
+    assert percent.saturation(margin=1).margin == 1
+    loss = sf.fit({"cells": runs["cells"], "loss": 2 - runs["f1"]})
+    assert loss.saturation(margin=1).margin == 1
