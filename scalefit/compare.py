@@ -200,6 +200,7 @@ def compare(
         seed=seed,
         findings=tuple(findings),
         of_size=is_size(question.estimand),
+        bounds=_bounds(groups, question.estimand),
     )
 
 
@@ -393,6 +394,17 @@ def _of_range(
             f"sizes outside were left out of {', '.join(cut[:5])}",
         )]  # fmt: skip
     return _Question(words, Parameter(what), True, EXPONENT_LAW, span, tuple(findings))
+
+
+def _bounds(groups: Sequence[Group], estimand: Any) -> tuple[float, float]:
+    """Return the range of answers that are scores, where all groups have the same one."""
+    asked = isinstance(estimand, Value) or estimand == Parameter("asymptote")
+    ranges = {
+        None if one is None else (one.table.metrics[0].lower, one.table.metrics[0].upper)
+        for one in (group.fit for group in groups)
+    }
+    shared = ranges.pop() if asked and len(ranges) == 1 else None
+    return shared or (-np.inf, np.inf)
 
 
 def _size(at: float | str | None, high: float) -> float:

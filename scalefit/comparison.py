@@ -23,7 +23,7 @@ from .findings import Finding, findings_frame
 from .fit import Fit
 from .groups import Group
 from .inference import Crossing
-from .meta import Meta, random_effects
+from .meta import Meta, known, random_effects
 from .one_stage import one_stage
 from .ranks import ranks
 
@@ -77,6 +77,9 @@ class Comparison:
         What to know before use.
     of_size : bool
         Whether the answers are sizes, whose means over groups are those of their logs.
+    bounds : tuple of two floats
+        Values that an answer can take, and so a mean over groups: those of a metric where all
+        answers are scores in it.
     """
 
     what: str
@@ -96,6 +99,7 @@ class Comparison:
     seed: int
     findings: tuple[Finding, ...]
     of_size: bool = False
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -104,7 +108,8 @@ class Comparison:
         Columns: group, the moderator if there is one, law, sizes, smallest, largest, estimate,
         lower, upper, robust_lower, robust_upper, caution. Bounds are infinite where open.
         """
-        lower, upper = self.curves.interval(self.level)
+        value = known(self.curves.estimate, *self.bounds)
+        lower, upper = (known(end, *self.bounds) for end in self.curves.interval(self.level))
         place = {group: i for i, group in enumerate(self.told)}
         rows = []
         for g, group in enumerate(self.groups):
@@ -118,7 +123,7 @@ class Comparison:
             row["smallest"] = float(sample.x.min()) if sample is not None else np.nan
             row["largest"] = float(sample.x.max()) if sample is not None else np.nan
             i = place.get(g)
-            row["estimate"] = float(self.curves.estimate[i]) if i is not None else np.nan
+            row["estimate"] = float(value[i]) if i is not None else np.nan
             row["lower"] = float(lower[i]) if i is not None else -np.inf
             row["upper"] = float(upper[i]) if i is not None else np.inf
             row["robust_lower"], row["robust_upper"] = self.robust[g]
@@ -191,10 +196,12 @@ class Comparison:
 
         From answers and standard errors where all intervals are closed and near to symmetric; else
         from the likelihoods as they are, in one stage. Sizes are averaged as logs, and told as
-        sizes. None where there are too few groups.
+        sizes. None where there are too few groups. Closed ends keep to the range of the answers.
         """
         found = self._mean_of(self.curves.of_logs() if self.of_size else self.curves)
-        return found.of_sizes() if self.of_size and found is not None else found
+        if found is None:
+            return None
+        return found.of_sizes() if self.of_size else found.within(*self.bounds)
 
     def _mean_of(self, curves: Confidence) -> Meta | None:
         lower, upper = curves.interval(self.level)

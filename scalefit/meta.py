@@ -37,6 +37,7 @@ __all__ = [
     "ONE_ERROR",
     "Meta",
     "kinds_of",
+    "known",
     "mixture_interval",
     "prior",
     "random_effects",
@@ -51,6 +52,8 @@ _N_SPREADS, _BELOW, _ABOVE = 400, 1e-3, 1e4
 #: Errors below this share of spread and errors are taken for it: they are none.
 _LEAST_ERROR = 1e-9
 _HALVINGS = 80
+#: Columns of a table of means that are answers.
+_VALUES = ("estimate", "lower", "upper")
 #: Level of an interval that goes one standard error to either side.
 ONE_ERROR = 2.0 * float(ndtr(1.0)) - 1.0
 
@@ -107,7 +110,7 @@ class Meta:
     def of_sizes(self) -> Meta:
         """Return the analysis of logs of sizes in units of the size."""
         table = self.table.assign(**{
-            name: np.exp(self.table[name]) for name in ("estimate", "lower", "upper")
+            name: np.exp(self.table[name]) for name in _VALUES
         })  # fmt: skip
         gaps = ["difference", "lower", "upper"]
         ratios = self.differences.assign(**{name: np.exp(self.differences[name]) for name in gaps})
@@ -117,6 +120,12 @@ class Meta:
             prediction=(float(low), float(high)), method=f"{self.method}, of log sizes",
             of_logs=True,
         )  # fmt: skip
+
+    def within(self, lower: float, upper: float) -> Meta:
+        """Return the analysis of answers that are known to lie in a range, as scores do."""
+        cut = {name: known(self.table[name], lower, upper) for name in _VALUES}
+        low, high = known(np.array(self.prediction), lower, upper).tolist()
+        return replace(self, table=self.table.assign(**cut), prediction=(low, high))
 
     def pairs_text(self) -> list[str]:
         """Return how the means differ, a line a pair."""
@@ -246,6 +255,18 @@ def random_effects(
         float(chdtrc(k - p, q)), f, f_p, new,
         "random effects, tau averaged over", level, k,
     )  # fmt: skip
+
+
+def known(values: Any, lower: float, upper: float) -> Floats:
+    """Return values cut to the range in which they are known to lie; an open end stays open.
+
+    Examples
+    --------
+    >>> known([0.7, 1.2, np.inf], 0.0, 1.0)
+    array([0.7, 1. , inf])
+    """
+    found = np.asarray(values, dtype=float)
+    return np.where(np.isinf(found), found, np.clip(found, lower, upper))
 
 
 def usual_error(error: Floats, apart: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -506,3 +507,24 @@ def test_the_shell_compares_refused_answers_and_surfaces_as_it_fits_them(tmp_pat
     shown = json.loads(compared("--show-refused").stdout)
     assert all(np.isfinite(row["estimate"]) for row in shown["groups"])
     assert "column 'width' has too few sizes" in compared("--params", "width", code=2).output
+
+
+def test_a_mean_of_scores_keeps_to_the_range_that_all_groups_share():
+    def told(level, seed):
+        rng = np.random.default_rng(seed)
+        sizes = np.tile(np.geomspace(1e3, 1e6, 7), 3)
+        curve = level - 0.3 * (sizes / 1e3) ** -0.5
+        return {"cells": sizes, "f1": curve + rng.normal(0, 0.004, 21)}
+
+    tables = {"high": told(0.95, 0), "low": told(0.45, 1)}
+    for what in ("score", "asymptote", sf.Value(1e9)):
+        at = {"at": 1e9} if what == "score" else {}
+        found = sf.compare(tables, what, **at)
+        mean = found.meta.table.loc["mean"]
+        assert (mean["lower"], mean["upper"]) == (0.0, 1.0), what
+        assert found.table["upper"].max() <= 1.0
+    assert sf.compare(tables, "gain", at=1e4).bounds == (-np.inf, np.inf)
+    free = replace(found, bounds=(-np.inf, np.inf))
+    assert free.meta.table.loc["mean", "upper"] > 1.0
+    other = sf.compare({**tables, "stated": (1.3, 0.1)}, "asymptote")
+    assert other.meta.table.loc["mean", "upper"] > 1.0, "nobody knows its metric"
