@@ -53,6 +53,8 @@ def _passing(rows: pd.DataFrame, column: str, values: list[str], said: str) -> t
     """Return which rows have one of the values, and Python that says so."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+    from ._numbers import as_numbers
+
     names = [str(each) for each in rows.columns]
     if column not in names:
         raise TableError(
@@ -64,11 +66,11 @@ def _passing(rows: pd.DataFrame, column: str, values: list[str], said: str) -> t
     tests, kept = [], cells.isna() & ("" in values)
     if is_numeric_dtype(cells) and not is_bool_dtype(cells):
         try:
-            known = [float(value) for value in known]
+            known = as_numbers(known).tolist()
         except ValueError:
             raise TableError(
                 f"{said}--filter {column}={' or '.join(values)}: the column holds numbers; give "
-                "one, such as 1e6"
+                "one, such as 1e6 or 1M"
             ) from None
     elif known:
         cells, place = cells.astype(str), f"{place}.astype(str)"

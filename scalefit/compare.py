@@ -12,6 +12,7 @@ import pandas as pd
 
 from ._columns import Names
 from ._format import capital, size_text
+from ._numbers import as_numbers
 from ._seeds import seed_of
 from .adjustment import Adjust, check_adjust
 from .alignment import Convert, same_metric
@@ -95,7 +96,7 @@ def compare(
         ``"exponent"``, ``"asymptote"``, or any estimand.
     by : str or sequence of str, optional
         Columns that tell the curves of a table apart.
-    at : float or "own", optional
+    at : float, text such as "1M", or "own", optional
         The size at which gains, scores and shares are compared; by default the largest size that
         every group has reached. ``"own"``: gains from each group's own largest size.
     factor : float
@@ -410,12 +411,16 @@ def _bounds(groups: Sequence[Group], estimand: Any) -> tuple[float, float]:
 def _size(at: float | str | None, high: float) -> float:
     if at is None:
         return high
-    if isinstance(at, str) or not (np.isfinite(at) and at > 0):
+    try:
+        size = float(as_numbers(at).item())
+    except (TypeError, ValueError):
+        size = np.nan
+    if not 0 < size < np.inf:
         raise FitError(
-            f'at={at!r}; give a size in units of the driver, or "own" for gains from each '
-            "group's own largest size"
+            f'at={at!r}; give a size in units of the driver, such as 1e6 or "1M", or "own" for '
+            "gains from each group's own largest size"
         )
-    return float(at)
+    return size
 
 
 def _lonely(kinds: Sequence[object] | None, told: Sequence[bool]) -> list[Finding]:

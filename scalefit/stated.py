@@ -106,7 +106,7 @@ class Hypothesis:
     @classmethod
     def through(
         cls,
-        scores: Mapping[float, float],
+        scores: Mapping[Any, float],
         sd: float | Sequence[float],
         law: str | Law = "saturating_power",
         **options: Any,
@@ -115,7 +115,7 @@ class Hypothesis:
 
         Parameters
         ----------
-        scores : mapping of float to float
+        scores : mapping of size to float
             Size to expected score, as many as the law has parameters.
         sd : float or two floats
             Standard deviation of a run.
@@ -137,13 +137,15 @@ class Hypothesis:
         {'asymptote': 0.9, 'coefficient': 4.8, 'exponent': 0.3}
         """
         found = get_law(law)
-        sizes = np.sort(sizes_from(list(scores), [str(options.get("driver", cls.driver))])).tolist()
+        given = sizes_from(list(scores), [str(options.get("driver", cls.driver))])
+        rising = np.argsort(given)
+        sizes = given[rising].tolist()
         if len(sizes) != found.n_params:
             raise FitError(
                 f"law {found.name!r} has {found.n_params} parameters; give a score at as many "
                 f"sizes, not {len(sizes)}"
             )
-        x, y = np.array(sizes), np.array([float(scores[size]) for size in sizes])
+        x, y = np.array(sizes), np.array(list(scores.values()), dtype=float)[rising]
         about = {key: options[key] for key in ("better", "bounds") if key in options}
         metric = _metric(str(options.get("score", cls.score)), x, y, **about)
         curve = estimate(found, of_runs(x, y, np.zeros(len(x), dtype=np.intp), [metric]))

@@ -360,7 +360,7 @@ def _metrics(
     which = np.array([number[name] for name in names], dtype=np.intp)[draft.group]
     # A score tells its unit whatever its size; a row without a size, alone, is no part of a trend.
     scored = ~np.isnan(draft.scores)
-    sized: NDArray[np.bool_] = (draft.sizes > 0).all(axis=1)
+    sized = np.all(draft.sizes > 0, axis=1)
     sizes = np.where(sized[:, None], draft.sizes, 1.0)
     curve = np.where(sized, draft.group, len(names) + np.arange(len(sized)))
     signed = draft.signed(draft.columns.score)

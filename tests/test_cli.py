@@ -172,6 +172,14 @@ def test_filter_keeps_rows_and_says_how_many(run, value):
     assert "1 curve: " in result.stdout
 
 
+@pytest.mark.parametrize("value", ["10k", "1e4", "10,000"])
+def test_a_filter_reads_numbers_as_tables_do(value):
+    rows = pd.DataFrame({"cells": [1e4, 2e4], "f1": [0.5, 0.6]})
+    kept, code = kept_rows(rows, [("cells", value)])
+    assert kept["f1"].tolist() == [0.5]
+    assert code == ["table = table[table['cells'].eq(10000.0)]"]
+
+
 def test_a_filter_repeated_for_a_column_keeps_either_value(run):
     result = run("saturation", "several.csv", "--by", "model", "--filter", "width=128",
                  "--filter", "model=a", "--filter", "model=b")  # fmt: skip

@@ -528,3 +528,13 @@ def test_a_mean_of_scores_keeps_to_the_range_that_all_groups_share():
     assert free.meta.table.loc["mean", "upper"] > 1.0
     other = sf.compare({**tables, "stated": (1.3, 0.1)}, "asymptote")
     assert other.meta.table.loc["mean", "upper"] > 1.0, "nobody knows its metric"
+
+
+def test_the_size_of_a_comparison_is_read_as_tables_are():
+    x = np.tile(np.geomspace(1e3, 1e6, 7), 2)
+    noise = np.random.default_rng(0).normal(0, 0.004, (2, 14))
+    tables = {name: {"cells": x, "f1": 0.8 - 0.3 * (x / 1e3) ** -0.5 + noise[i]}
+              for i, name in enumerate("ab")}  # fmt: skip
+    assert sf.compare(tables, at="300k").what == sf.compare(tables, at=3e5).what
+    with pytest.raises(sf.FitError, match=r"at='onw'; give a size .* or \"own\" for gains"):
+        sf.compare(tables, at="onw")

@@ -307,3 +307,19 @@ def test_curves_of_metrics_in_other_directions_do_not_cross():
         asked(up, Crossing(down))
     other = fitted(asymptote=0.85, gap=0.2)
     assert np.isfinite(asked(up, Crossing(other)).estimate)
+
+
+def test_sizes_as_text_are_read_as_in_tables():
+    one = fitted()
+    for text, number in [
+        (Value("1.5M"), Value(1.5e6)),
+        (GainBetween("300k", "10M"), GainBetween(3e5, 1e7)),
+        (MarginalGain("2M"), MarginalGain(2e6)),
+    ]:
+        assert text == number
+        assert text.label == number.label
+        assert asked(one, text) == asked(one, number)
+    assert Value(("7B", 2e10)).x == (7e9, 2e10)
+    assert Value(["1k", 2e3]).x == [1e3, 2e3]
+    with pytest.raises(sf.FitError, match=r"size '10N'; give sizes .* such as 1e7 or '10M'"):
+        Value("10N")

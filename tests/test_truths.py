@@ -125,6 +125,12 @@ def test_the_scale_is_held_beyond_the_sizes():
 # Stated by hand -----------------------------------------------------------------------------------
 
 
+def test_a_hypothesis_through_scores_at_sizes_as_text():
+    text = sf.Hypothesis.through({"10k": 0.6, "1M": 0.825, "100k": 0.75}, sd=0.01, score="f1")
+    number = sf.Hypothesis.through({1e4: 0.6, 1e6: 0.825, 1e5: 0.75}, sd=0.01, score="f1")
+    assert (text.params, text.cells) == (number.params, number.cells)
+
+
 def test_a_hypothesis_through_scores():
     found = sf.Hypothesis.through({1e4: 0.6, 1e6: 0.825, 1e5: 0.75}, sd=0.01, score="f1")
     assert found.mean([1e4, 1e5, 1e6]).tolist() == pytest.approx([0.6, 0.75, 0.825])

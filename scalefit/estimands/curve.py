@@ -11,7 +11,16 @@ import numpy as np
 from .._numbers import as_number
 from ..errors import FitError
 from ..laws import Frame, Law, Terms
-from .place import distance, from_largest, log_size, moved_drivers, of_curves, outside, point
+from .place import (
+    distance,
+    from_largest,
+    log_size,
+    moved_drivers,
+    of_curves,
+    outside,
+    point,
+    sizes_of,
+)
 from .question import Beyond, Estimand, SameForAll, either
 
 __all__ = [
@@ -75,10 +84,18 @@ class Value:
     Parameters
     ----------
     x : float or array
-        In driver units: a number, or one for each curve.
+        In driver units: a number, or one for each curve; text such as ``"10M"`` is read.
+
+    Examples
+    --------
+    >>> Value("10M").x
+    10000000.0
     """
 
     x: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", sizes_of(self.x))
 
     @property
     def label(self) -> str:
@@ -148,11 +165,15 @@ class GainBetween:
     Parameters
     ----------
     x_from, x_to : float or array
-        In driver units: numbers, or one for each curve.
+        In driver units: numbers, or one for each curve; text such as ``"10M"`` is read.
     """
 
     x_from: Array
     x_to: Array
+
+    def __post_init__(self) -> None:
+        for name in ("x_from", "x_to"):
+            object.__setattr__(self, name, sizes_of(getattr(self, name)))
 
     @property
     def label(self) -> str:
@@ -249,8 +270,8 @@ class MarginalGain:
     Parameters
     ----------
     x : float or array
-        The size in driver units (a number, or one per curve); by default the largest one, of
-        several drivers the largest run.
+        The size in driver units (a number, or one per curve; text such as ``"10M"`` is read); by
+        default the largest one, of several drivers the largest run.
     driver : int or None
         Of several drivers: which is doubled; None for all of them.
 
@@ -262,6 +283,9 @@ class MarginalGain:
 
     x: Array = None
     driver: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", sizes_of(self.x))
 
     @property
     def label(self) -> str:

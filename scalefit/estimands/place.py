@@ -7,13 +7,36 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import as_numbers
 from ..errors import FitError
 from ..laws import Frame
 from .question import Beyond
 
-__all__ = ["distance", "from_largest", "log_size", "of_curves", "outside", "point"]
+__all__ = ["distance", "from_largest", "log_size", "of_curves", "outside", "point", "sizes_of"]
 
 Array = Any
+
+
+def sizes_of(given: Array) -> Array:
+    """Return sizes, or a size of several drivers, in which text is read as in tables.
+
+    Examples
+    --------
+    >>> sizes_of("22.2M"), sizes_of(("7B", 1e9)), sizes_of(1e6)
+    (22200000.0, (7000000000.0, 1000000000.0), 1000000.0)
+    """
+    if isinstance(given, tuple):
+        return tuple(sizes_of(each) for each in given)
+    if isinstance(given, list):
+        return [sizes_of(each) for each in given]
+    if not isinstance(given, str):
+        return given
+    try:
+        return as_numbers(given).item()
+    except ValueError:
+        raise FitError(
+            f"size {given!r}; give sizes in driver units, such as 1e7 or '10M'"
+        ) from None
 
 
 def of_curves(x: Array, rows: Any) -> Array:
