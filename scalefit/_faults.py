@@ -14,6 +14,7 @@ from ._format import counted
 from ._numbers import MISSING, as_written
 from .errors import TableError
 from .metrics import Metric, is_percent_by_name
+from .reading import EXCEL
 
 __all__ = [
     "Fault",
@@ -30,6 +31,12 @@ __all__ = [
 _SHOWN = 5
 #: A score may pass a bound by rounding, relative to the bound.
 _BOUND_SLACK = 1e-9
+
+#: A sheet that a program wrote without calculating it has no values in its formulas.
+_MEND_FORMULAS = (
+    "If these cells hold formulas, open the file in a spreadsheet program and save it, so that "
+    "they are calculated."
+)
 
 Wrong = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
@@ -94,7 +101,8 @@ def _unread(draft: Draft, part: str, name: str) -> Iterator[Fault]:
             n_runs = draft.numbers[draft.columns.roles["n"]]
             at = at[n_runs[at] != 1]
         if at.size:
-            yield Fault(name, why, at)
+            formulas = why == MISSING and draft.source.lower().endswith(EXCEL)
+            yield Fault(name, why, at, _MEND_FORMULAS if formulas else "")
 
 
 def _out_of_range(draft: Draft, part: str, name: str) -> Iterator[Fault]:

@@ -24,9 +24,10 @@ from pandas.api.types import is_float_dtype, is_numeric_dtype
 from ._numbers import USUAL, are_dotted, one_space, parse_numbers, ungrouped
 from .errors import TableError
 
-__all__ = ["check_header", "read_table"]
+__all__ = ["EXCEL", "check_header", "read_table"]
 
-_EXCEL = (".xlsx", ".xlsm", ".xls")
+#: Endings of workbooks.
+EXCEL = (".xlsx", ".xlsm", ".xls")
 _PARQUET = (".parquet", ".pq")
 _JSON = (".json",)
 _JSON_LINES = (".jsonl", ".ndjson")
@@ -91,7 +92,7 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
             raw, suffix = gzip.decompress(whole), Path(Path(name).stem).suffix.lower()
         if not raw.strip():
             raise TableError(f"{name}: the file is empty; it needs a header and rows")
-        if suffix in _EXCEL:
+        if suffix in EXCEL:
             frame = _read_excel(raw, name, options)
         elif "sheet_name" in options:
             raise TableError(f"{name}: has no sheets, as workbooks have; leave sheet_name= out")
@@ -208,6 +209,11 @@ def _decode(raw: bytes, name: str, encoding: str | None) -> str:
     try:
         return raw.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
+        if encoding == "utf-8-sig" and b"\0" in raw:  # which no text in an old encoding has
+            raise TableError(
+                f"{name}: is no text, and no file of a kind that is read here; unpack it if it is "
+                "an archive, or save the table as CSV, .xlsx, .parquet or .json"
+            ) from error
         raise TableError(
             f"{name}: is not text in {encoding} ({error}); save it as UTF-8 or pass encoding=, "
             "for example encoding='latin-1'"

@@ -275,6 +275,8 @@ def test_filtered_rows_keep_their_labels():
             ["row 1 has 3 fields", "header 2 names"],
         ),
         ("a.csv", b"cells,sc\xf6re\n1,2\n", ["a.csv", "utf-8", "encoding='latin-1'"]),
+        ("a.csv.zip", b"PK\x03\x04\x14\x00\x00\x00\x88", ["is no text", "unpack it"]),
+        ("a.pkl", b"\x80\x04\x95\x00\x00", ["is no text", "save the table as CSV"]),
         (
             "a.json",
             b'{"cells": {"0": 1}}',
@@ -305,6 +307,19 @@ def test_a_missing_reader_is_named_as_it_is_installed(tmp_path, monkeypatch, fil
     (tmp_path / file).write_bytes(b"PK")
     with pytest.raises(TableError, match=f"pip install {package}$"):
         read_table(tmp_path / file)
+
+
+def test_formulas_that_were_never_calculated_are_told(tmp_path):
+    rows = {"cells": [1e3, 1e4, 1e5], "f1": ["=0.25*2", 0.6, 0.7]}
+    pd.DataFrame(rows).to_excel(tmp_path / "lab.xlsx", index=False)
+    with pytest.raises(
+        TableError, match=r"'f1', missing: row 1 .*\n +If these cells hold formulas"
+    ):
+        make_table(tmp_path / "lab.xlsx")
+    (tmp_path / "lab.csv").write_text("cells,f1\n1e3,\n1e4,0.6\n1e5,0.7\n")
+    with pytest.raises(TableError) as raised:
+        make_table(tmp_path / "lab.csv")
+    assert "formulas" not in str(raised.value)
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
