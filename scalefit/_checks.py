@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 from scipy.special import fdtrc
 
-from ._columns import ROLES, role_of, varies
+from ._columns import PARTS, role_of
 from ._copies import copies_in
 from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
 from ._format import counted, listed
+from ._grouping import varies
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
@@ -46,6 +47,7 @@ _USES = {
     "sd": "If each row is the mean of several runs, pass sd={column!r} and n={n}.",
     "items": "If each score is a mean over so many test items, pass items={column!r}.",
     "run": "If the rows of one run are its checkpoints, pass run={column!r}.",
+    "bound": "If it bounds a 95 % interval of each score, pass se= with its width over 3.92.",
 }
 
 
@@ -98,7 +100,7 @@ def role_findings(draft: Draft) -> list[Finding]:
         Finding(
             f"{role}_not_used",
             "note",
-            f"{unused[role]!r} looks like a {ROLES[role]} and is not used.",
+            f"{unused[role]!r} looks like a {PARTS[role]} and is not used.",
             "",
             use.format(column=unused[role], n=n),
         )

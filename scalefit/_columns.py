@@ -5,36 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ._format import key_text
 from ._numbers import parse_numbers
 from .errors import TableError, nearest
 from .metrics import lookup
 
 __all__ = [
     "ALIASES",
+    "PARTS",
     "ROLES",
     "ROW",
     "Columns",
     "Names",
     "are_params_and_data",
     "find_columns",
-    "first_rows",
-    "group_rows",
-    "in_order",
-    "key_label",
     "role_of",
-    "unit_numbers",
-    "varies",
 ]
 
 Names = str | Sequence[str]
-Codes = NDArray[np.intp]
 
 #: Names understood without being told, the preferred one first; case and punctuation are ignored.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -71,6 +61,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "n_test", "num_test", "test_size", "n_questions", "num_questions",
     ),
     "run": ("run", "run_id", "run_name", "run_index"),
+    "bound": (
+        "lower", "upper", "low", "high", "lo", "hi", "ci_lower", "ci_upper", "ci_low", "ci_high",
+        "ci_lo", "ci_hi", "lower_ci", "upper_ci", "ci95_lower", "ci95_upper", "lower_95",
+        "upper_95",
+    ),
 }  # fmt: skip
 
 #: Parts that are played only when asked for, in words.
@@ -81,13 +76,16 @@ ROLES: dict[str, str] = {
     "items": "number of test items",
     "run": "run",
 }
+#: The same, and what a column may look like that no option takes.
+PARTS: dict[str, str] = {**ROLES, "bound": "bound of an interval"}
 
 #: The column of data row numbers in a checked table.
 ROW = "_row"
 
-_ROLES = {re.sub(r"\W|_", "", name): role for role, names in ALIASES.items() for name in names}
 #: Names of columns that are numbers from which on they are taken for the sizes of a wide table.
 _FEWEST_SIZES = 3
+#: What the name of a column of means begins or ends with.
+_MEAN = re.compile(r"^(?:mean|average|avg)(?:of)?|(?:mean|average|avg)$")
 _MEND_DRIVER = "pass drivers= with the column that holds the size"
 
 
@@ -112,7 +110,7 @@ class Columns:
     roles : dict of str to str
         The column of each of ``ROLES`` that was asked for.
     unused_roles : dict of str to str
-        Columns that look like one of the other ``ROLES``.
+        Columns that look like one of the other ``ROLES``, or a ``"bound"`` of an interval.
     """
 
     drivers: tuple[str, ...]
@@ -217,105 +215,16 @@ def find_columns(
     )
 
 
-def group_rows(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, list[tuple[object, ...]]]:
-    """Give each row the number of its group, in order of first appearance.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        The group of each row.
-    list of tuple
-        The key of each group in plain Python values, None for a missing one; a whole number is an
-        int, however the column is stored.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"model": ["b", "a", "b"], "layers": [2.0, 4.0, 2.0]})
-    >>> group_rows(frame, ["model", "layers"])
-    (array([0, 1, 0]), [('b', 2), ('a', 4)])
-    """
-    group = np.zeros(len(frame), dtype=np.intp)
-    columns: list[tuple[Codes, list[object]]] = []
-    for name in by:
-        codes, uniques = pd.factorize(frame[name])
-        columns.append((codes, uniques.tolist()))
-        group = pd.factorize(group * (len(uniques) + 1) + codes + 1)[0]
-    first = first_rows(group)
-    parts = [
-        [_plain_key(values[code]) if code >= 0 else None for code in codes[first].tolist()]
-        for codes, values in columns
-    ]
-    return group, list(zip(*parts, strict=True)) if parts else [()]
-
-
-def _plain_key(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def key_label(by: Sequence[str], key: Sequence[object]) -> str:
-    """Return a group's key in words.
-
-    Examples
-    --------
-    >>> key_label(["model", "layers"], ["scVI", None]), key_label([], [])
-    ('model=scVI, layers=-', 'all rows')
-    """
-    return ", ".join(f"{n}={key_text(v)}" for n, v in zip(by, key, strict=True)) or "all rows"
-
-
-def unit_numbers(names: pd.Series) -> Codes:
-    """Return the number of each name in their order; a row without one has a number of its own.
-
-    Examples
-    --------
-    >>> unit_numbers(pd.Series(["a", None, "b", "a", None]))
-    array([0, 2, 1, 0, 3])
-    """
-    code: Codes = np.array(pd.factorize(names, sort=True)[0], dtype=np.intp)
-    nameless = code < 0
-    code[nameless] = code.max(initial=-1) + 1 + np.arange(nameless.sum())
-    return code
-
-
-def in_order(*keys: NDArray[Any] | None) -> Codes:
-    """Return the order of runs by what is known of them: curve, sizes, score, and so on.
-
-    What is drawn from the runs of a size, as by a bootstrap, so does not depend on how rows come.
-
-    Examples
-    --------
-    >>> in_order(np.array([1, 0, 1]), None, np.array([0.7, 0.8, 0.6]))
-    array([1, 2, 0])
-    """
-    return np.lexsort([key for key in keys[::-1] if key is not None])
-
-
-def first_rows(group: Codes) -> Codes:
-    """Return the position of the first row of each group, groups numbered without gaps."""
-    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.intp)
-    first[group[::-1]] = np.arange(len(group))[::-1]
-    return first
-
-
-def varies(codes: Codes, group: Codes) -> NDArray[np.bool_]:
-    """Tell for each group whether its codes differ; negative codes (missing) do not count.
-
-    Examples
-    --------
-    >>> varies(np.array([5, 6, 7, -1]), np.array([0, 0, 1, 1])).tolist()
-    [True, False]
-    """
-    n_groups = int(group.max(initial=-1)) + 1
-    known = codes >= 0
-    reference = np.full(n_groups, -1, dtype=np.intp)
-    reference[group[known]] = codes[known]
-    differs = known & (codes != reference[group])
-    return np.bincount(group[differs], minlength=n_groups) > 0
-
-
 def role_of(name: str) -> str | None:
     """Return the part in ``ALIASES`` that a column's name stands for, None for any other name."""
-    return _ROLES.get(re.sub(r"\W|_", "", name).casefold())
+    return _ROLES.get(_letters(name))
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"\W|_", "", name).casefold()
+
+
+_ROLES = {_letters(name): role for role, names in ALIASES.items() for name in names}
 
 
 def are_params_and_data(drivers: Sequence[str]) -> bool:
@@ -384,12 +293,19 @@ def _check_roles(asked: Mapping[str, str], source: str) -> None:
 
 
 def _unused_roles(names: Sequence[str], score: str, asked: Mapping[str, str]) -> dict[str, str]:
-    """Return the columns that look like a role, such as ``stderr`` or ``accuracy_std``."""
-    settled = {*asked, *(("se", "sd", "n") if "se" in asked or "sd" in asked else ())}
+    """Return the columns that look like a role, such as ``stderr`` or ``accuracy_std``.
+
+    Examples
+    --------
+    >>> _unused_roles(["f1_mean", "f1_std", "f1_upper"], "f1_mean", {})
+    {'sd': 'f1_std', 'bound': 'f1_upper'}
+    """
+    settled = {*asked, *(("se", "sd", "n", "bound") if "se" in asked or "sd" in asked else ())}
+    what = _MEAN.sub("", _letters(score))
     found: dict[str, str] = {}
     for name in names:
-        role = role_of(name) or role_of(name.casefold().replace(score.casefold(), ""))
-        if role in ROLES and role not in settled and name != score:
+        role = role_of(name) or role_of(_letters(name).replace(what, ""))
+        if role in PARTS and role not in settled and name != score:
             found.setdefault(role, name)
     return found
 
@@ -401,7 +317,7 @@ def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, sour
         )
     return (
         f"{source}: no column {column!r} (given as {part}=); the columns are "
-        f"{', '.join(map(repr, names))}{nearest(column, names)}"
+        f"{', '.join(map(repr, names))}{nearest(column, names)}{_mend_of_title(names)}"
     )
 
 
@@ -436,7 +352,17 @@ def _find_driver(
     first = f"{index} in the index is no column: call reset_index() first, or " if index else ""
     raise TableError(
         f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
-        f"columns are {', '.join(map(repr, names))}; {first}{_MEND_DRIVER}"
+        f"columns are {', '.join(map(repr, names))}; {first}{_MEND_DRIVER}{_mend_of_title(names)}"
+    )
+
+
+def _mend_of_title(names: Sequence[str]) -> str:
+    """Return what to do where the header is one text and nothing beside it; empty elsewhere."""
+    if sum(not name.startswith("Unnamed: ") for name in names) > 1:
+        return ""
+    return (
+        "; if a title stands above the header, remove it, or leave it out in Python with "
+        "sf.read_table(..., skiprows=1)"
     )
 
 

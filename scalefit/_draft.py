@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._columns import ROLES, Columns, group_rows, key_label
+from ._columns import ROLES, Columns
+from ._grouping import group_rows, key_label
 from ._numbers import Faults, parse_numbers
 from .errors import TableError
 

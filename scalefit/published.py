@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._columns import Names, find_columns, group_rows
+from ._columns import Names, find_columns
+from ._grouping import group_rows
 from ._numbers import parse_numbers
 from .errors import FitError
 from .table import OnBad, Table, as_frame, make_table

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import in_order
+from ._grouping import in_order
 from .kernel import Kernel
 from .laws import Frame
 from .levels import free_levels

@@ -22,7 +22,7 @@ from ._checks import (
     size_findings,
     too_few_sizes,
 )
-from ._columns import ROW, Names, find_columns, in_order, key_label, unit_numbers, varies
+from ._columns import ROW, Names, find_columns
 from ._draft import Draft, find_cells, make_draft
 from ._faults import (
     Fault,
@@ -36,6 +36,7 @@ from ._faults import (
     unit_faults,
 )
 from ._format import listed
+from ._grouping import in_order, key_label, unit_numbers, varies
 from .errors import TableError, nearest
 from .findings import Finding
 from .metrics import Metric, resolve

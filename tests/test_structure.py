@@ -29,7 +29,8 @@ ROOMS = {
     ),
     "table": (
         1,
-        "metrics reading _columns _copies _draft _faults _checks table published alignment",
+        "metrics reading _columns _grouping _copies _draft _faults _checks table published "
+        "alignment",
     ),
     "laws": (1, "laws"),
     "data": (2, "sample cuts noise"),

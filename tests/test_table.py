@@ -625,6 +625,8 @@ def test_a_named_role_is_not_taken_for_the_score_the_seed_or_the_metric():
         ("test_size", "items_not_used", "pass items='test_size'."),
         ("run", "run_not_used", "pass run='run'."),
         ("Run ID", "run_not_used", "pass run='Run ID'."),
+        ("accuracy_lower", "bound_not_used", "pass se= with its width over 3.92."),
+        ("Accuracy CI high", "bound_not_used", "pass se= with its width over 3.92."),
     ],
 )
 def test_columns_that_look_like_a_role_are_noted(name, code, mend):
@@ -633,6 +635,35 @@ def test_columns_that_look_like_a_role_are_noted(name, code, mend):
     assert (note.code, note.severity) == (code, "note")
     assert repr(name) in note.message
     assert mend in note.mend
+
+
+@pytest.mark.parametrize(
+    "score, name, code",
+    [
+        ("f1_mean", "f1_std", "sd_not_used"),
+        ("f1_mean", "f1_sem", "se_not_used"),
+        ("mean_f1", "std_f1", "sd_not_used"),
+        ("accuracy_mean", "accuracy_stderr", "se_not_used"),
+        ("Mean of F1", "F1 upper", "bound_not_used"),
+    ],
+)
+def test_columns_beside_a_mean_that_look_like_its_error_are_noted(score, name, code):
+    frame = pd.DataFrame({"cells": SIZES, score: SCORES, name: [0.1, 0.2, 0.1, 0.2]})
+    (note,) = make_table(frame).findings
+    assert (note.code, note.severity) == (code, "note")
+    assert repr(name) in note.message
+
+
+@pytest.mark.parametrize("given", [{}, {"drivers": "cells"}])
+@pytest.mark.parametrize("beside", [[], ["Unnamed: 1", "Unnamed: 2"]])
+def test_a_title_above_the_header_is_told(beside, given):
+    frame = pd.DataFrame([["cells"] * (1 + len(beside))], columns=["Results", *beside])
+    with pytest.raises(TableError, match=r"if a title stands above the header.*skiprows=1"):
+        make_table(frame, **given)
+    indexed = frame.assign(f1=0.5)
+    with pytest.raises(TableError) as raised:
+        make_table(indexed, **given)
+    assert "title" not in str(raised.value)
 
 
 def test_notes_name_both_columns_of_a_mean_of_runs():
