@@ -124,6 +124,19 @@ class Grounds:
         return f"{least} of {self.drivers[int(known.argmin())]}" if self.drivers else least
 
     @property
+    def those_that_fit(self) -> str:
+        """Names of the laws that a single curve does not reject, and whether they are shown."""
+        known = [item.law.name for item in self.candidates.estimates]
+        span = self.candidates.spanning()
+        names = [
+            item.law.name for item, fits in zip(span.estimates, span.surviving, strict=True)
+            if fits[0]
+        ]  # fmt: skip
+        shown = set(names) <= set(known)
+        fit = "fits" if len(names) == 1 else "fit"
+        return f"{'' if shown else 'beside the laws tried, '}{' and '.join(names)} {fit}"
+
+    @property
     def lack_of_fit(self) -> str:
         """How badly the chosen law of a single curve fits, in words."""
         p = float(self.chosen(lambda each: each.lack_of_fit[1])[0])
@@ -326,13 +339,13 @@ _LIST = (
     ),
     Refusal(
         "law_rejected", "the law that is reported does not fit these sizes, another one does",
-        "if it was named, let law='auto' choose; if it was chosen, see law='power_log' and the "
-        "residuals", True,
+        "if it was named, let law='auto' choose; if it was chosen, see the residuals, and name the "
+        "one that fits by law=", True,
         lambda grounds: (
             _enough(grounds) & grounds.chosen(has_best)
             & grounds.some_law_fits & ~grounds.fits
         ),
-        lambda grounds: f"{grounds.law}: {grounds.lack_of_fit}",
+        lambda grounds: f"{grounds.law}: {grounds.lack_of_fit}; {grounds.those_that_fit}",
         of_law=True,
     ),
     Refusal(

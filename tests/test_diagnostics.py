@@ -447,3 +447,16 @@ def test_too_few_sizes_for_a_law_do_not_accelerate(n_sizes):
     assert "accelerating" not in codes(sf.fit(frame.assign(task="one"), by="task"))
     bent = sf.fit(frame).candidates
     assert not accelerates(bent, np.ones(1))[0]
+
+
+def test_the_law_that_fits_in_place_of_the_reported_one_is_named():
+    sizes = np.tile([1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6], 2)
+    rng = np.random.default_rng(0)
+    rng.standard_normal(51)
+    scores = np.tile([0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995], 2)
+    scores = np.clip(scores + rng.normal(0, 0.0005, 14), 0, 1)
+    fit = sf.fit({"cells": sizes, "seed": np.repeat([0, 1], 7), "auroc": scores})
+    assert "power_log" not in set(fit.laws["law"])
+    told = fit.diagnostics.set_index("code")["evidence"]["law_rejected"]
+    assert told.endswith("; beside the laws tried, power_log fits")
+    assert sf.fit(fit.table, law="power_log").estimate.lack_of_fit[1][0] > 0.01
