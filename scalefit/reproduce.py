@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._columns import role_of
 from ._format import interval_text, number, table_text
 from .errors import FitError, LawError, ScalefitError
 from .fit import Fit, fit
@@ -64,7 +65,8 @@ def reproduce(
     progress : callable, optional
         Called with what is being done, how much of it is done, and how much there is.
     **options
-        Of :func:`scalefit.fit`: columns, direction, bounds.
+        Of :func:`scalefit.fit`: columns, direction, bounds. A law of parameters and data takes
+        the columns that are called so, if ``drivers`` names no others.
 
     Returns
     -------
@@ -95,12 +97,13 @@ def reproduce(
     frame = as_frame(data)
     asked = {key: value for key, value in options.items() if key in _READING}
     fitting = {key: value for key, value in options.items() if key not in _READING}
+    laws = _laws(law or published.law, published)
+    asked["drivers"] = asked.get("drivers") or _drivers(frame, laws[0], published.source)
     whole = make_table(frame, **asked)
     if whole.n_groups != 1:
         raise FitError("reproduce compares one curve with one published fit; leave by= out")
     losses = whole.metrics[0].better == "lower" and bool((whole.rows[whole.score] > 0).all())
     noises = tuple(noise) if noise is not None else (_FOR_LOSSES if losses else _FOR_SCORES)
-    laws = _laws(law or published.law, published)
     worst = whole.rows[whole.score].to_numpy() * -whole.metrics[0].sign
     masks = {name: _left_out(how, name, whole.rows, worst) for name, how in _named(exclude).items()}
     grid = list(itertools.product(laws, noises, masks))
@@ -238,6 +241,22 @@ def _laws(given: str | Law | Sequence[str | Law], published: PublishedFit) -> li
                 f"has {', '.join(names)}; name the published numbers after the law's parameters"
             )
     return laws
+
+
+def _drivers(frame: pd.DataFrame, law: Law, source: str) -> list[str] | None:
+    """Return the columns of sizes that a law of several drivers takes; None for one of one."""
+    if law.n_drivers == 1:
+        return None
+    roles = {str(name): role_of(str(name)) for name in frame.columns}
+    params = [name for name, role in roles.items() if role == "params"]
+    data = [name for name, role in roles.items() if role in ("cells", "data")]
+    if law.n_drivers == 2 and len(params) == len(data) == 1:
+        return [*params, *data]
+    raise FitError(
+        f"{source}: the law {law.name} has {law.n_drivers} drivers; name their columns in its "
+        f"order, as in drivers={['params', 'tokens', 'epochs'][: law.n_drivers]!r}; the columns "
+        f"are {', '.join(map(repr, roles))}"
+    )
 
 
 def _named(exclude: Mapping[str, Exclusion] | Sequence[int]) -> dict[str, Exclusion]:

@@ -42,6 +42,21 @@ def test_hoffmann_is_not_reproduced_by_any_cell():
     assert not ours["inside"].any()
 
 
+def test_a_law_of_two_drivers_takes_the_columns_called_so():
+    grid = np.meshgrid([1e7, 1e8, 1e9], np.geomspace(1e9, 1e11, 4))
+    params, tokens = (each.ravel() for each in grid)
+    noise = 1 + 0.005 * np.random.default_rng(0).standard_normal(params.size)
+    loss = (1.7 + 400 * params**-0.34 + 410 * tokens**-0.28) * noise
+    runs = pd.DataFrame({"tokens": tokens, "flop": 1.0, "n_params": params, "loss": loss})
+    options = {"noise": ["lognormal"], "inference": "wald"}
+    paper = sf.PublishedFit("A", "additive", {"alpha": 0.34, "beta": 0.28})
+    found = sf.reproduce(runs, paper, **options)
+    told = sf.reproduce(runs, paper, drivers=["n_params", "tokens"], **options)
+    pd.testing.assert_frame_equal(found.table, told.table)
+    with pytest.raises(FitError, match=r"additive has 2 drivers; name .* drivers=\['params', 'tok"):
+        sf.reproduce(runs.rename(columns={"n_params": "width"}), paper, **options)
+
+
 def test_own_constants_come_back():
     runs = table(seed=1)
     params = sf.fit(runs, law="saturating_power", noise="gaussian").params
