@@ -39,6 +39,8 @@ BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, VERMILLION, GREY, BLACK = "#E69F00", "#D55E00", "#777777", "#000000"
 #: Decades below which a log axis is labelled like a linear one.
 _NARROW = 0.8
+#: Scores that differ by less, as a share of their size, are told apart by rounding alone.
+_ROUNDING = 1e-9
 _STYLE: dict[str, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -176,7 +178,8 @@ def limit_scores(ax: Axes, curves: Sequence[Fit], means: Sequence[pd.DataFrame])
 def score_limits(curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> Pair:
     """Return limits that hold the runs and the curve, and as much of the bands as lies near."""
     y = np.concatenate([sizes_and_scores(fit)[1] for fit in curves])
-    span = float(np.ptp(y)) or 0.05 * float(np.abs(y).max()) or 1.0
+    size = float(np.abs(y).max())
+    span = float(np.ptp(y)) if np.ptp(y) > _ROUNDING * size else 0.05 * size or 1.0
     near = float(y.min()) - 1.5 * span, float(y.max()) + 1.5 * span
     line = np.concatenate([y, *(mean["estimate"] for mean in means)]).clip(*near)
     low, high = float(np.nanmin(line)), float(np.nanmax(line))
@@ -184,7 +187,7 @@ def score_limits(curves: Sequence[Fit], means: Sequence[pd.DataFrame]) -> Pair:
     upper = max(float(mean["upper"].max()) for mean in means)
     low, high = max(low - 0.5 * span, min(low, lower)), min(high + 0.5 * span, max(high, upper))
     # Runs that never differ, with bands of no width, still need room around them.
-    pad = 0.06 * (high - low) or 0.5 * span
+    pad = 0.06 * (high - low) if high - low > _ROUNDING * size else 0.5 * span
     return low - pad, high + pad
 
 

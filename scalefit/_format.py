@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable
+from itertools import takewhile
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ __all__ = [
     "number",
     "numbers_apart",
     "plain",
+    "plain_names",
     "size_text",
     "table_text",
 ]
@@ -173,6 +175,36 @@ def plain(text: object, longest: int | None = None) -> str:
     if longest is not None and len(line) > longest:
         line = line[: longest - 1].rstrip() + "…"
     return line
+
+
+def plain_names(names: Iterable[object], longest: int) -> list[str]:
+    """Return names as :func:`plain` does, cut where most of them stay distinct.
+
+    That is at the end if it can be, else in the middle, else in what all of them begin with.
+
+    Examples
+    --------
+    >>> plain_names(["scGPT-small", "scGPT-large-v1", "scGPT-large-v2"], 10)
+    ['scGP…small', 'scGP…ge-v1', 'scGP…ge-v2']
+    >>> plain_names(["a long label", "b"], 8)
+    ['a long…', 'b']
+    """
+    lines = [plain(name) for name in names]
+    columns = zip(*lines, strict=False)
+    shared = sum(1 for _ in takewhile(lambda signs: len(set(signs)) == 1, columns))
+
+    def in_the_middle(line: str) -> str:
+        tail = longest // 2
+        return f"{line[: longest - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
+
+    def in_front(line: str) -> str:
+        return plain(f"…{line[shared:]}", longest)
+
+    ways = [
+        [line if len(line) <= longest else cut(line) for line in lines]
+        for cut in (lambda line: plain(line, longest), in_the_middle, in_front)
+    ]
+    return max(ways, key=lambda way: len(set(way)))
 
 
 def key_texts(keys: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from ._drawing import (
     size_grid,
     style,
 )
-from ._format import interval_text, plain
+from ._format import interval_text, plain, plain_names
 from .inference import Interval
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["forest_size", "plot_comparison", "plot_curves", "plot_ranks"]
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
-_NAME = 34
+_NAME, _MEAN = 34, "mean over groups"
 
 
 def forest_size(found: Comparison) -> tuple[float, float]:
@@ -74,17 +74,16 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
             else:
                 ax.annotate(f"no answer: {plain(row['caution'], 60)}", (0.02, -y), va="center",
                             xycoords=("axes fraction", "data"), color=GREY, fontsize=8)  # fmt: skip
-        labels = [plain(rows["group"].iloc[g], _NAME) for g in order]
+        names = plain_names(rows["group"], _NAME)
+        labels = [names[g] for g in order]
         places = [-float(y) for y in range(len(order))]
         if meta is not None:
             base = -len(order) - 0.3
+            kinds = plain_names(meta.table.index, 24)
             ax.axhline(base + 0.65, color=GREY, linewidth=0.6)
-            for k, (name, mean) in enumerate(meta.table.iterrows()):
+            for k, mean in enumerate(meta.table.to_dict("records")):
                 _diamond(ax, base - k, mean["estimate"], mean["lower"], mean["upper"])
-                named = (
-                    f"mean: {plain(name, 24)}" if found.kinds is not None else "mean over groups"
-                )
-                labels.append(named)
+                labels.append(f"mean: {kinds[k]}" if found.kinds is not None else _MEAN)
                 places.append(base - k)
             if np.isfinite(meta.prediction).all():
                 ax.plot(meta.prediction, [base, base], color=GREY, linewidth=5, alpha=0.35,
@@ -134,7 +133,8 @@ def plot_curves(found: Comparison, *, figure: Figure | None = None, beyond: floa
             top = float(fit.candidates.sample.x.max())
             far = beyond * max(float(f.candidates.sample.x.max()) for f in fits)
             means.append(fit.predict(size_grid(fit, far / top, 60)))
-        for ax, name, fit, mean in zip(axes, names, fits, means, strict=False):
+        titles = plain_names(names, _NAME)
+        for ax, name, fit, mean in zip(axes, titles, fits, means, strict=False):
             if share_y:
                 limit_scores(ax, fits, means)
             else:
@@ -142,7 +142,7 @@ def plot_curves(found: Comparison, *, figure: Figure | None = None, beyond: floa
             sizes = mean[fit.driver].to_numpy()
             curve(ax, sizes, mean, BLUE)
             runs(ax, fit, small=True)
-            ax.set_title(plain(name, _NAME), loc="left", fontsize=8.5, parse_math=False)
+            ax.set_title(name, loc="left", fontsize=8.5, parse_math=False)
         for ax in axes[: len(fits)]:
             limit_sizes(ax, fits, beyond)
             size_axis(ax, small=True)
@@ -168,7 +168,7 @@ def plot_ranks(found: Comparison, *, ax: Axes | None = None) -> Axes:
                         xycoords=("axes fraction", "data"), annotation_clip=False)  # fmt: skip
         ax.annotate("best", (1.02, 0.8), va="center", fontsize=8, color=GREY,
                     xycoords=("axes fraction", "data"), annotation_clip=False)  # fmt: skip
-        ax.set_yticks(y, [plain(name, _NAME) for name in rows["group"]], parse_math=False)
+        ax.set_yticks(y, plain_names(rows["group"], _NAME), parse_math=False)
         ax.set_ylim(-len(rows) + 0.3, 1.0)
         ax.set_xlim(0.6, len(rows) + 0.4)
         ax.set_xticks(_ticks(len(rows)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _drawing as draw
-from ._format import interval_text, number, plain, size_text
+from ._format import interval_text, number, plain, plain_names, size_text
 from .errors import FitError
 from .evidence_plots import plot_laws, plot_profile
 from .results import residuals
@@ -33,6 +33,8 @@ __all__ = [
 
 paper = draw.paper
 Verdict = tuple[str, str]
+#: Signs of the name of a panel, on two lines.
+_LABEL = 72
 
 VERDICT_COLOURS = {
     "saturated": draw.BLUE,
@@ -107,7 +109,7 @@ def plot_fit(
         verdict = verdict_text(found.verdict, found.strength)
         draw.title(ax, fit.label, f"{verdict}; gain at {found.factor:g}x: {gain}")
         if legend:
-            ax.legend(**_LEGEND_BELOW, ncols=3)
+            ax.legend(**_LEGEND_BELOW, ncols=2)
     return ax
 
 
@@ -360,18 +362,20 @@ def _short_labels(curves: Sequence[Fit]) -> list[list[str]]:
     names = list(dict.fromkeys(name for key in keys for name in key))
     telling = [name for name in names if len({str(key.get(name)) for key in keys}) > 1]
     telling = telling or names
-    return [
-        textwrap.wrap(", ".join(_part(n, key[n]) for n in telling if key.get(n) is not None), 36,
-                      max_lines=2, placeholder="…")
-        for key in keys
-    ]  # fmt: skip
+    columns = [_parts(name, [key.get(name) for key in keys]) for name in telling]
+    lines = [", ".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
+    lines = plain_names(lines, _LABEL) if lines else [""] * len(keys)
+    wide = _LABEL // 2
+    return [textwrap.wrap(line, wide, max_lines=2, placeholder="…") for line in lines]
 
 
-def _part(name: str, value: object) -> str:
-    """Return a value of a key in a few signs; a bare number would say nothing."""
-    if isinstance(value, (int, float)):
-        return f"{plain(name, 20)} {value:g}"
-    return plain(value, 36)
+def _parts(name: str, values: Sequence[object]) -> list[str]:
+    """Return the values of a key in a few signs; a bare number would say nothing."""
+    texts = [
+        f"{plain(name, 20)} {value:g}" if isinstance(value, (int, float)) else value
+        for value in values
+    ]
+    return plain_names(["" if text is None else text for text in texts], _LABEL // 2)
 
 
 def _finish_panels(

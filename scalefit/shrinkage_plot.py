@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._drawing import BLACK, BLUE, GREY, screen, style
-from ._format import plain
+from ._format import plain_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def plot_shrinkage(
                        label="mean of the population")  # fmt: skip
             ax.axvline(centre, color=BLUE, linewidth=0.8, zorder=1)
         ax.axvline(0.0, color=BLACK, linewidth=0.6, linestyle=":", zorder=0)
-        ax.set_yticks(rows, [plain(name, 40) for name in shrinkage.index], parse_math=False)
+        ax.set_yticks(rows, plain_names(shrinkage.index, 40), parse_math=False)
         ax.set_ylim(-0.7, count - 0.3)
         ax.set_xlabel("exponent, with 95 % posterior intervals")
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.22), ncols=3)

@@ -8,10 +8,13 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import scalefit as sf
+from scalefit._format import plain_names
 from scalefit.plots import (
     paper,
     plot_fit,
@@ -261,3 +264,49 @@ def test_importing_scalefit_imports_no_picture_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NAMES = [f"scFoundation-large-with-a-very-long-name-{i}" for i in range(4)]
+
+
+def test_long_names_that_differ_at_their_end_stay_distinct():
+    cells = np.tile(np.geomspace(1e3, 1e6, 7), 2)
+    noise = np.random.default_rng(0).normal(0, 0.004, (4, 14))
+    tables = {name: {"cells": cells, "f1": 0.8 - 0.3 * (cells / 1e3) ** -0.5 + noise[i]}
+              for i, name in enumerate(NAMES)}  # fmt: skip
+    found = sf.compare(tables)
+    forest = [label.get_text() for label in found.plot(paper()).get_yticklabels()]
+    ranks = [label.get_text() for label in found.plot_ranks(paper()).get_yticklabels()]
+    curves = [ax.get_title("left") for ax in found.plot_curves(figure=Figure()).axes]
+    every = pd.concat([pd.DataFrame(rows).assign(model=name) for name, rows in tables.items()])
+    multiples = plot_fits(sf.fit(every, by="model"), figure=Figure())
+    panels = ["".join(ax.get_title("left").split("\n")[:-1]) for ax in multiples.axes]
+    for labels in (forest, ranks, curves, panels):
+        named = [label.split("\n")[0] for label in labels if "scFound" in label]
+        assert len(set(named)) == len(NAMES), named
+        assert max(map(len, named)) <= 36
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES, [f"model-{i}-of-a-very-long-series-of-models-without-end" for i in range(4)],
+              ["the-same-beginning-of-all-" * 2 + f"{i}" + "-and-the-same-end" * 2 for i in "ab"]]
+)  # fmt: skip
+def test_names_are_cut_where_they_do_not_differ(names):
+    short = plain_names(names, 20)
+    assert len(set(short)) == len(names)
+    assert max(map(len, short)) <= 20
+
+
+def test_the_legend_of_a_curve_lies_in_the_figure():
+    ax = sf.fit(runs()).plot(paper())
+    canvas = FigureCanvasAgg(ax.figure)
+    canvas.draw()
+    box = ax.get_legend().get_window_extent(canvas.get_renderer())
+    assert 0 <= box.x0 < box.x1 <= ax.figure.bbox.width
+    assert 0 <= box.y0 < box.y1 <= ax.figure.bbox.height
+
+
+def test_equal_scores_have_an_axis_that_can_be_read():
+    ax = sf.fit({"cells": np.geomspace(1e3, 1e6, 7), "f1": [0.5] * 7}).plot(paper())
+    low, high = ax.get_ylim()
+    assert 0.01 < high - low < 0.1
