@@ -171,8 +171,10 @@ def _bounds(
 
 
 def _jobs(_: click.Context, __: click.Parameter, given: int) -> int:
-    if not given:
-        raise click.BadParameter("0: give how many blocks to work on at once, or -1 for all cores")
+    if not given or given < -1:
+        raise click.BadParameter(
+            f"{given}: give how many blocks to work on at once, or -1 for all cores"
+        )
     return given
 
 

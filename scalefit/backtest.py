@@ -405,8 +405,7 @@ class Backtest:
             "coverage": ["-" if np.isnan(t[0]) else interval_text(*t) for t in triples],
         }  # fmt: skip
         for name, column in percent:
-            text[name] = [f"{number(100 * v)} %" if np.isfinite(v) else number(v)
-                          for v in shown[column]]  # fmt: skip
+            text[name] = [_percent(v) for v in shown[column]]
         text["no forecast"] = [f"{100 * v:.0f} %" for v in shown["silent"]]
         return pd.DataFrame(text)
 
@@ -431,8 +430,7 @@ class Backtest:
             lines.append(
                 f"The {words} {100 * self.level:g} % intervals held {100 * row['coverage']:.0f} % "
                 f"of the hidden runs ({100 * row['lower']:.0f} to {100 * row['upper']:.0f} %); the "
-                f"forecasts promised {promised} by {number(100 * abs(row['signed_error']))} % on "
-                "average."
+                f"forecasts promised {promised} by {_percent(abs(row['signed_error']))} on average."
             )
         return "\n".join(lines)
 
@@ -465,3 +463,16 @@ class Backtest:
             f"<Backtest of {counted(self.rows['curve'].nunique(), 'curve')}: form-robust coverage "
             f"{text} of {counted(int(total['runs']), 'run')} at {100 * self.level:g} %>"
         )
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent; what is less than a millionth of a percent is rounding.
+
+    Examples
+    --------
+    >>> _percent(0.0123), _percent(5e-301), _percent(np.inf)
+    ('1.23 %', '0 %', 'inf')
+    """
+    value = 100.0 * share
+    text = number(value if abs(value) >= 1e-6 else 0.0 * value)
+    return f"{text} %" if np.isfinite(value) else text

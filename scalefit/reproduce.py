@@ -252,10 +252,10 @@ def _drivers(frame: pd.DataFrame, law: Law, source: str) -> list[str] | None:
     data = [name for name, role in roles.items() if role in ("cells", "data")]
     if law.n_drivers == 2 and len(params) == len(data) == 1:
         return [*params, *data]
+    such = ["params", "tokens", "unique_tokens"][: law.n_drivers]
     raise FitError(
         f"{source}: the law {law.name} has {law.n_drivers} drivers; name their columns in its "
-        f"order, as in drivers={['params', 'tokens', 'epochs'][: law.n_drivers]!r}; the columns "
-        f"are {', '.join(map(repr, roles))}"
+        f"order, as in drivers={such!r}; the columns are {', '.join(map(repr, roles))}"
     )
 
 

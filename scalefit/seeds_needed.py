@@ -68,6 +68,7 @@ class SeedsNeeded:
         if len(self.sizes) > 1:
             where = f"at each of {len(self.sizes)} sizes, {first} to {last},"
         best = self.table.iloc[-1]
+        give = "gives" if self.seeds == 1 else "give"
         if self.seeds is None:
             return (
                 f"Even {counted(int(best['seeds']), 'run')} more {where} give the right verdict "
@@ -75,12 +76,15 @@ class SeedsNeeded:
                 "choose other sizes."
             )
         most = "or more" if self.at_most is None else f"to {self.at_most}"
+        may = f"it may be {self.at_least} {most}"
+        if self.at_least == self.at_most:
+            may = "no other number is likely"
         got = self.table.set_index("seeds").loc[self.seeds]
         return (
-            f"{counted(self.seeds, 'run')} more {where} give the right verdict in "
+            f"{counted(self.seeds, 'run')} more {where} {give} the right verdict in "
             f"{100 * got['right']:.0f} ± {100 * got['right_error']:.0f} % of tables (asked for: "
-            f"{100 * self.target:g} %); by the error of the simulation it may be {self.at_least} "
-            f"{most}. The rule of thumb says {self.rule}."
+            f"{100 * self.target:g} %); by the error of the simulation {may}. "
+            f"The rule of thumb says {self.rule}."
         )
 
     def summary(self) -> str:

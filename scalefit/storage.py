@@ -217,6 +217,8 @@ def _fit_of(content: dict[str, Any], beside: Path) -> Fit:
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a file whole or not at all; text as UTF-8."""
     target = Path(path)
+    if target.is_dir():
+        raise FitError(f"{target}: is a folder; name a file in it")
     if not target.parent.is_dir():
         raise FitError(f"{target}: there is no such folder; make it first")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -386,3 +386,9 @@ def test_a_holdout_is_a_number_of_any_type(found, holdout):
         sf.backtest(runs(), holdout=holdout)
     same = [sf.backtest(runs(), holdout=share).rows for share in (np.float32(0.5), 0.5)]
     pd.testing.assert_frame_equal(*same)
+
+
+def test_rounding_is_no_error_of_a_forecast():
+    found = sf.backtest(sf.fit({"cells": np.geomspace(1e3, 1e6, 7), "f1": [0.5] * 7}))
+    assert set(found.coverage_text()["interval score"]) == {"0 %"}
+    assert "e-" not in found.headline()

@@ -435,6 +435,8 @@ def test_budgets_that_no_curve_answers_end_with_one(run, tmp_path, form):
         (["fit", "scores.csv", "--bounds", "0"], "two numbers"),
         (["fit", "scores.csv", "--bounds", "1,0"], "'1,0': give two numbers, the lowest score"),
         (["fit", "scores.csv", "--jobs", "0"], "-1 for all cores"),
+        (["fit", "scores.csv", "--jobs", "-5"], "-1 for all cores"),
+        (["report", "scores.csv", "-o", "."], ".: is a folder; name a file in it"),
         (["fit", "scores.csv", "--inference", "posterior"], "fit with --method bayes"),
         (["optimum", "scores.csv", "--compute", "1e22,-5"], "positive numbers such as"),
         (["optimum", "scores.csv", "--compute", "1e22"], "this fit has cells"),

@@ -237,6 +237,12 @@ def test_save_and_load_bit_for_bit(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
 
 
+def test_a_fit_is_not_saved_to_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(sf.FitError, match=r"\.: is a folder; name a file in it"):
+        sf.fit({"cells": [1e3, 1e4, 1e5, 1e6], "f1": [0.5, 0.6, 0.65, 0.67]}).save(".")
+
+
 def test_save_replaces_a_saved_fit_and_nothing_else(tmp_path):
     path, fit = tmp_path / "keep.csv", sf.fit(frame())
     path.write_text("cells,score\n1000,0.5\n")

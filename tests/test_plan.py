@@ -355,6 +355,18 @@ def test_candidates_reach_a_decade_either_way():
 # Seeds and power ----------------------------------------------------------------------------------
 
 
+def test_a_number_of_seeds_is_told_in_grammar():
+    f1 = np.tile([0.5, 0.6, 0.65, 0.68, 0.70, 0.71, 0.713], 3)
+    known = {"cells": np.tile(SIZES7, 3), "f1": f1 + np.random.default_rng(0).normal(0, 0.004, 21)}
+    one = sf.seeds_needed(sf.fit(known), 1e7, n_tables=40).headline()
+    assert "1 run more at 10M gives the right verdict" in one
+    assert "by the error of the simulation no other number is likely." in one
+    some = sf.seeds_needed(expected(0.2, sd=0.02), SIZES, n_tables=60)
+    assert some.at_least < some.at_most
+    assert "give the right verdict in" in some.headline()
+    assert f"it may be {some.at_least} to {some.at_most}." in some.headline()
+
+
 def test_seeds_needed_are_found_by_halving():
     found = sf.seeds_needed(expected(0.2, sd=0.02), SIZES, n_tables=60)
     tried = found.table.set_index("seeds")

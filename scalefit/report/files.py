@@ -37,6 +37,8 @@ def check_target(target: Path, force: bool = False) -> None:
     force : bool
         Whether a file that is not a report may be replaced.
     """
+    if target.is_dir():
+        raise FitError(f"{target}: is a folder; name a file in it, such as report.html")
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
         raise FitError(
@@ -45,8 +47,6 @@ def check_target(target: Path, force: bool = False) -> None:
         )
     if not target.parent.is_dir():
         raise FitError(f"{target}: there is no such folder; make it first")
-    if target.is_dir():
-        raise FitError(f"{target}: is a folder; name a file in it")
     if target.exists() and not force and not _is_ours(target):
         raise FitError(
             f"{target}: exists and is not a report of scalefit; name another file, or pass "
