@@ -212,7 +212,8 @@ def _check_inference(inference: str | Bootstrap | None, level: float) -> None:
             "inference='union' is not offered here: answers are compared given each group's law, "
             "and those whichever surviving law is true stand beside them; use inference='profile'"
         )
-    _check_draws(get_inference(inference) if inference == "bootstrap" else inference, level)
+    if inference is not None:
+        _check_draws(get_inference(inference), level)
 
 
 def _check_draws(inference: object, level: float) -> None:

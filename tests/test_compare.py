@@ -538,3 +538,11 @@ def test_the_size_of_a_comparison_is_read_as_tables_are():
     assert sf.compare(tables, at="300k").what == sf.compare(tables, at=3e5).what
     with pytest.raises(sf.FitError, match=r"at='onw'; give a size .* or \"own\" for gains"):
         sf.compare(tables, at="onw")
+
+
+def test_an_inference_is_checked_of_fits_already_made():
+    x = np.tile(np.geomspace(1e3, 1e6, 7), 2)
+    noise = np.random.default_rng(0).normal(0, 0.004, 14)
+    one = sf.fit({"cells": x, "f1": 0.8 - 0.3 * (x / 1e3) ** -0.5 + noise})
+    with pytest.raises(sf.FitError, match=r"no inference named 'profle'.* did you mean 'profile'"):
+        sf.compare({"a": one, "b": one}, inference="profle")
