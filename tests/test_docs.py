@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 import scalefit as sf
+from scalefit import cli
 
 from .test_likelihood import POINTS
 
@@ -217,3 +218,12 @@ def test_docstrings_are_what_numpydoc_expects():
 @pytest.mark.filterwarnings("ignore")
 def test_numpydoc_can_find_fault():
     assert faults("json.dumps")
+
+
+def test_the_readme_has_the_exit_codes_of_the_command_line():
+    page = (DOCS / "cli.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
+    told = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = readme.partition("exit codes:")[2].partition(".")[0]
+    assert re.findall(r"\b\d+\b", line) == told
+    assert {cli.NO_ANSWER, cli.BAD_USAGE, cli.BUG, cli.INTERRUPTED} < set(map(int, told))
