@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 import shlex
@@ -17,7 +16,7 @@ from ._config import read_config
 
 __all__ = [
     "DATASET", "FACTOR", "FIT_OPTIONS", "FORCE", "JSON", "MARGIN", "NOISES", "Command",
-    "as_typed", "count", "fits_a_table", "given_the_law", "in_python", "names", "numbers",
+    "as_typed", "count", "fits_a_table", "fits_or_joins_laws", "in_python", "names", "numbers",
     "reading", "size", "takes",
 ]  # fmt: skip
 
@@ -81,23 +80,6 @@ def reading(asked: dict[str, Any]) -> dict[str, str]:
     """Take the options of :func:`scalefit.read_table` out of those of a command."""
     given = {name: asked.pop(name) for name in _READING}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def given_the_law(command: Command) -> Command:
-    """Refuse a union of laws for a command that prints intervals given the law."""
-
-    @functools.wraps(command)
-    def asked(**options: Any) -> Any:
-        if options["inference"] == "union":
-            raise click.BadParameter(
-                "union changes nothing here: intervals are given the law, and what gains are "
-                "whichever law is true stands beside them; leave it out, or ask in Python with "
-                "fit.ask(..., inference='union')",
-                param_hint="'--inference'",
-            )
-        return command(**options)
-
-    return asked
 
 
 def in_python(asked: dict[str, Any]) -> dict[str, Any]:
@@ -222,6 +204,17 @@ MARGIN = click.option(
     "metric, else 1 % of the score]",
 )  # fmt: skip
 _READING = ("decimal", "thousands", "encoding", "sheet_name")
+_INFERENCES = ("profile", "wald", "bootstrap", "posterior")
+_INFERENCE = click.option(
+    "--inference", type=click.Choice(_INFERENCES),
+    help="How intervals are made.  [default: profile, or posterior]",
+)  # fmt: skip
+#: For a command that prints no intervals whichever law is true beside those given the law.
+_OR_UNION = click.option(
+    "--inference", type=click.Choice((*_INFERENCES, "union")),
+    help="How intervals are made; union holds whichever law is true.  "
+    "[default: profile, or posterior]",
+)  # fmt: skip
 #: Those of :func:`scalefit.fit`, with what comes before and after it.
 FIT_OPTIONS = (
     click.option(
@@ -272,10 +265,7 @@ FIT_OPTIONS = (
                  default="least_squares", show_default=True, help="School of estimation."),
     click.option("--pool", type=click.Choice(["none", "partial", "complete"]), default="none",
                  show_default=True, help="With --method bayes: what curves tell each other."),
-    click.option("--inference",
-                 type=click.Choice(["profile", "wald", "bootstrap", "posterior", "union"]),
-                 help="How intervals are made; union only of optimum.  "
-                 "[default: profile, or posterior]"),
+    _INFERENCE,
     click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
                  default=0.95, show_default=True, help="Coverage of intervals."),
     click.option("--show-refused", is_flag=True,
@@ -289,5 +279,10 @@ FIT_OPTIONS = (
     click.option("--cache", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
                  help="Keep finished blocks of curves here, and go on from there."),
 )  # fmt: skip
+_TABLE = click.argument("table", shell_complete=_tables)
 #: Gives a command the table and the options of :func:`scalefit.fit`.
-fits_a_table = takes(click.argument("table", shell_complete=_tables), *FIT_OPTIONS)
+fits_a_table = takes(_TABLE, *FIT_OPTIONS)
+#: The same with intervals whichever law is true.
+fits_or_joins_laws = takes(
+    _TABLE, *(_OR_UNION if option is _INFERENCE else option for option in FIT_OPTIONS)
+)

@@ -27,7 +27,7 @@ from ._options import (
     Command,
     as_typed,
     fits_a_table,
-    given_the_law,
+    fits_or_joins_laws,
     in_python,
     reading,
 )
@@ -109,7 +109,6 @@ def _debuggable(command: Command) -> Command:
 @fits_a_table
 @JSON
 @_debuggable
-@given_the_law
 def fit_command(as_json: bool, **asked: Any) -> None:
     """Fit laws to TABLE: verdict, gain from more data, parameters, cautions."""
     fits, preparation = _fitted(asked)
@@ -138,7 +137,6 @@ def fit_command(as_json: bool, **asked: Any) -> None:
 @MARGIN
 @JSON
 @_debuggable
-@given_the_law
 def saturation_command(factor: float, margin: float | None, as_json: bool, **asked: Any) -> None:
     """Is the gain from 10 times more data worth it? A verdict for each curve of TABLE.
 
@@ -168,7 +166,6 @@ def saturation_command(factor: float, margin: float | None, as_json: bool, **ask
 )
 @JSON
 @_debuggable
-@given_the_law
 def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     """Hide the largest sizes of TABLE, forecast them from the rest, and score the forecasts."""
     from .backtest import backtest
@@ -190,7 +187,7 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
 
 
 @cli.command("optimum", epilog=_examples(*BUDGETS))
-@fits_a_table
+@fits_or_joins_laws
 @budget_options
 @JSON
 @_debuggable
@@ -212,7 +209,6 @@ cli.command("compare", epilog=_examples(*EXAMPLES))(
 @plans_runs
 @JSON
 @_debuggable
-@given_the_law
 def plan_command(
     as_json: bool, sizes: Any, seeds: Any, true_law: str | None, fit_noise: str | None,
     margin: float | None, factor: float, n_tables: int, target: float | None, plot: Path | None,
@@ -247,7 +243,6 @@ def plan_command(
 @click.option("--pdf", is_flag=True, help="Print a PDF beside it as well (needs Chromium).")
 @click.option("--force", is_flag=True, help="Replace a file that is not a report.")
 @_debuggable
-@given_the_law
 def report_command(output: Path, pdf: bool, force: bool, **asked: Any) -> None:
     """Fit TABLE and write a report: answers, figures, tests, methods to paste."""
     from .report.files import check_target

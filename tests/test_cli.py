@@ -311,8 +311,14 @@ def test_noises_and_inferences_are_those_of_the_package(run):
     from scalefit.inference import INFERENCES
 
     assert set(_options.NOISES) == set(noise.NOISES)
-    option = next(p for p in cli.commands["fit"].params if p.name == "inference")
-    assert set(option.type.choices) == {*INFERENCES, "posterior", "union"}
+    offered = {
+        name: set(option.type.choices)
+        for name, command in cli.commands.items()
+        for option in command.params if option.name == "inference"
+    }  # fmt: skip
+    assert offered.pop("optimum") == {*INFERENCES, "posterior", "union"}
+    assert offered
+    assert all(choices == {*INFERENCES, "posterior"} for choices in offered.values()), offered
     content = json.loads(run("fit", "scores.csv", "--noise", "student", "--json").stdout)
     assert "noise='student'" in content["code"]
 
@@ -441,10 +447,9 @@ def test_budgets_that_no_curve_answers_end_with_one(run, tmp_path, form):
         (["optimum", "scores.csv", "--compute", "1e22,-5"], "positive numbers such as"),
         (["optimum", "scores.csv", "--compute", "1e22"], "this fit has cells"),
         (["compare", "scores.csv", "--at", "-1"], "'-1': give a size"),
-        (["compare", "scores.csv", "small.csv", "--inference", "union"], "use --inference profile"),
         *(
-            ([name, "scores.csv", "--inference", "union"], "union changes nothing here")
-            for name in ("fit", "saturation", "backtest", "plan")
+            ([name, "scores.csv", "--inference", "union"], "'union' is not one of 'profile', ")
+            for name in ("fit", "saturation", "backtest", "compare", "plan")
         ),
         (["fit", "scores.csv", "--by", "nothing"], "nothing"),
         (["fit", "scores.csv", "--filter", "model"], "column=value"),
