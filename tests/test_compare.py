@@ -536,8 +536,8 @@ def test_the_size_of_a_comparison_is_read_as_tables_are():
     tables = {name: {"cells": x, "f1": 0.8 - 0.3 * (x / 1e3) ** -0.5 + noise[i]}
               for i, name in enumerate("ab")}  # fmt: skip
     assert sf.compare(tables, at="300k").what == sf.compare(tables, at=3e5).what
-    with pytest.raises(sf.FitError, match=r"at='onw'; give a size .* or \"own\" for gains"):
-        sf.compare(tables, at="onw")
+    with pytest.raises(sf.FitError, match=r"at='mine'; give a size .* or \"own\" for gains"):
+        sf.compare(tables, at="mine")
 
 
 def test_an_inference_is_checked_of_fits_already_made():
