@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["all_rows", "some_rows", "stacked"]
+__all__ = ["all_rows", "contiguous", "some_rows", "stacked"]
 
 
 def all_rows(rows: Any, n: int) -> bool:
@@ -68,6 +68,31 @@ def stacked(parts: Sequence[Any]) -> Any:
     if _new(found, [getattr(first, name) for name in names]):
         return replace(first, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
     return first
+
+
+def contiguous(record: Any) -> Any:
+    """Return a record, or a tuple of them, with every array copied into the usual order.
+
+    Examples
+    --------
+    >>> turned = np.zeros((2, 3)).T
+    >>> contiguous((turned, "F"))[0].strides, turned.strides
+    ((16, 8), (8, 24))
+    """
+    if isinstance(record, np.ndarray):
+        return record.copy(order="C")
+    if isinstance(record, tuple):
+        whole = tuple(map(contiguous, record))
+        return whole if _new(whole, record) else record
+    if not is_dataclass(record):
+        return record
+    names = [field.name for field in fields(record)]
+    given = [getattr(record, name) for name in names]
+    found = [contiguous(value) for value in given]
+    # What holds no arrays, such as a law, stays itself.
+    if _new(found, given):
+        return replace(record, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
+    return record
 
 
 def _new(found: Sequence[Any], first: Sequence[Any]) -> bool:

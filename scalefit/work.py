@@ -7,13 +7,12 @@ what is finished need not be worked out again.
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import FitError
-from .stacked import stacked
+from .stacked import contiguous, stacked
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -97,7 +96,8 @@ class Work:
 
         worker = _block
         if self.cache is not None:
-            worker, parts = self._memory().cache(_block), map(_as_kept, parts)
+            # Arrays just made differ in strides from those read back, and joblib tells them apart.
+            worker, parts = self._memory().cache(_block), map(contiguous, parts)
         if self.n_jobs == 1:
             return (worker(__version__, job, part) for part in parts)
         from joblib import Parallel, delayed
@@ -117,11 +117,6 @@ class Work:
         from joblib import Memory
 
         return self.cache if isinstance(self.cache, Memory) else Memory(self.cache, verbose=0)
-
-
-def _as_kept(part: tuple[Any, ...]) -> Any:
-    """Return arguments as they are once they were kept: joblib tells strides apart."""
-    return pickle.loads(pickle.dumps(part))
 
 
 def _block(version: str, job: Callable[..., Any], part: tuple[Any, ...]) -> Any:  # noqa: ARG001
