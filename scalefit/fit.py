@@ -41,7 +41,7 @@ from .shrinkage_plot import plot_shrinkage
 from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
 from .verdict import IN_SHORT
-from .work import Progress, Work
+from .work import Progress, Work, silent
 
 if TYPE_CHECKING:
     import os
@@ -415,12 +415,21 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
 
     def gains(self, factor: float = 10.0, margin: float | None = None) -> pd.DataFrame:
         """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
-        parts = []
-        for key, fit in self.items():
-            part = fit.gains(factor, margin).reset_index()
-            keys = pd.DataFrame([key] * len(part), columns=list(self.all_rows.by), dtype=object)
-            parts.append(pd.concat([keys, part], axis=1))
-        return pd.concat(parts, ignore_index=True)
+        asked = factor, margin
+        if asked not in self._gains:
+            parts, tell = [], self._work.progress or silent
+            tell("gains", 0, len(self))
+            for done, (key, fit) in enumerate(self.items(), start=1):
+                part = fit.gains(*asked).reset_index()
+                keys = pd.DataFrame([key] * len(part), columns=list(self.all_rows.by), dtype=object)
+                parts.append(pd.concat([keys, part], axis=1))
+                tell("gains", done, len(self))
+            self._gains[asked] = pd.concat(parts, ignore_index=True)
+        return self._gains[asked].copy()
+
+    @cached_property
+    def _gains(self) -> dict[tuple[float, float | None], pd.DataFrame]:
+        return {}
 
     def table(self) -> pd.DataFrame:
         """Return one row a curve: runs, sizes, law, gain at 10 times, verdict, lack of fit.

@@ -293,12 +293,24 @@ def test_the_bootstrap_agrees_with_the_profile(noise):
 
 def test_several_surfaces_are_fitted_together():
     table = pd.concat([losses(seed=s).assign(corpus=name) for s, name in enumerate("ab")])
-    fits = sf.fit(table, drivers=BOTH, by="corpus", law="additive")
+    told_of: list[tuple[str, int, int]] = []
+    fits = sf.fit(
+        table,
+        drivers=BOTH,
+        by="corpus",
+        law="additive",
+        progress=lambda *news: told_of.append(news),
+    )
     alone = sf.fit(table[table["corpus"] == "b"], drivers=BOTH, law="additive")
     pd.testing.assert_frame_equal(fits["b"].params, alone.params, rtol=1e-8)
     told = fits.table()
     assert told["gain_params"].tolist() == [fits[k].gains().loc["params", "gain"] for k in "ab"]
     assert len(fits.gains()) == 8
+    copy = fits.gains()
+    copy["gain"] = 0.0
+    assert (fits.gains()["gain"] > 0).any()
+    # They take seconds a curve, are told of, and asked once.
+    assert [news for news in told_of if news[0] == "gains"] == [("gains", i, 2) for i in range(3)]
     assert "10x params" in str(fits)
     assert "10x params" in fits._repr_html_()
 
