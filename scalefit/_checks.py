@@ -40,6 +40,8 @@ _TOGETHER = 1 - 1e-6
 Codes = NDArray[np.intp]
 #: Levels of a column lie apart at this level of the test, which needs so many degrees of freedom.
 _APART, _FEWEST_DF = 0.001, 3
+#: No grouping has more levels within a curve.
+_MOST_LEVELS = 30
 
 #: How a column that looks like a role would be used.
 _USES = {
@@ -295,21 +297,26 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
 def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
     """Warn of a text column without a part whose levels have different scores at equal sizes.
 
-    Effects of levels beside those of sizes are tested by F, and a share of the level of the test
-    goes to each column. Rows of one run are alike, and are not tested.
+    Effects of levels beside those of sizes are tested by F, for noise that is the same at all
+    sizes, and a share of the level of the test goes to each column. Rows of one run are alike, and
+    are not tested, nor are columns that name a seed anew.
     """
     texts = [name for name in _unused(draft) if not is_numeric_dtype(draft.frame[name])]
+    known = draft.replicate >= 0
     found: dict[int, Finding] = {}
     if not texts or "run" in draft.columns.roles:
         return found
     cell = np.empty(len(cells.order), dtype=np.intp)
     cell[cells.order] = np.repeat(np.arange(len(cells.counts)), cells.counts)
     for name in texts:
-        codes, _ = pd.factorize(draft.frame[name], use_na_sentinel=False)
-        for i in np.flatnonzero(varies(codes, draft.group)).tolist():
+        codes, levels = pd.factorize(draft.frame[name], use_na_sentinel=False)
+        by_seed = known.all() and not varies(codes, draft.replicate).any()
+        if by_seed or len(levels) > _MOST_LEVELS * len(draft.keys):
+            continue
+        for i in set(np.flatnonzero(varies(codes, draft.group)).tolist()) - set(found):
             mine = slice(*np.searchsorted(draft.group, [i, i + 1]))  # rows are by curve
             own, level = (np.unique(v[mine], return_inverse=True)[1] for v in (cell, codes))
-            if level.max() >= len(level) / 2:  # one value a row is a measurement, not a grouping
+            if level.max() >= min(len(level) / 2, _MOST_LEVELS):  # measured, and not a grouping
                 continue
             values = np.column_stack([draft.scores[mine], np.eye(level.max() + 1)[level]])
             n = np.bincount(own)[:, None]
@@ -321,7 +328,7 @@ def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
             rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
             f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)
             p = float(fdtrc(int(rank), df, max(f, 0.0)))
-            if p < _APART / len(texts) and i not in found:
+            if p < _APART / len(texts):
                 found[i] = Finding(
                     "levels_apart", "warn",
                     f"Rows of different {name!r} have different scores at equal sizes.",

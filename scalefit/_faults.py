@@ -143,16 +143,22 @@ def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:
 def percent_faults(draft: Draft, metrics: Sequence[Metric]) -> Iterator[Fault]:
     """Find scores, and errors of scores, of which some are written with % and others in points.
 
-    A number with % is read as a fraction. Fractions without the sign may stand beside it; numbers
-    above 1, and errors in another unit than their scores, may not.
+    A number with % is read as a fraction. Scores of the same metric above 1 may not stand beside it
+    without the sign, nor errors in another way than their scores; of scores the fewer are named.
     """
     score = draft.columns.score
     signed = draft.signed(score)
-    if signed.any():
-        at = np.flatnonzero(~signed & (np.abs(draft.scores) > 1))
-        if at.size:
-            mend = "Write all scores of the column with %, or none."
-            yield Fault(score, "without %, beside scores with it", at, mend)
+    names = pd.factorize(np.array([metric.name for metric in metrics], dtype=object))[0][
+        draft.group
+    ]
+    for name in np.unique(names[signed]).tolist():
+        mine = names == name
+        plain = mine & ~signed & (np.abs(draft.scores) > 1)
+        if plain.any():
+            fewer = plain if plain.sum() <= (mine & signed).sum() else mine & signed
+            why = "without %, beside scores with it" if fewer is plain else "with %, beside others"
+            mend = "Write all scores of a metric with %, or none."
+            yield Fault(score, why, np.flatnonzero(fewer), mend)
     points = np.array([metric.unit == "percent" for metric in metrics])[draft.group]
     for part in ("se", "sd"):
         name = draft.columns.roles.get(part)

@@ -173,7 +173,7 @@ _NOT_THE_METRIC = frozenset({
     "std", "sd", "se", "sem", "stderr", "stdev", "standard", "var", "variance", "ci", "low",
     "lower", "lo", "lo95", "high", "upper", "hi", "hi95", "neg", "negative", "minus", "inverse",
     "log", "drop", "reduction", "improvement", "gain", "gap", "delta", "difference", "diff",
-    "ratio", "rank", "count", "distance", "deficit", "cost",
+    "ratio", "rank", "count", "distance", "deficit", "cost", "skill", "weight",
 })  # fmt: skip
 
 #: Words beside "score" that leave open what is scored; any other may name a score of errors.

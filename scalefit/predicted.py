@@ -120,9 +120,10 @@ class Predicted:
             found, x, self.table.drivers, beyond, self.table.metrics[0], interval
         )  # fmt: skip
         shown = withhold(told, self._case.refused_at(x, pool is not None))
-        below = self._case.below(x)
+        below, metric = self._case.below(x), self.table.metrics[0]
         # A curve that has left the range of its metric is told as the end of it, without a width.
-        outside = (below > 0) & (shown["lower"] == shown["upper"])
+        at_end = shown["estimate"].isin([metric.lower, metric.upper])
+        outside = (below > 0) & at_end & (shown["lower"] == shown["upper"])
         for ails, why in (
             (self.estimate.held[0], _HELD),
             (far & (pool is not None) & ~self._case.grounds.some_law_fits, _NONE_FITS),

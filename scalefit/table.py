@@ -242,11 +242,11 @@ def make_table(
     about = [*params_findings(given, told=drivers is not None), *role_findings(given)]
     metrics, about_metrics = _metrics(given, better, bounds)
 
+    percents = list(percent_faults(given, metrics))
     faults = [
-        *number_faults(given), *run_faults(given), *bound_faults(given, metrics),
-        *percent_faults(given, metrics),
+        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents
     ]  # fmt: skip
-    faults += unit_faults(given, metrics) if bounds is None else []
+    faults += unit_faults(given, metrics) if bounds is None and not percents else []
     kept = _without(faults, len(frame))
     repeats = repeat_faults(given, kept)
     faults += repeats
@@ -375,7 +375,7 @@ def _metrics(
             curve[mine],
             better=better,
             bounds=bounds,
-            signed=bool(signed.any()),
+            signed=bool(signed[mine].any()),
         )
     metrics = [resolved[name][0] for name in names]
     return metrics, {name: findings for name, (_, findings) in resolved.items()}

@@ -23,6 +23,7 @@ BAD = [
     ("accuracy", [50.0, 60.0, 70.0, 850.0], {}, ["outside [0, 100]", "row 4 (850.0)"]),
     ("accuracy", [0.2, 0.5, 0.6, 0.7], {"bounds": (0.25, 1)}, ["outside [0.25, 1]", "row 1 (0.2)"]),
     ("accuracy", ["50%", "60", "70%", "75%"], {}, ["without %", "row 2 ('60')", "or none"]),
+    ("accuracy", ["0.5%", "60", "70", "75"], {}, ["with %, beside others: row 1", "or none"]),
     ("accuracy", [0.5, True, 0.6, "x"], {}, ["row 2 (True)", "row 4 ('x')"]),
     ("e", [0.1, 0.2, None, 0.1], {"se": "e"}, ["'e', missing: row 3 (nan)"]),
     ("e", [0.1, 0.2, 0, 0.1], {"se": "e"},
@@ -95,6 +96,19 @@ def test_errors_are_in_the_unit_of_their_scores(scores, errors, reason, part):
     with pytest.raises(TableError, match="one unit") as error:
         make_table(table, **options)
     assert f"'e', {reason}: row 1 (" in str(error.value)
+
+
+def test_only_scores_of_one_metric_need_one_unit():
+    """Accuracies with % may stand beside perplexities; two units of one metric are told of once."""
+    table = pd.DataFrame(
+        {"cells": [1e3, 1e4, 1e5, 1e6] * 2, "metric": ["accuracy"] * 4 + ["perplexity"] * 4,
+         "value": ["50%", "60%", "65%", "67%", "30", "25", "22", "21"]}
+    )  # fmt: skip
+    made = make_table(table, by="metric", score="value")
+    assert [(m.better, m.unit) for m in made.metrics] == [("higher", "fraction"), ("lower", "")]
+    with pytest.raises(TableError, match="4 of 8 rows"):
+        make_table(table.assign(metric="accuracy", data=["a"] * 4 + ["b"] * 4), by="data",
+                   score="value")  # fmt: skip
 
 
 def test_bounds_in_points_of_scores_written_with_percent_are_refused():

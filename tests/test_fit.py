@@ -419,6 +419,8 @@ def test_predictions_far_below_the_sizes_say_so():
     outside = sf.fit(frame(gap=0.6)).predict([5e4, 1e4])
     assert outside["caution"].str.contains("so far below").tolist() == [False, True]
     assert outside.loc[1, ["lower", "upper"]].tolist() == [0, 0]
+    exact = sf.fit({"cells": SIZES, "f1": [0.6] * 6}).predict([SIZES[0] / 1.1])
+    assert exact["caution"].tolist() == [""]
 
 
 def test_forecasts_of_a_curve_that_no_law_fits_say_so():

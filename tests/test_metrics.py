@@ -73,6 +73,7 @@ def test_a_name_implies_direction_bounds_and_unit(name, better, lower, upper, be
         "vigour", "accuracy_std", "loss_lo95", "f1 stderr", "neg_mean_squared_error",
         "loss_reduction", "accuracy gap", "1 - accuracy", "one_minus_auc_drop", "", "seed",
         "lossless", "score_sd", "rank_score", "anomaly score", "Davies score",
+        "brier_skill_score", "crps skill", "kl_weight",
     ],
 )  # fmt: skip
 def test_a_spread_a_change_and_a_mirror_are_not_metrics(name):

@@ -15,7 +15,7 @@ from scalefit.estimands import Gain, ObservedGain
 from scalefit.estimate import estimate
 from scalefit.fit import set_of
 from scalefit.gate import scaling_gate
-from scalefit.inference import profile, t_against, wald
+from scalefit.inference import Intervals, profile, t_against, wald
 from scalefit.laws import get_law
 from scalefit.noise import Gaussian
 from scalefit.permutation import permutation_test
@@ -303,6 +303,37 @@ def test_p_is_five_percent_exactly_where_the_margin_is_the_bound(law, inference,
             # A bound is found by a scan, which may stop one in a hundred thousand short.
             typical = np.median(np.abs(t - sign * quantile[inside]))
             assert typical < (1e-9 if inference is profile and law != "hill" else 2e-5)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "t"),
+    [
+        (lambda t: t, 1.3, 1.3),
+        (lambda t: t * t, 9.0, 3.0),
+        (np.expm1, 200.0, np.log1p(200.0)),
+        # It hardly moves, and jumps; from a huge estimate to just beside the value; to infinity.
+        (lambda t: np.where(t < 6, np.minimum(t, 1 - 1e-7), t), 1.0, 6.0),
+        (lambda t: np.where(t < 0.14, -1e8, 1 + 1e-8 * t), 1.0, 0.14),
+        (lambda t: np.where(t < 3, t, np.inf), 5.0, 3.0),
+        # It is not known: nothing is claimed. It never gets there: as sure as can be told.
+        (lambda t: np.full(np.shape(t), np.nan), 1.0, 0.0),
+        (lambda t: np.minimum(t, 0.5), 1.0, None),
+    ],
+)
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_the_t_of_any_bound_is_found(bound, value, t, side):
+    fitted = estimate(get_law("saturating_power"), sample_of(0.9 - 0.3 * T**-0.5, 0.01))
+    centre = fitted.answer(Gain(10))
+
+    def inference(part, question, level):
+        far = centre[: len(part)] + side * bound(stdtrit(part.scale[1], 0.5 + 0.5 * level))
+        ends = [np.full(len(part), -np.inf), np.full(len(part), np.inf)]
+        ends[int(side > 0)] = far
+        return Intervals(centre[: len(part)], *ends, level, "")
+
+    found = t_against(fitted, Gain(10), centre + side * value, inference)
+    expected = stdtrit(fitted.scale[1], 1 - 1e-12) if t is None else t
+    np.testing.assert_allclose(found, side * expected, atol=2e-5)
 
 
 def test_p_against_the_margin_rises_and_falls_with_it():

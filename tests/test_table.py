@@ -231,6 +231,9 @@ def test_levels_of_a_text_column_that_lie_apart_are_named_without_seeds():
     assert (finding.code, finding.severity) == ("levels_apart", "warn")
     assert "by='model'" in finding.mend
     assert make_table(frame, by="model").group_findings == ((), ())
+    # The names of runs are not tested: rows of one run are alike.
+    run = frame["model"] + np.repeat(["0", "1"], 10)
+    assert make_table(frame.assign(seed=run, note=run)).group_findings == ((),)
     alike = frame.assign(f1=0.7 - 0.2 * (frame["cells"] / 1e3) ** -0.3 + rng.normal(0, 0.01, 20))
     assert make_table(alike).group_findings == ((),)
 

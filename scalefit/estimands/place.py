@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from .._numbers import as_numbers
 from ..errors import FitError
@@ -24,9 +26,13 @@ def sizes_of(given: Array) -> Array:
     --------
     >>> sizes_of("22.2M"), sizes_of(("7B", 1e9)), sizes_of(1e6)
     (22200000.0, (7000000000.0, 1000000000.0), 1000000.0)
+    >>> sizes_of(np.array(["1M", "2M"])).tolist()
+    [1000000.0, 2000000.0]
     """
     if isinstance(given, tuple):
         return tuple(sizes_of(each) for each in given)
+    if isinstance(given, (np.ndarray, pd.Series)) and not is_numeric_dtype(given):
+        return np.array([sizes_of(each) for each in given])
     if isinstance(given, list):
         return [sizes_of(each) for each in given]
     if not isinstance(given, str):

@@ -188,8 +188,9 @@ def _searched(
 ) -> Floats:
     """Return the distances at which the bounds of ``inference`` are the values.
 
-    How far out a bound is grows with t, about in proportion, so that secants lead there; a bracket
-    that they leave wide, as where a bound jumps, is halved now and then.
+    How far out a bound is grows with t, about in proportion, so that secants lead there; where they
+    are slow, as where a bound jumps, what encloses the distance is halved. The search ends where it
+    is enclosed, and not where a step is small: bounds may hardly move, and then jump.
     """
     _, df = estimate.scale
     furthest: Floats = np.asarray(stdtrit(df, 1.0 - _LEAST_P), dtype=np.float64)
@@ -201,26 +202,31 @@ def _searched(
         bound = np.where(side[rows] > 0, found.upper, found.lower)
         scale = np.abs(value[rows] - found.estimate)
         gap = side[rows] * (bound - value[rows]) / np.maximum(scale, 1e-300)
-        return np.clip(gap, -_FAR_OUT, _FAR_OUT)  # bounds may be infinite
+        # Bounds may be infinite; one that is not known bounds nothing.
+        return np.clip(np.where(np.isnan(gap), np.inf, gap), -_FAR_OUT, _FAR_OUT)
 
-    distance, rows = np.full(len(estimate), np.nan), np.arange(len(estimate))
+    distance, rows = np.zeros(len(estimate)), np.arange(len(estimate))
     low, high = np.zeros(len(estimate)), np.full(len(estimate), np.inf)
     last, gap_last, t = low.copy(), np.full(len(estimate), -1.0), np.minimum(_USUAL, furthest)
     for turn in range(_TURNS):
         gap, end = beyond(t, rows), furthest[rows]
         low, high = np.where(gap <= 0, t, low), np.where(gap > 0, t, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ahead = t - gap * (t - last) / (gap - gap_last)
-            halved = np.where(high < 4.0 * low, 0.5 * (low + high), np.sqrt(low * high))
-        halved = np.where(low > 0, halved, 0.5 * high)
-        slow = (np.abs(gap) > 0.5 * np.abs(gap_last)) | ~((ahead > low) & (ahead < high))
-        # Nothing encloses it at first: a secant may lead anywhere, and need not lead farther.
-        cap = end if turn else np.minimum(4.0 * t, end)
-        out = np.where(ahead > low, np.minimum(ahead, cap), cap)
-        ahead = np.where(high == np.inf, out, np.where(slow, halved, ahead))
-        distance[rows] = ahead
-        on = (np.abs(ahead - t) > _PRECISION) & (high - low > _PRECISION)
+        distance[rows] = np.where(high == np.inf, low, 0.5 * (low + high))
+        on = (high - low > _PRECISION) & (low < end)
         if not on.any():
             break
-        rows, low, high, last, gap_last, t = (part[on] for part in (rows, low, high, t, gap, ahead))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            secant = t - gap * (t - last) / (gap - gap_last)
+            halved = np.where(high < 4.0 * low, 0.5 * (low + high), np.sqrt(low * high))
+        halved = np.where(low > 0, halved, 0.5 * high)
+        # A step that is too small would close nothing.
+        least = np.where(gap > 0, t - _PRECISION, t + _PRECISION)
+        secant = np.where(np.abs(secant - t) < _PRECISION, least, secant)
+        slow = (np.abs(gap) > 0.5 * np.abs(gap_last)) | ~((secant > low) & (secant < high))
+        # Nothing encloses it at first: a secant may lead anywhere, and need not lead farther.
+        cap = end if turn else np.minimum(4.0 * t, end)
+        out = np.where(secant > low, np.minimum(secant, cap), cap)
+        ahead = np.where(high == np.inf, out, np.where(slow, halved, secant))
+        rows, low, high = rows[on], low[on], high[on]
+        last, gap_last, t = t[on], gap[on], np.asarray(ahead)[on]
     return distance

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -61,9 +60,6 @@ AUTO_SURFACES: tuple[Law, ...] = (
 SURFACES: tuple[Law, ...] = (*AUTO_SURFACES, INTERACTION)
 #: Every law that a name can ask for.
 REGISTERED: tuple[Law, ...] = (*LAWS, *SURFACES)
-_WORD = re.compile(r"[^\W\d]\w*")
-#: No name stands in the sources of more laws than this; a common word does.
-_FEW = 2
 
 
 def get_law(name: str | Law) -> Law:
@@ -89,18 +85,15 @@ def get_law(name: str | Law) -> Law:
 
 
 def _called_elsewhere(name: str) -> str:
-    """Return ``"; 'x' is 'y' here"`` where the source of one or two laws has the name as a word.
+    """Return ``"; 'x' is 'y' here"`` where a law has that name in the literature.
 
     Examples
     --------
-    >>> _called_elsewhere("Chinchilla"), _called_elsewhere("hoffmann")
-    ("; 'Chinchilla' is 'additive' here", "; 'hoffmann' is 'additive_tied' or 'additive' here")
-    >>> _called_elsewhere("al"), _called_elsewhere("sigmoid")
-    ('', '')
+    >>> _called_elsewhere("Chinchilla"), _called_elsewhere("sigmoid")
+    ("; 'Chinchilla' is 'additive' here", '')
     """
-    word = name.casefold()
-    known = [repr(law.name) for law in REGISTERED if word in _WORD.findall(law.source.casefold())]
-    return f"; {name!r} is {' or '.join(known)} here" if 0 < len(known) <= _FEW else ""
+    known = [repr(law.name) for law in REGISTERED if name.casefold() in law.aliases]
+    return f"; {name!r} is {' or '.join(known)} here" if known else ""
 
 
 def containing(law: Law) -> list[str]:

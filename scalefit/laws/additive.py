@@ -102,6 +102,7 @@ ADDITIVE = Law(
     formula="E - A x1^-alpha - B x2^-beta",
     wrong_when="the drivers interact, data are repeated, or scores come near their bound",
     source="Hoffmann et al. 2022 (Chinchilla), arXiv:2203.15556, approach 3",
+    aliases=("chinchilla", "hoffmann"),
     n_columns=3,
     n_drivers=2,
     shapes=(exponent_shape("alpha", 25), exponent_shape("beta", 25, driver=1)),

@@ -67,6 +67,7 @@ ADDITIVE_REPEAT = Law(
     formula="E - A N'^-alpha - B D'^-beta, N' and D' the worth of x1 and x2 given x3 unique tokens",
     wrong_when="tokens are not repeated in whole epochs, or seldom enough for additive to do",
     source="Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6",
+    aliases=("muennighoff",),
     n_columns=3,
     n_drivers=3,
     shapes=ADDITIVE.shapes,

@@ -258,6 +258,7 @@ def broken_power(
         formula=f"asymptote - coefficient x^-exponent{factors}",
         wrong_when="few sizes lie on either side of a break, or the curve has bumps",
         source="broken neural scaling law (BNSL), Caballero et al. 2023, arXiv:2210.14891",
+        aliases=("bnsl",),
         n_columns=2,
         shapes=breaks.shapes(points),
         columns=breaks.columns,

@@ -97,6 +97,7 @@ EXPONENTIAL = Law(
     formula="asymptote - amplitude exp(-x / scale)",
     wrong_when="gains go on over more than about one decade of sizes",
     source="the classical learning curve; exp3 of Viering & Loog 2021, arXiv:2103.10948",
+    aliases=("exp3",),
     n_columns=2,
     shapes=(Shape("log_scale", _bounds, points=49, open_below=(True, False)),),
     columns=_columns,

@@ -126,6 +126,7 @@ HILL = Law(
     wrong_when="gains shrink slowly over many decades",
     source="Hill 1910; mmf4 of Viering & Loog 2021, arXiv:2103.10948; M4 with shape 1 of "
     "Alabdulmohsin et al. 2022, arXiv:2209.06640",
+    aliases=("mmf4", "michaelis_menten"),
     n_columns=2,
     shapes=(
         Shape("slope", _slope_bounds, points=22, coordinate=LOG, endless=_beyond_the_sizes),

@@ -308,6 +308,8 @@ class Law:
     needs_best : bool
         Whether it goes towards the best value of a score, and means nothing where that is unknown;
         that of a loss is then taken to be 0.
+    aliases : tuple of str
+        Names that it has in the literature, for who looks for one of them.
     last_break : int
         Index of the shape that is the log size of the last break; -1 if the law has none. A
         forecast needs three sizes beyond it.
@@ -340,6 +342,7 @@ class Law:
     min_sizes: int = 0
     min_decades: float = 0.0
     needs_best: bool = False
+    aliases: tuple[str, ...] = ()
     last_break: int = -1
 
     @property

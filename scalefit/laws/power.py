@@ -102,6 +102,7 @@ POWER = Law(
     wrong_when="some error remains however large the driver",
     source="Hestness et al. 2017, arXiv:1712.00409; Kaplan et al. 2020, arXiv:2001.08361; pow2 and "
     "M1 of the learning-curve literature",
+    aliases=("pow2", "m1"),
     n_columns=1,
     shapes=(
         Shape(

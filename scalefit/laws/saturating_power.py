@@ -165,6 +165,7 @@ SATURATING_POWER = Law(
     wrong_when="the curve has an inflection, or reaches its plateau faster than any power",
     source="Hestness et al. 2017, arXiv:1712.00409; pow3 and M2 of the learning-curve literature; "
     "extended through exponent 0",
+    aliases=("pow3", "m2"),
     n_columns=2,
     shapes=(exponent_shape(),),
     columns=_columns,

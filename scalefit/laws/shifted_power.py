@@ -97,6 +97,7 @@ SHIFTED_POWER = Law(
     formula="asymptote - coefficient (x + shift)^-exponent",
     wrong_when="the first sizes do not show a bend: shift and exponent trade places",
     source="pow4 of Viering & Loog 2021, arXiv:2103.10948; M3 of the learning-curve literature",
+    aliases=("pow4", "m3"),
     n_columns=2,
     shapes=(
         exponent_shape(),
