@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import brentq, least_squares
 from scipy.special import stdtrit
 
+import scalefit as sf
 from scalefit.errors import FitError
 from scalefit.estimands import Gain, GainBetween, ObservedGain, Parameter, SizeReaching, Value
 from scalefit.estimate import estimate
@@ -252,3 +253,17 @@ def test_errors_say_what_to_do():
         profile(fitted, Value(-1.0), 0.95)
     with pytest.raises(FitError, match=r"no inference named 'profil'.*did you mean 'profile'"):
         get_inference("profil")
+
+
+def test_a_hill_step_beyond_all_runs_leaves_the_gain_open_and_one_within_them_does_not():
+    """A steeper step there leaves room for any plateau; the bound of the slope is none."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.geomspace(1e3, 3e5, 16), 5)
+    late = x > 2e4
+    falling = 0.998 - 0.026 * np.clip(np.log(x / 2e4) / np.log(5), 0, 1)
+    score = falling + np.where(late, 0.003, 0.0003) * rng.standard_normal(80)
+    flat = sf.fit({"cells": x, "score": score}, law="hill").gain(10)
+    assert (flat.estimate, flat.upper) == (0.0, np.inf)
+    x = np.repeat(np.geomspace(1e3, 1e6, 7), 4)
+    step = 0.6 + 0.3 * (x > 2e4) + 0.003 * rng.standard_normal(28)
+    assert 0 <= sf.fit({"cells": x, "score": step}, law="hill").gain(10).upper < 0.001
