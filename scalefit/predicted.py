@@ -124,9 +124,11 @@ class Predicted:
         # A curve that has left the range of its metric is told as the end of it, without a width.
         at_end = shown["estimate"].isin([metric.lower, metric.upper])
         outside = (below > 0) & at_end & (shown["lower"] == shown["upper"])
+        # Only a pooled forecast asks which laws fit: that may take fits of more laws.
+        none_fits = pool is not None and not self._case.grounds.some_law_fits[0]
         for ails, why in (
             (self.estimate.held[0], _HELD),
-            (far & (pool is not None) & ~self._case.grounds.some_law_fits, _NONE_FITS),
+            (far & none_fits, _NONE_FITS),
             ((below > 1) | outside, _BELOW),
         ):
             shown["caution"] = shown["caution"].mask((shown["caution"] == "") & ails, why)
