@@ -133,7 +133,8 @@ class Case:
         frame = self.sample.frame
         if frame.other:
             return np.zeros(len(x))
-        return np.asarray((frame.z_min - np.log(x / frame.x0)) / (frame.z_max - frame.z_min))
+        z = np.log(x / frame.x0)
+        return np.where(z < frame.z_min, self.hull.distance(z[:, None]), 0.0)
 
     def _why(self, asked: Beyond, n: int, pooled: bool = False) -> list[str]:
         """Return why each of n answers is refused: for the sizes, or how they are combined."""
