@@ -318,16 +318,7 @@ def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
             own, level = (np.unique(v[mine], return_inverse=True)[1] for v in (cell, codes))
             if level.max() >= min(len(level) / 2, _MOST_LEVELS):  # measured, and not a grouping
                 continue
-            values = np.column_stack([draft.scores[mine], np.eye(level.max() + 1)[level]])
-            n = np.bincount(own)[:, None]
-            y, *effects = (values - (_sums(values, own) / n)[own]).T
-            fitted, _, rank, _ = np.linalg.lstsq(np.transpose(effects), y)
-            df = len(y) - len(n) - int(rank)
-            if rank == 0 or df < _FEWEST_DF:
-                continue
-            rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
-            f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)
-            p = float(fdtrc(int(rank), df, max(f, 0.0)))
+            f, p = _test_of_levels(draft.scores[mine], own, level)
             if p < _APART / len(texts):
                 found[i] = Finding(
                     "levels_apart", "warn",
@@ -336,6 +327,29 @@ def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
                     f"Is a grouping missing? Pass by={name!r}.",
                 )  # fmt: skip
     return found
+
+
+def _test_of_levels(scores: NDArray[np.float64], size: Codes, level: Codes) -> tuple[float, float]:
+    """Return F of effects of levels beside those of sizes, and its p value; 1 where none is left.
+
+    Examples
+    --------
+    >>> scores, size = np.array([0.1, 0.5, 0.2, 0.61, 0.3, 0.7, 0.4, 0.8]), np.arange(8) // 2
+    >>> _test_of_levels(scores, size, np.arange(8) % 2)[1] < 1e-4
+    True
+    >>> _test_of_levels(scores, size, size)
+    (0.0, 1.0)
+    """
+    values = np.column_stack([scores, np.eye(level.max() + 1)[level]])
+    n = np.bincount(size)[:, None]
+    y, *effects = (values - (_sums(values, size) / n)[size]).T
+    fitted, _, rank, _ = np.linalg.lstsq(np.transpose(effects), y)
+    df = len(y) - len(n) - int(rank)
+    if rank == 0 or df < _FEWEST_DF:
+        return 0.0, 1.0
+    rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
+    f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)  # levels may tell all
+    return f, float(fdtrc(int(rank), df, max(f, 0.0)))
 
 
 def _unused(draft: Draft) -> list[str]:
