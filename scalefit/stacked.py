@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -52,22 +52,7 @@ def stacked(parts: Sequence[Any]) -> Any:
     >>> stacked([(np.array([1.0, 2.0]), "F"), (np.array([3.0]), "F")])
     (array([1., 2., 3.]), 'F')
     """
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    if isinstance(first, np.ndarray):
-        return np.concatenate(parts) if first.ndim else first
-    if isinstance(first, tuple):
-        whole = tuple(stacked(each) for each in zip(*parts, strict=True))
-        return whole if _new(whole, first) else first
-    if not is_dataclass(first):
-        return first
-    names = [field.name for field in fields(first)]
-    found = [stacked([getattr(part, name) for part in parts]) for name in names]
-    # What holds no arrays, such as a law, stays itself.
-    if _new(found, [getattr(first, name) for name in names]):
-        return replace(first, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
-    return first
+    return parts[0] if len(parts) == 1 else _made(parts, _joined)
 
 
 def contiguous(record: Any) -> Any:
@@ -79,20 +64,29 @@ def contiguous(record: Any) -> Any:
     >>> contiguous((turned, "F"))[0].strides, turned.strides
     ((16, 8), (8, 24))
     """
-    if isinstance(record, np.ndarray):
-        return record.copy(order="C")
-    if isinstance(record, tuple):
-        whole = tuple(map(contiguous, record))
-        return whole if _new(whole, record) else record
-    if not is_dataclass(record):
-        return record
-    names = [field.name for field in fields(record)]
-    given = [getattr(record, name) for name in names]
-    found = [contiguous(value) for value in given]
+    return _made([record], lambda arrays: arrays[0].copy(order="C"))
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(arrays) if arrays[0].ndim else arrays[0]
+
+
+def _made(parts: Sequence[Any], make: Callable[[Sequence[NDArray[Any]]], NDArray[Any]]) -> Any:
+    """Return a record like those of ``parts``, its arrays made of theirs."""
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return make(parts)
+    if isinstance(first, tuple):
+        whole = tuple(_made(each, make) for each in zip(*parts, strict=True))
+        return whole if _new(whole, first) else first
+    if not is_dataclass(first):
+        return first
+    names = [field.name for field in fields(first)]
+    found = [_made([getattr(part, name) for part in parts], make) for name in names]
     # What holds no arrays, such as a law, stays itself.
-    if _new(found, given):
-        return replace(record, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
-    return record
+    if _new(found, [getattr(first, name) for name in names]):
+        return replace(first, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
+    return first
 
 
 def _new(found: Sequence[Any], first: Sequence[Any]) -> bool:
