@@ -19,7 +19,7 @@ from ._format import size_text
 from ._numbers import parse_numbers
 from .errors import TableError
 from .findings import Finding
-from .metrics import Metric
+from .metrics import NEUTRAL, Metric
 
 __all__ = ["Aligned", "Convert", "align", "is_compute", "metric_key", "same_metric", "size_unit"]
 
@@ -33,8 +33,6 @@ _UNITS = (("token", "tokens"), ("cell", "cells"), ("param", "params"), ("flop", 
           ("sample", "samples"), ("example", "samples"), ("step", "steps"))  # fmt: skip
 #: What is part of the name of any column that is compute, as in pretraining_flops or gpu_compute.
 _COMPUTE = re.compile(r"flops?(?![^\W_])|(?<![^\W_])compute(?![^\W_])")
-#: Words around the name of a metric that do not change what it measures.
-_NEUTRAL = {"test", "val", "valid", "validation", "eval", "mean", "average", "zero", "shot"}
 _SAME = {"acc": "accuracy", "ppl": "perplexity", "xent": "crossentropy", "rsquared": "r2",
          "adjustedrandindex": "ari", "auc": "auroc", "rocauc": "auroc",
          "meansquarederror": "mse"}  # fmt: skip
@@ -132,7 +130,7 @@ def metric_key(metric: Metric) -> str:
     ['accuracy', 'accuracy', 'microf1', 'microf1']
     """
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", metric.name).casefold()
-    words = [word for word in re.findall(r"[a-z0-9]+", plain) if word not in _NEUTRAL]
+    words = [word for word in re.findall(r"[a-z0-9]+", plain) if word not in NEUTRAL]
     joined = "".join(words) or plain
     return _SAME.get(joined, joined)
 

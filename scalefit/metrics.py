@@ -18,8 +18,8 @@ from .errors import FitError, TableError
 from .findings import Finding
 
 __all__ = [
-    "Better", "Metric", "Trend", "checked_margin", "is_percent_by_name", "lookup", "pooled_trend",
-    "resolve",
+    "NEUTRAL", "Better", "Metric", "Trend", "checked_margin", "is_percent_by_name", "lookup",
+    "pooled_trend", "resolve",
 ]  # fmt: skip
 
 Better = Literal["higher", "lower"]
@@ -176,12 +176,16 @@ _NOT_THE_METRIC = frozenset({
     "ratio", "rank", "count", "distance", "deficit", "cost", "skill", "weight",
 })  # fmt: skip
 
+#: Words around the name of a metric that do not change what it measures.
+NEUTRAL = frozenset(
+    {"test", "val", "valid", "validation", "eval", "mean", "average", "zero", "shot"}
+)
 #: Words beside "score" that leave open what is scored; any other may name a score of errors.
-_NEUTRAL = frozenset({
-    "score", "mean", "avg", "average", "median", "best", "max", "final", "last", "total", "overall",
-    "aggregate", "test", "val", "valid", "validation", "dev", "eval", "evaluation", "train", "task",
-    "benchmark", "quality", "zero", "few", "shot", "raw", "normalized", "normalised", "scaled",
-})  # fmt: skip
+_OPEN = NEUTRAL | {
+    "score", "avg", "median", "best", "max", "final", "last", "total", "overall", "aggregate",
+    "dev", "evaluation", "train", "task", "benchmark", "quality", "few", "raw", "normalized",
+    "normalised", "scaled",
+}  # fmt: skip
 
 
 def lookup(name: str) -> Metric | None:
@@ -223,7 +227,7 @@ def lookup(name: str) -> Metric | None:
                 return None
             _, better, lower, upper, best, unit = kind
             return Metric(name, better, lower, upper, best, "the metric's name", unit)
-    if "score" in words and _NEUTRAL.issuperset(word for word in words if not word.isdigit()):
+    if "score" in words and _OPEN.issuperset(word for word in words if not word.isdigit()):
         return Metric(name, "higher", -INF, INF, math.nan, "the word 'score'", "")
     return None
 
