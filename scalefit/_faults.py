@@ -148,11 +148,10 @@ def percent_faults(draft: Draft, metrics: Sequence[Metric]) -> Iterator[Fault]:
     """
     score = draft.columns.score
     signed = draft.signed(score)
-    names = pd.factorize(np.array([metric.name for metric in metrics], dtype=object))[0][
-        draft.group
-    ]
-    for name in np.unique(names[signed]).tolist():
-        mine = names == name
+    codes, _ = pd.factorize(pd.Series([metric.name for metric in metrics], dtype=object))
+    named = codes[draft.group]
+    for code in np.unique(named[signed]).tolist():
+        mine = named == code
         plain = mine & ~signed & (np.abs(draft.scores) > 1)
         if plain.any():
             fewer = plain if plain.sum() <= (mine & signed).sum() else mine & signed

@@ -132,8 +132,8 @@ def need_two_drivers(fit: Fit) -> None:
 
 def need_cost(fit: Fit, cost: Cost) -> None:
     """Raise FitError where 6 N D would multiply a driver that is compute already."""
-    for name in fit.table.drivers:
-        if cost == Cost() and is_compute(name):
+    for name in fit.table.drivers if cost == Cost() else ():
+        if is_compute(name):
             raise FitError(
                 f"{name!r} is what a run costs, so that cost='6ND', the cost of parameters and "
                 "tokens, is not that of these drivers: fit parameters and tokens, where tokens are "
