@@ -126,18 +126,16 @@ def tilted_misfits(sample: Sample, curves: Curves) -> Floats:
     rest = np.einsum("gp,pq->gpq", ~moves, np.eye(moves.shape[1]))
     pure = sample.weight / np.maximum(sample.count, 1.0) * sample.spread
 
-    def ratio(tilt: Floats | float) -> Floats:
-        """Return misfit over pure error with weights that are ``tilt**2`` times as large."""
-        left, over = own * tilt, basis * np.asarray(tilt)[..., None]
-        pull = np.einsum("gkp,gk->gp", over, left)
-        inner = np.einsum("gkp,gkq->gpq", over, over) + rest
-        taken = (pull * np.linalg.solve(inner, pull[..., None])[..., 0]).sum(axis=1)
-        misfit = np.maximum((left**2).sum(axis=1) - taken, 0.0)
-        return np.asarray(misfit / np.maximum((pure * np.square(tilt)).sum(axis=1), 1e-300))
-
-    as_fitted = ratio(1.0)
+    # One weight a curve, slope and size; the slope in the middle is the one that was estimated.
+    each = _SLOPES[:, None] * sample.variance_slope_error[:, None, None] * sample.z[:, None]
+    tilt = np.exp(-0.5 * each)
+    left, over = own[:, None] * tilt, basis[:, None] * tilt[..., None]
+    across = np.swapaxes(over, -1, -2)
+    pull = across @ left[..., None]
+    taken = (pull * np.linalg.solve(across @ over + rest[:, None], pull))[..., 0].sum(axis=-1)
+    misfit = np.maximum((left**2).sum(axis=-1) - taken, 0.0)
+    ratio = misfit / np.maximum((pure[:, None] * tilt**2).sum(axis=-1), 1e-300)
+    as_fitted = ratio[:, len(_SLOPES) // 2, None]
     known = as_fitted > 0
-    for k, slope in enumerate(_SLOPES):
-        tilted = ratio(np.exp(-0.5 * slope * sample.variance_slope_error[:, None] * sample.z))
-        found[rows, k] = np.where(known, tilted / np.where(known, as_fitted, 1.0), 1.0)
+    found[rows] = np.where(known, ratio / np.where(known, as_fitted, 1.0), 1.0)
     return found
