@@ -7,8 +7,8 @@ The verdict is a decision about a gain against a margin, not the name of a shape
 - ``no_scaling``: none is seen, and the gain over the whole table is bounded below the margin;
 - ``inconclusive``: anything else.
 
-It is ``firm`` when every law that fits agrees, no left-out size turns it round, and saturation
-needs no law at all: the slope over the last decade, or three sizes, carried on, would gain less.
+It is ``firm`` when every law that fits agrees, no left-out size turns it round, rows are not alike
+by seed, and saturation needs no law: the slope over the last decade, or three sizes, gains less.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._format import number, numbers_apart
+from .dependence import ALIKE, alike_by_seed
 from .estimands import Estimand, Gain, ObservedGain, SizeReaching
 from .estimate import Estimate
 from .gate import Gate, scaling_gate
@@ -212,7 +213,8 @@ def assess(
     replicated = (sample.pure_df > 0) & sample.spread.any(axis=1)
     secant = last_slope(sample)
     lawless = (verdict != "saturated") | secant.excludes(factor, margin, ONE_SIDED)
-    agreed = (disagreeing == "") & np.isnan(flipped) & tried & replicated & lawless
+    alone = alike_by_seed(sample)[1] >= ALIKE
+    agreed = (disagreeing == "") & np.isnan(flipped) & tried & replicated & alone & lawless
     firm = agreed & (verdict != "inconclusive")
     unknown = (refusal != "") | np.isnan(bounds.estimate)
     power, saturating = candidates.estimate_of("power"), spanning.estimate_of("saturating_power")

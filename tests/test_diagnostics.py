@@ -264,6 +264,13 @@ def test_seeds_whose_rows_are_alike_are_taken_for_checkpoints():
     alone, named = (sf.fit(frame, law="saturating_power", run=run) for run in (None, "seed"))
     assert "alike_by_seed" in codes(alone, "warn")
     assert "alike_by_seed" not in codes(named)
+    shuffled = frame.assign(
+        seed=rng.permuted(frame["seed"].to_numpy().reshape(n, seeds), axis=1).ravel()
+    )
+    dealt = sf.fit(shuffled, law="saturating_power")
+    assert "alike_by_seed" not in codes(dealt)
+    strength = [fit.saturation(margin=0.05).strength for fit in (alone, dealt)]
+    assert strength == ["provisional", "firm"]
     found = [
         "alike_by_seed" in codes(sf.fit(runs(sizes=x, seed=i), law="saturating_power"))
         for i in range(10)

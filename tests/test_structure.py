@@ -43,9 +43,9 @@ ROOMS = {
     "questions": (
         5,
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
-        "breakpoint secant claims hypotheses measurement refusals influence outliers sensitivity "
-        "confidence adjustment contrasts meta one_stage ranks share convergence surface "
-        "runs_needed pool hull",
+        "breakpoint secant claims hypotheses measurement refusals influence dependence outliers "
+        "sensitivity confidence adjustment contrasts meta one_stage ranks share convergence "
+        "surface runs_needed pool hull",
     ),
     "bayes": (5, "bayes"),
     "telling": (

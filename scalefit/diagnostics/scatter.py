@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, gammaln, ndtr, stdtr
+from scipy.special import chdtrc, gammaln, stdtr
 
+from .. import dependence
 from .._format import interval_text, number, size_text
 from ..findings import Finding
 from ..outliers import FAR
@@ -19,8 +20,6 @@ __all__ = [
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
-#: Pairs of deviations, less those of the means, that tell whether seeds are alike.
-_FEWEST_PAIRS = 6
 #: Outlying runs that are named one by one.
 _NAMED = 10
 #: Quantities whose change without the outlying runs is told in the finding.
@@ -116,38 +115,13 @@ def pattern(case: Case) -> Iterator[Finding]:
 
 
 def alike_by_seed(case: Case) -> Iterator[Finding]:
-    """Yield whether rows of one seed are alike at neighbouring sizes, as checkpoints of a run are.
-
-    Deviations from the mean of their size are multiplied with those of the same seed at the next
-    size, and the sum is judged by what it would be with seeds dealt out anew at every size.
-    """
-    table = case.table
-    if (
-        table.seed is None
-        or len(table.drivers) > 1
-        or np.isfinite(case.sample.errors.correlation[0])
-    ):
-        return
-    by_seed = table.rows.groupby(table.seed, observed=True)[table.drivers[0]]
-    if by_seed.nunique().max() < 2:
-        return
-    wide = table.rows.pivot_table(table.score, table.drivers[0], table.seed, "mean").to_numpy()
-    both = ~np.isnan(wide[:-1]) & ~np.isnan(wide[1:])
-    n = both.sum(axis=1, keepdims=True)
-    both, n = both & (n > 1), np.maximum(n, 2)
-    kept = (np.where(both, rows, 0.0) for rows in (wide[:-1], wide[1:]))
-    here, there = (np.where(both, rows - rows.sum(axis=1, keepdims=True) / n, 0.0) for rows in kept)
-    squares = (here**2).sum(axis=1) * (there**2).sum(axis=1)
-    shuffled = float((squares / (n[:, 0] - 1.0)).sum())
-    if np.maximum(both.sum(axis=1) - 1, 0).sum() < _FEWEST_PAIRS or shuffled <= 0:
-        return
-    z = float((here * there).sum()) / np.sqrt(shuffled)
-    p = float(ndtr(-z))
-    if p < 0.01:
+    """Yield whether rows of one seed are alike at neighbouring sizes, as checkpoints are."""
+    table, (z, p) = case.table, (found[0] for found in dependence.alike_by_seed(case.sample))
+    if p < dependence.ALIKE:
         yield Finding(
             "alike_by_seed", "warn",
             f"rows of one {table.seed} are alike from size to size, as checkpoints of one run are, "
-            "and intervals take them for independent",
+            "and intervals take them for independent; no verdict is firm",
             f"deviations from the means of neighbouring sizes: z = {z:.2g}, p = {p:.1g}",
             f"if they are checkpoints, or a {table.seed} shares data, pass run={table.seed!r}",
         )  # fmt: skip

@@ -130,10 +130,10 @@ def _verdicts(fits: Sequence[Fit]) -> str:
         "was not, a curve was called no scaling if the gain over all observed sizes was bounded "
         "below the margin. All others are inconclusive, as are curves with fewer than "
         f"{MIN_SIZES} sizes, less than {MIN_DECADES:g} decade between them, or fewer than "
-        f"{MIN_DF} runs more than parameters. A verdict is firm if there are replicates, every law "
-        "that was not rejected gives it, leaving out no single size turns it round and, of a curve "
-        "called saturated, the slope over the last decade of sizes (three sizes at least) says so "
-        "without a law."
+        f"{MIN_DF} runs more than parameters. A verdict is firm if there are replicates, rows of "
+        "one seed are not alike from size to size, every law that was not rejected gives it, "
+        "leaving out no single size turns it round and, of a curve called saturated, the slope "
+        "over the last decade of sizes (three sizes at least) says so without a law."
     )
 
 
