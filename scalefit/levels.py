@@ -16,6 +16,7 @@ from .kernel import TINY_SCALE, Contribution, Kernel, pseudo_rss
 __all__ = ["free_levels"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 #: Newton steps from one choice of levels, seven being typical, and choices, two being typical.
 _STEPS, _ROUNDS = 60, 10
 
@@ -53,8 +54,11 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     unit = np.where(own.link == "log", np.abs(centre).mean(axis=1), 1.0)
     levels = _Levels(own, y, weight, relative)
     best = np.full(rows, np.inf)
-    # An outlier that widens the scale hides what is best without it: start from both scales.
-    for spread in (far.max(axis=1), np.nanmedian(np.where(far > 0, far, np.nan), axis=1)):
+    # An outlier that widens the scale hides what is best without it, and of two runs a size either
+    # may be the outlier: start from what the widest, the middle and the narrowest size say.
+    apart = np.where(far > 0, far, np.nan)
+    least = np.nanmin(apart, axis=1)
+    for spread in (far.max(axis=1), np.nanmedian(apart, axis=1), least, 0.25 * least):
         log_scale = np.log(np.maximum(spread / unit, TINY_SCALE))
         best = np.fmin(best, levels.settled(centre, log_scale))
     result[replicated] = pseudo_rss(best, n[replicated])
@@ -70,15 +74,21 @@ class _Levels:
     weight: Floats
     relative: Floats
 
+    def take(self, rows: Ints) -> _Levels:
+        """Return a selection of curves."""
+        return _Levels(self.kernel.take(rows), self.y[rows], self.weight[rows], self.relative[rows])
+
     def settled(self, level: Floats, log_scale: Floats) -> Floats:
         """Return minus the log likelihood ``(G,)`` of the best levels and scale found from some."""
-        best = np.full(len(level), np.inf)
+        best, rows = np.full(len(level), np.inf), np.arange(len(level))
         for _ in range(_ROUNDS):
-            level = self._chosen(level, log_scale)
-            value, level, log_scale = self._descended(level, log_scale)
-            better = value < best - 1e-12 * (1.0 + np.abs(value))
-            best = np.where(better, value, best)
-            if not better.any():
+            some = self.take(rows)
+            level = some._chosen(level, log_scale)
+            value, level, log_scale = some._descended(level, log_scale)
+            better = value < best[rows] - 1e-12 * (1.0 + np.abs(value))
+            rows, level, log_scale = rows[better], level[better], log_scale[better]
+            best[rows] = value[better]
+            if not rows.size:
                 break
         return best
 
@@ -98,20 +108,45 @@ class _Levels:
 
     def _descended(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats]:
         """Return what Newton's method makes of levels and scale: the value, and both."""
-        best, weight = np.full(len(level), np.inf), self.weight.reshape(len(level), -1)
+        best, level, log_scale = np.full(len(level), np.inf), level.copy(), log_scale.copy()
+        rows = np.arange(len(level))
         for _ in range(_STEPS):
-            part, runs = self._about(level, log_scale)
-            value = self._of_size(part.value).sum(axis=1)
-            if np.all(np.abs(best - value) <= 1e-12 * (1.0 + np.abs(value))):
+            some = self.take(rows)
+            part, runs = some._about(level[rows], log_scale[rows])
+            value = some._of_size(part.value).sum(axis=1)
+            moved = np.abs(best[rows] - value) > 1e-12 * (1.0 + np.abs(value))
+            best[rows] = np.minimum(best[rows], value)
+            if not moved.any():
                 break
-            best = np.minimum(best, value)
-            curvature = self._of_size(self.kernel.information(*runs, weight))
-            level = level - self._of_size(part.by_mean) / np.where(curvature > 0, curvature, np.inf)
-            slope = self._of_size(part.by_scale).sum(axis=1)
-            bend = self._of_size(part.by_scale_twice).sum(axis=1)
-            move = -slope / np.maximum(np.abs(bend), 1e-300)
-            log_scale = np.maximum(log_scale + np.clip(move, -1.0, 1.0), np.log(TINY_SCALE))
+            step, move = some._step(part, runs)
+            level[rows] += step
+            log_scale[rows] = np.maximum(log_scale[rows] + move, np.log(TINY_SCALE))
+            rows = rows[moved]
         return best, level, log_scale
+
+    def _step(
+        self, part: Contribution, runs: tuple[Floats, Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Return a step of the levels ``(G, K)`` and of the log scale ``(G,)``.
+
+        It is Newton's of all together, where the surface curves upwards, and otherwise one of each
+        by itself, by the curvature to be expected.
+        """
+        expected = self.kernel.information(*runs, self.weight.reshape(len(self.y), -1))
+        pull, each, stiff, both = (
+            self._of_size(of) for of in (part.by_mean, expected, part.by_mean_twice, part.by_both)
+        )
+        slope, bend = (self._of_size(of).sum(axis=1) for of in (part.by_scale, part.by_scale_twice))
+        there = each > 0
+        upwards = np.asarray(((stiff > 0) | ~there).all(axis=1))[:, None]
+        inverse = 1.0 / np.where(there & upwards, stiff, np.inf)
+        rest = bend - (both**2 * inverse).sum(axis=1)
+        joint = upwards & (rest > 0)[:, None]
+        both, rest = np.where(joint, both, 0.0), np.where(joint[:, 0], rest, np.abs(bend))
+        inverse = np.where(joint, inverse, 1.0 / np.where(there, each, np.inf))
+        slope = slope - (both * inverse * pull).sum(axis=1)
+        move = np.clip(-slope / np.maximum(rest, 1e-300), -1.0, 1.0)
+        return -(pull + both * move[:, None]) * inverse, move
 
     def _about(
         self, level: Floats, log_scale: Floats

@@ -86,6 +86,26 @@ def test_levels_of_their_own_are_the_best_there_are(seed):
     assert found == pytest.approx(runs.size * np.exp(2 * least / runs.size), rel=1e-6)
 
 
+def test_no_scale_has_better_levels():
+    """Against every scale and level of a grid, where either run of a size may be the outlier."""
+    n, sizes, df = 40, 8, 4.0
+    runs = np.random.default_rng(0).standard_normal((n, sizes, 2))
+    kernel = StudentKernel("identity", np.full(n, df), free=False)
+    found = free_levels(kernel, runs, np.ones((n, sizes)))
+    level = runs.min(axis=2, keepdims=True) + np.ptp(runs, axis=2)[:, :, None] * np.linspace(
+        0, 1, 101
+    )
+    least = np.full(n, np.inf)
+    for log_scale in np.linspace(-4, 1, 101):
+        u = (runs[..., None] - level[:, :, None]) * np.exp(-log_scale)
+        value = (0.5 * (df + 1) * np.log1p(u * u / df) + log_scale).sum(axis=2)
+        least = np.minimum(least, value.min(axis=2).sum(axis=1))
+    constant = -student.logpdf(0.0, df)
+    bound = pseudo_rss(least + 2 * sizes * constant, np.full(n, 2.0 * sizes))
+    assert (found <= bound * (1 + 1e-9)).all()
+    assert (found > 0.95 * bound).all()
+
+
 @pytest.mark.parametrize("noise", ["hoffmann", "lad"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_exponent_of_a_kinked_surface_ends_where_the_objective_meets_its_cut(noise, seed):
