@@ -169,7 +169,9 @@ class _Package(ModuleType):
     """Binds a public name to what its module holds: ``fit`` is the function, not its module."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, getattr(value, name, value) if name in _HOMES else value)
+        if name in _HOMES and isinstance(value, ModuleType):
+            value = getattr(value, name, value)
+        super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

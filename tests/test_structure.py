@@ -13,6 +13,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
@@ -264,6 +265,12 @@ def test_a_function_is_found_before_its_module(name):
     )
     kind = "module" if name == "datasets" else "function"
     assert run_python(code).startswith(f"<{kind} ")
+
+
+def test_a_public_name_can_be_replaced(monkeypatch):
+    stand_in = Mock()
+    monkeypatch.setattr(sf, "fit", stand_in)
+    assert sf.fit is stand_in
 
 
 def test_no_other_names():
