@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +21,7 @@ from .holdout import forecast_hidden
 from .pool import Pool, pooled
 from .sample import Sample, of_table
 from .scoring import share_of_curves
-from .work import Progress, silent
+from .work import Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,16 +112,20 @@ def backtest(
     # The first round cuts each curve below its largest size that may be hidden alone.
     rank = np.where(cuts, np.cumsum(cuts[:, ::-1], axis=1)[:, ::-1], 0)
     rounds = int(rank.max())
-    tell = progress or silent
-    parts = []
+    work = replace(fits.work, progress=progress)
+    slow = fitted.sample.kernel is not None or fits.settings.draws
+    blocks = []
     for done in range(rounds):
-        tell("backtest", done, rounds)
         curve, last = np.nonzero(rank == done + 1)
-        part = forecast_hidden(
-            table.take(curve.tolist()), sample.x[curve, last], laws, fits.settings
-        )
-        parts.append(part.assign(curve=curve[part["curve"]]))
-    tell("backtest", rounds, rounds)
+        blocks += [(curve[rows], last[rows]) for rows in work.blocks(curve.size, slow=slow)]
+    each = work.each(
+        "backtest", forecast_hidden,
+        [(table.take(c.tolist()), sample.x[c, last], laws, fits.settings) for c, last in blocks],
+    )  # fmt: skip
+    parts = [
+        part.assign(curve=curve[part["curve"]])
+        for (curve, _), part in zip(blocks, each, strict=True)
+    ]
     rows = pd.concat(parts, ignore_index=True).sort_values("curve", kind="stable")
     return Backtest(fits, float(holdout), rows.reset_index(drop=True), skipped)
 

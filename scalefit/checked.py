@@ -196,7 +196,7 @@ class CheckedSet:
         all_rows: Table
         candidates: Candidates
         settings: Settings
-        _work: Work
+        work: Work
 
         @property
         def labels(self) -> list[str]:
@@ -246,6 +246,6 @@ class CheckedSet:
         asked = Gain(factor).factor, None if margin is None else checked_margin(margin)
         if asked not in self._judgements:
             self._judgements[asked] = assess_curves(
-                self.all_rows, self.candidates, self.settings, factor, margin, self._work
+                self.all_rows, self.candidates, self.settings, factor, margin, self.work
             )
         return self._judgements[asked]

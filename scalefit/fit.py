@@ -41,7 +41,7 @@ from .shrinkage_plot import plot_shrinkage
 from .surface import driver_number, gains_of_drivers
 from .table import Table, make_table
 from .verdict import IN_SHORT
-from .work import Progress, Work, silent
+from .work import Progress, Work
 
 if TYPE_CHECKING:
     import os
@@ -376,7 +376,7 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         self.all_rows = table
         self.candidates = candidates
         self.settings = settings
-        self._work = work or Work()
+        self.work = work or Work()
         self._index = {key: i for i, key in enumerate(table.keys)}
 
     def only(self) -> Fit:
@@ -417,13 +417,12 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         """Return :meth:`Fit.gains` of every curve: the ``by`` columns, more, and its columns."""
         asked = factor, margin
         if asked not in self._gains:
-            parts, tell = [], self._work.progress or silent
-            tell("gains", 0, len(self))
-            for done, (key, fit) in enumerate(self.items(), start=1):
-                part = fit.gains(*asked).reset_index()
+            parts = []
+            each = self.work.each("gains", Fit.gains, [(fit, *asked) for fit in self.values()])
+            for key, found in zip(self, each, strict=True):
+                part = found.reset_index()
                 keys = pd.DataFrame([key] * len(part), columns=list(self.all_rows.by), dtype=object)
                 parts.append(pd.concat([keys, part], axis=1))
-                tell("gains", done, len(self))
             self._gains[asked] = pd.concat(parts, ignore_index=True)
         return self._gains[asked].copy()
 

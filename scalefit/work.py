@@ -7,7 +7,7 @@ what is finished need not be worked out again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +80,7 @@ class Work:
         slow : bool
             Whether a curve may take as long as many by least squares.
         """
-        size = min(SLOW_BLOCK if slow else BLOCK, -(-n // self._workers()))
-        rows = [slice(first, min(first + size, n)) for first in range(0, n, size)]
-        found = []
+        rows, found = self.blocks(n, slow=slow), []
         if slow and self.progress is not None:
             self.progress(what, 0, n)
         for block, result in zip(rows, self._results(job, (part(r) for r in rows)), strict=True):
@@ -90,6 +88,24 @@ class Work:
             if self.progress is not None:
                 self.progress(what, block.stop, n)
         return stacked(found)
+
+    def blocks(self, n: int, *, slow: bool) -> list[slice]:
+        """Return the blocks of n curves."""
+        size = min(SLOW_BLOCK if slow else BLOCK, -(-n // self._workers()))
+        return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+
+    def each(
+        self, what: str, job: Callable[..., Any], parts: Sequence[tuple[Any, ...]]
+    ) -> Iterator[Any]:
+        """Yield what a job, a function of a module, makes of each of some arguments, in order.
+
+        It is for work that cannot be put together, such as all there is to say of a curve.
+        """
+        tell = self.progress or silent
+        tell(what, 0, len(parts))
+        for done, result in enumerate(self._results(job, iter(parts)), start=1):
+            tell(what, done, len(parts))
+            yield result
 
     def _results(self, job: Callable[..., Any], parts: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
         from . import __version__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 
 import joblib
 import numpy as np
@@ -123,6 +125,59 @@ def test_what_fits_just_made_were_asked_is_kept_for_fits_read_back(
     monkeypatch.setattr("scalefit.checked.assess", None)
     again = sf.fit(rows, by="curve", law=laws, cache=tmp_path)
     pd.testing.assert_frame_equal(again.saturation(), expected)
+
+
+def leaves(content):
+    """Yield the numbers and texts of a JSON file."""
+    if isinstance(content, dict):
+        content = [part for pair in content.items() for part in pair]
+    if not isinstance(content, list):
+        yield content
+        return
+    for part in content:
+        yield from leaves(part)
+
+
+def test_reports_are_divided_and_kept(tmp_path, monkeypatch):
+    rows, kept = table(4), tmp_path / "kept"
+    options = {"by": "curve", "law": ["log_linear", "saturating_power"]}
+    written = [
+        sf.report(rows, tmp_path / f"{n_jobs}.json", n_jobs=n_jobs, cache=cache, **options)
+        for n_jobs, cache in ((1, None), (2, kept))
+    ]
+    alone, together = (list(leaves(json.loads(path.read_bytes()))) for path in written)
+    assert [type(part) for part in alone] == [type(part) for part in together]
+    for one, other in zip(alone, together, strict=True):
+        assert one == (pytest.approx(other, rel=1e-6) if isinstance(one, float) else other)
+    monkeypatch.setattr(import_module("scalefit.report.model"), "size_grid", None)
+    monkeypatch.setattr("scalefit.holdout.candidates", None)
+    again = sf.report(rows, tmp_path / "again.json", n_jobs=2, cache=kept, **options)
+    assert again.read_bytes() == written[1].read_bytes()
+
+
+def test_gains_of_surfaces_are_divided_and_kept(tmp_path):
+    rng = np.random.default_rng(2)
+    params, tokens = (
+        x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4))
+    )
+    loss = 1.7 + 400 / params**0.34 + 400 / tokens**0.28
+    rows = pd.concat([
+        pd.DataFrame({"params": params, "tokens": tokens, "model": model,
+                      "loss": loss * np.exp(0.003 * rng.standard_normal(loss.size))})
+        for model in "ab"
+    ])  # fmt: skip
+    options = {
+        "by": "model",
+        "drivers": ["params", "tokens"],
+        "law": "additive",
+        "noise": "lognormal",
+        "cache": tmp_path,
+    }
+    alone, together = (sf.fit(rows, n_jobs=n_jobs, **options) for n_jobs in (1, 2))
+    pd.testing.assert_frame_equal(together.gains(), alone.gains())
+    made = len(list(tmp_path.rglob("output.pkl")))
+    sf.fit(rows, **options).gains()
+    assert len(list(tmp_path.rglob("output.pkl"))) == made
 
 
 def test_another_question_is_not_answered_by_what_was_kept(tmp_path):

@@ -30,8 +30,7 @@ def downloads(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "forecasts", _by_curve(report, lambda curve: curve.forecast)
         yield "tests", _by_curve(
             report,
-            lambda curve: None if curve.found is None
-            else curve.found.tests[["test", "statistic", "p", "method", "says"]],
+            lambda curve: curve.tests[["test", "statistic", "p", "method", "says"]],
         )  # fmt: skip
     yield "findings", _by_curve(report, lambda curve: curve.diagnostics)
     if isinstance(report.compared, Comparison):

@@ -120,8 +120,8 @@ def curve_form(curve: CurveReport) -> dict[str, Any]:
             for rung in curve.gains
         ],
         "forecast": curve.forecast,
-        "points": found.points,
-        "tests": found.tests,
+        "points": curve.points,
+        "tests": curve.tests,
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from ..comparison import Comparison
 from ..errors import FitError, ScalefitError, TableError
 from ..estimands import Cost
 from ..findings import findings_frame
-from ..fit import Fit, FitSet, curves_of, table_of
+from ..fit import Fit, FitSet, curves_of, set_of, table_of
 from ..inference import Interval
 from ..optimum import optimum
 from ..results import mean_curve
@@ -104,6 +104,8 @@ class CurveReport:
         from the smallest size to ten times the largest. Empty for several drivers.
     gains : tuple of Rung
         Gains from 2, 10 and 100 times the largest size; empty for several drivers.
+    points, tests : DataFrame
+        Saturation points and tests of ``found``; empty for several drivers.
     laws : DataFrame
         The candidate laws, best AICc first.
     law_curves : DataFrame
@@ -120,6 +122,8 @@ class CurveReport:
     diagnostics: pd.DataFrame
     forecast: pd.DataFrame
     gains: tuple[Rung, ...]
+    points: pd.DataFrame
+    tests: pd.DataFrame
     laws: pd.DataFrame
     law_curves: pd.DataFrame
     surface: SurfaceReport | None = None
@@ -210,18 +214,14 @@ def build(
     compared : Comparison or str
         The curves beside each other, or why they are not; see :func:`side_by_side`.
     """
-    # Each curve is looked up once, so that what it computes on demand is computed once.
-    several = curves_of(fits)
     table = table_of(fits)
-    curves = []
-    for i, fit in enumerate(several):
-        curves.append(_judged(fit) if len(table.drivers) == 1 else _described(fit))
-        if progress is not None:
-            progress("asking the curves", i + 1, len(several))
+    work = replace(set_of(fits).work, progress=progress)
+    curves = tuple(work.each("asking the curves", _asked, [(fit,) for fit in curves_of(fits)]))
+    several = [curve.fit for curve in curves]  # which hold what they were asked
     verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
     told = [v for v in VERDICTS if v in verdicts or (v == "inconclusive" and verdicts)]
     return Report(
-        tuple(curves), table, {verdict: verdicts.count(verdict) for verdict in told},
+        curves, table, {verdict: verdicts.count(verdict) for verdict in told},
         findings_frame(table.findings), tested, compared, checklist(several, tested),
         methods(several), cited(several), code(fits, given, preparation), versions(),
     )  # fmt: skip
@@ -247,14 +247,20 @@ def side_by_side(fits: Fit | FitSet) -> Comparison | str:
         return str(error)
 
 
+def _asked(fit: Fit) -> CurveReport:
+    """Return what there is to say of a fit."""
+    return _judged(fit) if len(fit.table.drivers) == 1 else _described(fit)
+
+
 def _any(fit: Fit) -> CurveReport:
     """Return what there is to say of any fit, with neither verdict nor drivers yet."""
     own = fit.diagnostics
     own = own[~own["code"].isin([finding.code for finding in fit.table.findings])]
     said = capital(answer(fit).removeprefix(f"{fit.label}: "))
+    none = pd.DataFrame()
     return CurveReport(
-        fit.label, fit, None, said, None, own, pd.DataFrame(), (), fit.laws, pd.DataFrame()
-    )
+        fit.label, fit, None, said, None, own, none, (), none, none, fit.laws, none
+    )  # fmt: skip
 
 
 def _judged(fit: Fit) -> CurveReport:
@@ -274,7 +280,8 @@ def _judged(fit: Fit) -> CurveReport:
     }
     return replace(
         _any(fit), found=found, exponent=_exponent(fit), forecast=forecast,
-        gains=tuple(_rungs(fit, found)), law_curves=pd.DataFrame(curves, index=sizes),
+        gains=tuple(_rungs(fit, found)),
+        points=found.points, tests=found.tests, law_curves=pd.DataFrame(curves, index=sizes),
     )  # fmt: skip
 
 

@@ -266,7 +266,7 @@ def _tables(curve: CurveReport) -> Iterator[tuple[str, Sheet]]:
     }
     yield "Laws tried (AICc weights are for display only)", Sheet(laws, keys)
     if found is not None:
-        tests = found.tests[["test", "null", "alternative", "says"]].rename(
+        tests = curve.tests[["test", "null", "alternative", "says"]].rename(
             columns={"null": "null hypothesis", "says": "result"}
         )
         yield "Tests", Sheet(tests)
