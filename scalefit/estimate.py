@@ -141,10 +141,12 @@ class Estimate:
         pure_df = self.sample.pure_df
         possible = (df >= 1) & (pure_df >= 1)
         safe_df, safe_pure = np.where(possible, df, 1.0), np.where(possible, pure_df, 1.0)
-        pure = self.sample.pure_ss / safe_pure * self.inflation
+        told = self.sample.replicate_ss
+        misfit = np.maximum(self.lack_of_fit_ss - (told - self.sample.pure_ss), 0.0)
+        pure = told / safe_pure * self.inflation
         # Runs that agree in every digit leave no error to judge the misfit by.
         possible &= pure > 0
-        ratio = self.lack_of_fit_ss / safe_df / np.where(possible, pure, 1.0)
+        ratio = misfit / safe_df / np.where(possible, pure, 1.0)
         p = averaged_p(ratio, self.tilted, safe_df, safe_pure)
         return np.where(possible, ratio, np.nan), np.where(possible, p, np.nan)
 

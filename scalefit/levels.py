@@ -22,9 +22,12 @@ _STEPS, _ROUNDS = 60, 10
 
 
 def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
-    """Return the pseudo residual sum of squares with a level of its own at each size, ``(G,)``.
+    """Return pseudo residual sums of squares with a level of its own at each size, ``(G, 2)``.
 
-    It is to a kernel what the pure error is to least squares: 0 where no size has replicates.
+    They are to a kernel what the pure error is to least squares: 0 where no size has replicates.
+    The first is of all sizes, below which no curve gets. The second is of those with replicates,
+    and tells the size of the noise: where tails are long and most sizes have a single run, whose
+    levels meet it, the scale of all may be as small as one likes.
 
     Parameters
     ----------
@@ -34,6 +37,17 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     relative : array (G, K)
         Relative scale of one run.
     """
+    least = _least(kernel, runs, relative)
+    single = (~np.isnan(runs)).sum(axis=2) == 1
+    rows = np.flatnonzero(single.any(axis=1) & (least > 0))
+    told = least.copy()
+    repeated = np.where(single[rows, :, None], np.nan, runs[rows])
+    told[rows] = _least(kernel.take(rows), repeated, relative[rows])
+    return np.stack([least, told], axis=1)
+
+
+def _least(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
+    """Return the first of :func:`free_levels`, ``(G,)``."""
     n_curves = len(runs)
     weight = np.where(np.isnan(runs), 0.0, 1.0)
     count = weight.sum(axis=2)

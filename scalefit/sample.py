@@ -110,7 +110,7 @@ class Sample:
         Test items behind each score, the fewest at a size; nan where not known.
     errors : Errors
         What the error model knows beyond the weights.
-    pure : array (G,)
+    pure : array (G, 2)
         What the kernel makes of the pure error; see :func:`~scalefit.levels.free_levels`.
     bounded : array (G,) of bool
         Whether the metric has a worst value, as an accuracy or an error rate has, and a loss not.
@@ -252,10 +252,15 @@ class Sample:
     def pure_ss(self) -> Floats:
         """Weighted sum of squares of replicates about their means (pure error), shape ``(G,)``."""
         if self.kernel is not None:
-            return self.pure
+            return self.pure[:, 0]
         one_run = self.weight / np.maximum(self.count, 1.0)
         total: Floats = np.einsum("gk,gk->g", one_run, self.spread)
         return total
+
+    @property
+    def replicate_ss(self) -> Floats:
+        """The pure error that tells the size of the noise, shape ``(G,)``."""
+        return self.pure_ss if self.kernel is None else self.pure[:, 1]
 
     @property
     def pure_df(self) -> Floats:
@@ -436,7 +441,7 @@ def by_size(
         seed_effect=of_each_run(None, 0.0),
         items=spread_out(unknown[owner] if fewest is None else fewest, unknown),
         errors=Errors.independent(shape[0]),
-        pure=zeros,
+        pure=np.zeros((shape[0], 2)),
         bounded=np.zeros(shape[0], dtype=bool) if bounded is None else bounded,
     )  # fmt: skip
 

@@ -246,7 +246,7 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
             k: v if isinstance(v, (str, bool)) else _array(v) for k, v in item["kernel"].items()
         }
         kernel = replace(cast("Any", sample.kernel), **free)
-        sample = replace(sample, kernel=kernel, pure=_array(item["pure"]))
+        sample = replace(sample, kernel=kernel, pure=np.full((1, 2), _array(item["pure"])))
     errors = Errors(**{key: _array(value) for key, value in item["errors"].items()})
     return Estimate(
         law,

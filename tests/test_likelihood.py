@@ -50,7 +50,8 @@ def points():
 def test_normal_errors_are_least_squares(name):
     """The same optimum and the same profile ends, by Newton steps instead of a closed form."""
     sample, law = losses(curves=2), get_law(name)
-    kernel = replace(sample, kernel=NormalKernel("identity"), pure=sample.pure_ss)
+    pure = np.stack([sample.pure_ss, sample.pure_ss], axis=1)
+    kernel = replace(sample, kernel=NormalKernel("identity"), pure=pure)
     closed, newton = estimate(law, sample), estimate(law, kernel)
     np.testing.assert_allclose(newton.total_ss, closed.total_ss, rtol=1e-12)
     np.testing.assert_allclose(newton.theta, closed.theta, rtol=1e-8)

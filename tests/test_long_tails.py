@@ -70,7 +70,7 @@ def test_levels_of_their_own_are_the_best_there_are(seed):
     runs = 2 + np.arange(3)[:, None] + 0.05 * rng.standard_t(2, (3, 2 + seed % 2))
     runs[1, 0] += 0.7
     kernel = StudentKernel("identity", np.full(1, df), free=False)
-    found = free_levels(kernel, runs[None], np.ones((1, 3)))[0]
+    found = free_levels(kernel, runs[None], np.ones((1, 3)))[0, 0]
     density = kernel.contribution(runs.reshape(1, -1), np.zeros((1, runs.size)), np.ones((1, 1)))
     other = student.logpdf(runs.ravel(), df).sum() + density.value.sum()  # a constant
 
@@ -91,7 +91,7 @@ def test_no_scale_has_better_levels():
     n, sizes, df = 40, 8, 4.0
     runs = np.random.default_rng(0).standard_normal((n, sizes, 2))
     kernel = StudentKernel("identity", np.full(n, df), free=False)
-    found = free_levels(kernel, runs, np.ones((n, sizes)))
+    found = free_levels(kernel, runs, np.ones((n, sizes)))[:, 0]
     level = runs.min(axis=2, keepdims=True) + np.ptp(runs, axis=2)[:, :, None] * np.linspace(
         0, 1, 101
     )
@@ -104,6 +104,27 @@ def test_no_scale_has_better_levels():
     bound = pseudo_rss(least + 2 * sizes * constant, np.full(n, 2.0 * sizes))
     assert (found <= bound * (1 + 1e-9)).all()
     assert (found > 0.95 * bound).all()
+
+
+def test_single_runs_say_nothing_of_the_noise():
+    """Levels that meet them would let the scale of all be as small as one likes."""
+    runs = np.array([[[3.0, np.nan], [2.5, np.nan], [2.2, np.nan], [2.1, np.nan], [2.0, 2.1]]])
+    kernel = StudentKernel("identity", np.full(1, 4.0), free=False)
+    least, told = free_levels(kernel, runs, np.ones((1, 5)))[0]
+    alone = free_levels(kernel, runs[:, 4:], np.ones((1, 1)))[0]
+    assert told == alone[0] == alone[1]
+    assert 0 < least < 1e-3 * told
+
+
+def test_a_second_seed_at_one_size_rejects_no_law():
+    every = tables(6, 1, 1.0)
+    second = every[every["tokens"] == every["tokens"].max()].copy()
+    second["loss"] *= np.exp(0.01 * np.random.default_rng(1).standard_normal(len(second)))
+    table = pd.concat([every, second])
+    fits = sf.fit(table, by="curve", law="saturating_power", noise="student")
+    assert (fits.candidates.estimates[0].lack_of_fit[1] > 0.01).mean() >= 0.9
+    reasons = sf.fit(table[table["curve"] < 10], by="curve").saturation()["reason"]
+    assert not reasons.str.contains("no law fits").any()
 
 
 @pytest.mark.parametrize("noise", ["hoffmann", "lad"])

@@ -1,4 +1,4 @@
-"""Rows C1, C2, C3, C5, T11 of the acceptance table: coverage of 95 % intervals under known truths.
+"""Rows C1, C2, C3, C5, T11, T11b of the acceptance table: intervals and tests of known truths.
 
 The default run has few replicates and allows three Monte-Carlo standard errors beyond each bar;
 ``-m slow`` runs the numbers of the acceptance table against the bars themselves.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import scalefit as sf
 from scalefit.estimands import Gain, ObservedGain, Parameter, Value
 from scalefit.estimate import estimate
 from scalefit.inference import profile, wald
@@ -149,6 +150,40 @@ def test_a_true_law_is_seldom_rejected(design, ratio, bar, replicates, measured)
     cell = f"{design.name}, SD ratio {ratio:g}"
     for level, high in ((0.05, bar), (0.01, 0.02)):
         measured.rate("T11", cell, f"p at or below {level}", p <= level, high=high, errors=slack)
+
+
+def few(*seeds):
+    return pytest.param(list(seeds), 120, id=f"{seeds} fast")
+
+
+def many(*seeds):
+    return pytest.param(list(seeds), 2000, id=str(seeds), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("tail", [np.inf, 3.0])
+@pytest.mark.parametrize(
+    ("seeds", "replicates"),
+    [
+        few(1, 1, 1, 1, 1, 2), few(2, 2, *[1] * 8),
+        many(2, 1, 1, 1, 1, 1), many(1, 1, 1, 1, 1, 2), many(2, *[1] * 7), many(2, 2, *[1] * 8),
+        many(3, *[1] * 9), many(4, *[1] * 11), many(2, 2, 2, 1, 1, 1), many(5, 1, 1, 1, 1, 1),
+        many(*[2] * 6), many(*[3] * 6),
+    ],
+)  # fmt: skip
+def test_a_true_law_is_seldom_rejected_under_long_tails(seeds, replicates, tail, measured):
+    """Losses with normal errors, or t of three degrees of freedom, by the noise they have."""
+    rng = np.random.default_rng(370)
+    x = np.repeat(np.geomspace(1e5, 1e7, len(seeds)), seeds)
+    shape = replicates, x.size
+    error = rng.standard_normal(shape) if np.isinf(tail) else rng.standard_t(tail, shape)
+    loss = (2 + 3 * (x / 1e5) ** -0.4) * np.exp(0.01 * error)
+    table = {"curve": np.repeat(np.arange(replicates), x.size), "tokens": np.tile(x, replicates)}
+    fits = sf.fit(table | {"loss": loss.ravel()}, by="curve", law=LAW.name)
+    p = fits.candidates.estimates[0].lack_of_fit[1]
+    cell = f"seeds {', '.join(map(str, seeds))}, " + ("normal" if np.isinf(tail) else "t3")
+    slack = errors_allowed(replicates, 1000)
+    for level, high in ((0.05, 0.1), (0.01, 0.03)):
+        measured.rate("T11b", cell, f"p at or below {level}", p <= level, high=high, errors=slack)
 
 
 @pytest.mark.parametrize("replicates", REPLICATES)
