@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -168,6 +169,10 @@ _HOMES = {
 class _Package(ModuleType):
     """Binds a public name to what its module holds: ``fit`` is the function, not its module."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how cloudpickle makes it again, as it does plain modules: by importing it."""
+        return import_module, (self.__name__,)
+
     def __setattr__(self, name: str, value: object) -> None:
         if name in _HOMES and isinstance(value, ModuleType):
             value = getattr(value, name, value)
@@ -189,4 +194,5 @@ if not TYPE_CHECKING:  # type checkers read the imports above, and know every na
         return globals()[name]
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        modules = {each.name for each in iter_modules(__path__) if not each.name.startswith("_")}
+        return sorted({*__all__, *modules, *(name for name in globals() if name[:2] == "__")})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -44,6 +46,16 @@ def tables(count, **options):
 @pytest.fixture(scope="module")
 def fit():
     return sf.fit(table(), method=QUICK)
+
+
+def test_a_fit_is_pickled_after_it_was_asked():
+    x = np.repeat([1e4, 1e5, 1e6, 1e7], 3)
+    y = 0.9 - 0.3 * (x / 1e4) ** -0.4 + 0.01 * np.random.default_rng(0).standard_normal(x.size)
+    fit = sf.fit({"cells": x, "f1": y}, law="saturating_power", method="bayes")
+    told = fit.saturation(), fit.params
+    again = pickle.loads(pickle.dumps(fit))
+    assert str(again.saturation()) == str(told[0])
+    pd.testing.assert_frame_equal(again.params, told[1])
 
 
 def test_it_answers_what_a_least_squares_fit_answers(fit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import pickle
 import re
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import Mock
 
+import joblib
 import pytest
 
 import scalefit as sf
@@ -251,7 +253,18 @@ def test_public_names_are_declared_alike():
     for name, home in HOMES.items():
         module = importlib.import_module(home)
         assert getattr(sf, name) is getattr(module, name, module)
-    assert set(sf.__all__) <= set(dir(sf))
+    assert {*sf.__all__, "plots", "noise", "__version__"} <= set(dir(sf))
+    assert not {"sys", "import_module"} & set(dir(sf))
+
+
+def test_functions_that_use_the_package_are_sent_to_other_processes():
+    def told(runs):
+        return str(sf.fit(runs))
+
+    runs = {"cells": [1e4, 1e5, 1e6, 1e7, 1e8], "f1": [0.1, 0.3, 0.4, 0.45, 0.47]}
+    assert pickle.loads(pickle.dumps(sf)) is sf
+    many = joblib.Parallel(n_jobs=2)(joblib.delayed(told)(runs) for _ in range(2))
+    assert many == [told(runs)] * 2
 
 
 @pytest.mark.parametrize("name", sorted(n for n, home in HOMES.items() if home == f"scalefit.{n}"))

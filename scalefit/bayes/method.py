@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,7 @@ class Bayes:
 
     def inference(self, seed: int) -> Posterior:
         """Return the posterior as an inference, which draws curves that have no draws."""
-
-        def draw(estimate: Estimate) -> Draws:
-            return self.redraw(estimate, seed)
-
-        return Posterior(draw, seed, self.draws * self.chains)
+        return Posterior(partial(self.redraw, seed=seed), seed, self.draws * self.chains)
 
     def redraw(self, estimate: Estimate, seed: int) -> Draws:
         """Return draws of curves with sizes left out, of which there are many.
