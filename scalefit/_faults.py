@@ -20,6 +20,7 @@ __all__ = [
     "Fault",
     "bound_faults",
     "dropped_frame",
+    "magnitude_faults",
     "number_faults",
     "percent_faults",
     "refusal",
@@ -31,6 +32,8 @@ __all__ = [
 _SHOWN = 5
 #: A score may pass a bound by rounding, relative to the bound.
 _BOUND_SLACK = 1e-9
+#: Sums of squares of larger scores overflow, and of smaller ones than its inverse vanish.
+_HUGE = 1e100
 
 #: A sheet that a program wrote without calculating it has no values in its formulas.
 _MEND_FORMULAS = (
@@ -119,6 +122,21 @@ def run_faults(draft: Draft) -> list[Fault]:
         return []
     at = np.flatnonzero(draft.frame[name].isna())
     return [Fault(name, MISSING, at, "Name the run of every row.")] if at.size else []
+
+
+def magnitude_faults(draft: Draft) -> Iterator[Fault]:
+    """Find scores whose squares no float holds: too large, or of a curve too small altogether."""
+    size = np.abs(draft.scores)
+    top = np.zeros(len(draft.keys))
+    np.fmax.at(top, draft.group, size)
+    small = ((top > 0) & (top < 1.0 / _HUGE))[draft.group]
+    for which, why, mend in (
+        (size > _HUGE, f"above {_HUGE:g}, too large to be squared", "Divide"),
+        (small, f"below {1.0 / _HUGE:g}, too small to be squared", "Multiply"),
+    ):
+        at = np.flatnonzero(which & np.isfinite(size))
+        if at.size:
+            yield Fault(draft.columns.score, why, at, f"{mend} all scores by a power of ten.")
 
 
 def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:

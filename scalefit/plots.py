@@ -35,6 +35,8 @@ paper = draw.paper
 Verdict = tuple[str, str]
 #: Signs of the name of a panel, on two lines.
 _LABEL = 72
+#: Most panels of one figure, five a second.
+_MOST_PANELS = 400
 
 VERDICT_COLOURS = {
     "saturated": draw.BLUE,
@@ -151,9 +153,14 @@ def plot_fits(
     >>> [ax.get_title("left") for ax in plot_fits(fits, figure=Figure()).axes]
     ['hematopoiesis\nsaturated (firm)', 'intestine\ncannot tell']
     """
-    curves = list(fits.values()) if isinstance(fits, Mapping) else list(fits)
-    if not curves:
+    if not fits:
         raise FitError("there are no curves to draw")
+    if len(fits) > _MOST_PANELS:
+        raise FitError(
+            f"{len(fits):,} curves are too many for one figure; draw up to {_MOST_PANELS} of them: "
+            "sf.plots.plot_fits([fits[key] for key in list(fits)[:40]])"
+        )
+    curves = list(fits.values()) if isinstance(fits, Mapping) else list(fits)
     if len(curves[0].table.drivers) > 1:
         raise FitError("small multiples have one driver; draw the surfaces one by one: fit.plot()")
     verdicts = _verdicts(fits, curves)

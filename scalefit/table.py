@@ -28,6 +28,7 @@ from ._faults import (
     Fault,
     bound_faults,
     dropped_frame,
+    magnitude_faults,
     number_faults,
     percent_faults,
     refusal,
@@ -244,7 +245,8 @@ def make_table(
 
     percents = list(percent_faults(given, metrics))
     faults = [
-        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents
+        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents,
+        *magnitude_faults(given),
     ]  # fmt: skip
     faults += unit_faults(given, metrics) if bounds is None and not percents else []
     kept = _without(faults, len(frame))

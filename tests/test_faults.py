@@ -22,6 +22,8 @@ BAD = [
      ["outside [0, 1]", "row 4 (85.0)", "bounds=(0, 100)"]),
     ("accuracy", [50.0, 60.0, 70.0, 850.0], {}, ["outside [0, 100]", "row 4 (850.0)"]),
     ("accuracy", [0.2, 0.5, 0.6, 0.7], {"bounds": (0.25, 1)}, ["outside [0.25, 1]", "row 1 (0.2)"]),
+    ("accuracy", [0.5, 0.6, 1e120, 0.8], {"bounds": (0, np.inf)},
+     ["'accuracy', above 1e+100", "row 3 (1e+120)", "Divide all scores"]),
     ("accuracy", ["50%", "60", "70%", "75%"], {}, ["without %", "row 2 ('60')", "or none"]),
     ("accuracy", ["0.5%", "60", "70", "75"], {}, ["with %, beside others: row 1", "or none"]),
     ("accuracy", [0.5, True, 0.6, "x"], {}, ["row 2 (True)", "row 4 ('x')"]),
@@ -52,6 +54,13 @@ def test_bad_rows_are_refused_by_name(tmp_path, column, values, options, words):
         make_table(runs(**{**BESIDE, column: values}), **options)
     for word in [*words, "DataFrame", 'on_bad="drop"']:
         assert word in str(caught.value)
+
+
+def test_scores_too_small_to_be_squared_are_refused_by_curve():
+    tiny = runs(accuracy=[5e-121, 6e-121, 7e-121, 0.0])
+    with pytest.raises(TableError, match=r"(?s)below 1e-100, too small .*row 1 .*Multiply"):
+        make_table(tiny)
+    assert len(make_table(runs(accuracy=[5e-121, 0.6, 0.7, 0.0])).rows) == 4
 
 
 @pytest.mark.parametrize("column, values, options, words", BAD)

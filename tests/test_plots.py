@@ -131,6 +131,11 @@ def test_every_panel_has_a_title_that_tells_it_apart(fits):
     assert len({ax.get_xlim() for ax in free.axes}) == 1
 
 
+def test_too_many_panels_are_refused_at_once(fit):
+    with pytest.raises(sf.FitError, match=r"10,000 curves are too many .* up to 400"):
+        plot_fits([fit] * 10_000)
+
+
 def test_no_title_of_a_panel_runs_into_the_next_panel(fits):
     figure = drawn(plot_fits(fits, columns=2, figure=Figure()))
     for ax in figure.axes:
