@@ -137,15 +137,15 @@ class Estimate:
         inflates the size of the test on flat curves. Where the change of the noise with size is
         estimated, the p value is averaged over what it may be.
         """
-        df = self.sample.n_sizes - self.law.n_params
-        pure_df = self.sample.pure_df
+        df, pure_df = self.sample.n_sizes - self.law.n_params, self.sample.pure_df
         possible = (df >= 1) & (pure_df >= 1)
         safe_df, safe_pure = np.where(possible, df, 1.0), np.where(possible, pure_df, 1.0)
-        told = self.sample.replicate_ss
-        misfit = np.maximum(self.lack_of_fit_ss - (told - self.sample.pure_ss), 0.0)
-        pure = told / safe_pure * self.inflation
+        noise_ss, least = self.sample.replicate_ss, self.sample.pure_ss
+        pure = noise_ss / safe_pure * self.inflation
         # Runs that agree in every digit leave no error to judge the misfit by.
         possible &= pure > 0
+        # The misfit was counted from what no curve gets below, which may be less than the noise.
+        misfit = np.maximum(self.lack_of_fit_ss - (noise_ss - least), 0.0)
         ratio = misfit / safe_df / np.where(possible, pure, 1.0)
         p = averaged_p(ratio, self.tilted, safe_df, safe_pure)
         return np.where(possible, ratio, np.nan), np.where(possible, p, np.nan)

@@ -127,6 +127,10 @@ class Kernel(Protocol):
     def kinked(self) -> bool:
         """Whether its curvature comes and goes, so that quadratic models mislead."""
 
+    @property
+    def long_tailed(self) -> bool:
+        """Whether minus its log density grows like a log: few runs far off cost next to nothing."""
+
     def deviation(self, mean: Floats, scale: Floats) -> Floats:
         """Return what a run's distance from its mean is measured by, on the scale of the link."""
 

@@ -25,9 +25,9 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     """Return pseudo residual sums of squares with a level of its own at each size, ``(G, 2)``.
 
     They are to a kernel what the pure error is to least squares: 0 where no size has replicates.
-    The first is of all sizes, below which no curve gets. The second is of those with replicates,
-    and tells the size of the noise: where tails are long and most sizes have a single run, whose
-    levels meet it, the scale of all may be as small as one likes.
+    The first is that below which no curve gets. The second tells the size of the noise. They differ
+    where tails are long: levels that meet single runs, or runs that agree, let the scale of all be
+    as small as one likes, so that the second is of the other sizes, in the units of the first.
 
     Parameters
     ----------
@@ -38,16 +38,24 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
         Relative scale of one run.
     """
     least = _least(kernel, runs, relative)
-    single = (~np.isnan(runs)).sum(axis=2) == 1
-    rows = np.flatnonzero(single.any(axis=1) & (least > 0))
     told = least.copy()
-    repeated = np.where(single[rows, :, None], np.nan, runs[rows])
-    told[rows] = _least(kernel.take(rows), repeated, relative[rows])
+    if kernel.long_tailed:
+        there = ~np.isnan(runs)
+        top = np.where(there, runs, -np.inf).max(axis=2, initial=-np.inf)
+        apart = (there & (runs != top[:, :, None])).any(axis=2)
+        rows = np.flatnonzero((least > 0) & (there.any(axis=2) & ~apart).any(axis=1))
+        others = np.where(apart[rows, :, None], runs[rows], np.nan)
+        told[rows] = _least(kernel.take(rows), others, relative[rows])
+        # The likelihood counts the log of the relative scale of every run.
+        logs, count = np.log(relative[rows]), there[rows].sum(axis=2)
+        every = (count * logs).sum(axis=1) / count.sum(axis=1)
+        count = np.where(apart[rows], count, 0)
+        told[rows] *= np.exp(2.0 * (every - (count * logs).sum(axis=1) / count.sum(axis=1)))
     return np.stack([least, told], axis=1)
 
 
 def _least(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
-    """Return the first of :func:`free_levels`, ``(G,)``."""
+    """Return the pseudo residual sum of squares of the best levels and scale, ``(G,)``."""
     n_curves = len(runs)
     weight = np.where(np.isnan(runs), 0.0, 1.0)
     count = weight.sum(axis=2)

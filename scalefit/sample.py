@@ -184,9 +184,9 @@ class Sample:
             unit = self.kernel.deviation(self.mean, np.ones_like(self.mean))
             return replace(self, kernel=None, weight=self.weight / unit**2)
         logs = np.log(self.runs)
-        known = self.count > 0
-        mean = np.where(known, np.nansum(logs, axis=2) / np.maximum(self.count, 1.0), 0.0)
-        spread = np.nansum((logs - mean[:, :, None]) ** 2, axis=2)
+        mean = np.where(self.count > 0, np.nansum(logs, axis=2) / np.maximum(self.count, 1.0), 0.0)
+        # Runs that agree in every digit have no spread, whatever rounding makes of their logs.
+        spread = np.nansum((logs - mean[:, :, None]) ** 2, axis=2) * (self.spread > 0)
         frame = replace(self.frame, limit=np.full(len(self), np.nan))
         return replace(self, mean=mean, spread=spread, frame=frame, kernel=None)
 
@@ -259,7 +259,7 @@ class Sample:
 
     @property
     def replicate_ss(self) -> Floats:
-        """The pure error that tells the size of the noise, shape ``(G,)``."""
+        """The pure error that tells how large the noise is; ``(G,)``."""
         return self.pure_ss if self.kernel is None else self.pure[:, 1]
 
     @property

@@ -22,6 +22,7 @@ from .estimate import Estimate
 from .findings import Finding
 from .inference import Bootstrap
 from .laws import REGISTERED, get_law
+from .levels import free_levels
 from .metrics import Metric
 from .noise import NOISES, Noise, restored
 from .sample import Errors, Sample, of_table
@@ -94,7 +95,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> None:
                 "tilted": e.tilted,
                 "inflation": e.inflation,
                 "kernel": None if e.sample.kernel is None else asdict(cast("Any", e.sample.kernel)),
-                "pure": e.sample.pure,
+                "pure": e.sample.pure_ss,
                 "errors": {f.name: getattr(e.sample.errors, f.name) for f in fields(Errors)},
                 "solution": {f.name: getattr(e.solution, f.name) for f in fields(Solution)},
             }
@@ -246,7 +247,9 @@ def _estimate(item: dict[str, Any], sample: Sample) -> Estimate:
             k: v if isinstance(v, (str, bool)) else _array(v) for k, v in item["kernel"].items()
         }
         kernel = replace(cast("Any", sample.kernel), **free)
-        sample = replace(sample, kernel=kernel, pure=np.full((1, 2), _array(item["pure"])))
+        pure = free_levels(kernel, sample.runs, sample.relative)
+        pure[:, 0] = _array(item["pure"])  # from which the misfits were counted
+        sample = replace(sample, kernel=kernel, pure=pure)
     errors = Errors(**{key: _array(value) for key, value in item["errors"].items()})
     return Estimate(
         law,

@@ -116,6 +116,30 @@ def test_single_runs_say_nothing_of_the_noise():
     assert 0 < least < 1e-3 * told
 
 
+def test_the_noise_of_replicates_is_in_the_units_of_all_runs():
+    """Scales of runs that change with size count in the likelihood, and cancel."""
+    rng = np.random.default_rng(0)
+    runs = np.where(rng.random((1, 8, 3)) < 0.5, np.nan, rng.standard_normal((1, 8, 3)))
+    runs[0, :4], runs[0, 4:, 1:] = rng.standard_normal((4, 3)), np.nan
+    runs[0, 4:, 0] = 0.0
+    relative = np.exp(-0.4 * np.arange(8.0))[None]
+    almost_normal = StudentKernel("identity", np.full(1, 1e7), free=False)
+    least, told = free_levels(almost_normal, runs, relative)[0]
+    assert told == pytest.approx(least, rel=1e-4)
+
+
+@pytest.mark.parametrize("seeds", [[2] * 8, [3] * 6, [2, 2, 2, 2, 1, 1]], ids=str)
+def test_rounded_losses_reject_no_law(seeds):
+    """Levels that meet runs which agree would let the scale vanish, as single runs do."""
+    x = np.tile(np.repeat(np.geomspace(1e5, 1e8, len(seeds)), seeds), (60, 1))
+    rng = np.random.default_rng(1)
+    loss = np.round((2 + 3 * (x / 1e5) ** -0.4) * np.exp(0.001 * rng.standard_normal(x.shape)), 2)
+    curve = np.repeat(np.arange(60), x.shape[1])
+    table = {"curve": curve, "tokens": x.ravel(), "loss": loss.ravel()}
+    fits = sf.fit(table, by="curve", law="saturating_power", noise="student")
+    assert np.nanmean(fits.candidates.estimates[0].lack_of_fit[1] < 0.01) < 0.1
+
+
 def test_a_second_seed_at_one_size_rejects_no_law():
     every = tables(6, 1, 1.0)
     second = every[every["tokens"] == every["tokens"].max()].copy()

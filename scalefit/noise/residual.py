@@ -69,6 +69,11 @@ class Plain:
         """Return that its curvature changes little by little."""
         return False
 
+    @property
+    def long_tailed(self) -> bool:
+        """Return that minus its log density grows faster than a log."""
+        return False
+
     def take(self, rows: Any) -> Self:
         """Return the kernel of some of the problems."""
         return self
@@ -169,6 +174,11 @@ class StudentKernel(ResidualKernel):
 
     df: Floats
     free: bool
+
+    @property
+    def long_tailed(self) -> bool:
+        """Return that minus its log density grows like a log."""
+        return True
 
     def rho(self, u: Floats) -> tuple[Floats, Floats, Floats]:
         """Return minus the log density of t."""
