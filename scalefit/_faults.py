@@ -124,17 +124,17 @@ def run_faults(draft: Draft) -> list[Fault]:
     return [Fault(name, MISSING, at, "Name the run of every row.")] if at.size else []
 
 
-def magnitude_faults(draft: Draft) -> Iterator[Fault]:
+def magnitude_faults(draft: Draft, kept: NDArray[np.bool_]) -> Iterator[Fault]:
     """Find scores whose squares no float holds: too large, or of a curve too small altogether."""
-    size = np.abs(draft.scores)
+    size = np.where(kept, np.abs(draft.scores), 0.0)
     top = np.zeros(len(draft.keys))
-    np.fmax.at(top, draft.group, size)
+    np.fmax.at(top, draft.group, np.where(size > _HUGE, 0.0, size))
     small = ((top > 0) & (top < 1.0 / _HUGE))[draft.group]
     for which, why, mend in (
         (size > _HUGE, f"above {_HUGE:g}, too large to be squared", "Divide"),
         (small, f"below {1.0 / _HUGE:g}, too small to be squared", "Multiply"),
     ):
-        at = np.flatnonzero(which & np.isfinite(size))
+        at = np.flatnonzero(which & kept)
         if at.size:
             yield Fault(draft.columns.score, why, at, f"{mend} all scores by a power of ten.")
 

@@ -119,8 +119,8 @@ def backtest(
         curve, last = np.nonzero(rank == done + 1)
         blocks += [(curve[rows], last[rows]) for rows in work.blocks(curve.size, slow=slow)]
     each = work.each(
-        "backtest", forecast_hidden,
-        [(table.take(c.tolist()), sample.x[c, last], laws, fits.settings) for c, last in blocks],
+        "backtest", forecast_hidden, len(blocks),
+        ((table.take(c.tolist()), sample.x[c, last], laws, fits.settings) for c, last in blocks),
     )  # fmt: skip
     parts = [
         part.assign(curve=curve[part["curve"]])
@@ -139,7 +139,7 @@ def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
             )
     else:
         data = fit(data, **options)
-    return set_of(data)
+    return set_of(data, options)
 
 
 def _skipped(fits: FitSet, sample: Sample, cuts: Bools, holdout: float) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def alike_by_seed(sample: Sample) -> tuple[Floats, Floats]:
 
     Deviations from the mean of their size are multiplied with those of the same seed at its next
     size, and the sum is judged by what it would be with seeds dealt out anew at every size. Where
-    seeds are not known, few, or said to be runs whose rows go together, z is nan and p is 1.
+    seeds are not known, or few, or their rows are known to go together, z is nan and p is 1.
 
     Parameters
     ----------
@@ -44,7 +44,10 @@ def alike_by_seed(sample: Sample) -> tuple[Floats, Floats]:
     def deviations(y: Floats) -> Floats:
         return np.asarray(y - (np.bincount(group, y) / n)[group])
 
-    before, after = deviations(rows.y[here]), deviations(rows.y[there])
+    largest = np.zeros(n_curves)  # of a curve, by which squares of squares stay within floats
+    np.maximum.at(largest, curve, np.abs(rows.y[there] - rows.y[here]))
+    unit = np.where(largest > 0, largest, 1.0)[curve]
+    before, after = deviations(rows.y[here] / unit), deviations(rows.y[there] / unit)
     squares = np.bincount(group, before**2) * np.bincount(group, after**2)
     shuffled = np.divide(squares, n - 1.0, out=np.zeros_like(n), where=n > 1)
     together, variance, pairs = (
@@ -53,7 +56,9 @@ def alike_by_seed(sample: Sample) -> tuple[Floats, Floats]:
             (curve, before * after), (curve[first], shuffled), (curve[first], n - 1.0),
         )
     )  # fmt: skip
-    told = (pairs >= _FEWEST_PAIRS) & (variance > 0) & ~np.isfinite(sample.errors.correlation)
+    errors = sample.errors
+    modelled = np.isfinite(errors.correlation) | (errors.unit_df > 0)
+    told = (pairs >= _FEWEST_PAIRS) & (variance > 0) & ~modelled
     root = np.sqrt(np.where(told, variance, 1.0))
     z = np.where(told, together / root, np.nan)
     return z, np.where(told, ndtr(-z), 1.0)

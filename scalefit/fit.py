@@ -418,7 +418,8 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         asked = factor, margin
         if asked not in self._gains:
             parts = []
-            each = self.work.each("gains", Fit.gains, [(fit, *asked) for fit in self.values()])
+            curves = ((fit, *asked) for fit in self.values())
+            each = self.work.each("gains", Fit.gains, len(self), curves)
             for key, found in zip(self, each, strict=True):
                 part = found.reset_index()
                 keys = pd.DataFrame([key] * len(part), columns=list(self.all_rows.by), dtype=object)
@@ -475,11 +476,13 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         return words.set_html(self)
 
 
-def set_of(fits: Fit | FitSet) -> FitSet:
-    """Return a set as it is, and a fit as the set of its one curve."""
+def set_of(fits: Fit | FitSet, options: Mapping[str, Any] | None = None) -> FitSet:
+    """Return a set as it is, and a fit as the set of its one curve, with work as it was fitted."""
     if isinstance(fits, FitSet):
         return fits
-    return FitSet(fits.table, fits.candidates, fits.settings)
+    given = options or {}
+    work = Work(given.get("n_jobs", 1), given.get("cache"))
+    return FitSet(fits.table, fits.candidates, fits.settings, work)
 
 
 def curves_of(fits: Fit | FitSet) -> list[Fit]:

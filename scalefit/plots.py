@@ -153,6 +153,7 @@ def plot_fits(
     >>> [ax.get_title("left") for ax in plot_fits(fits, figure=Figure()).axes]
     ['hematopoiesis\nsaturated (firm)', 'intestine\ncannot tell']
     """
+    fits = fits if isinstance(fits, Mapping) else list(fits)
     if not fits:
         raise FitError("there are no curves to draw")
     if len(fits) > _MOST_PANELS:
@@ -160,7 +161,7 @@ def plot_fits(
             f"{len(fits):,} curves are too many for one figure; draw up to {_MOST_PANELS} of them: "
             "sf.plots.plot_fits([fits[key] for key in list(fits)[:40]])"
         )
-    curves = list(fits.values()) if isinstance(fits, Mapping) else list(fits)
+    curves = list(fits.values()) if isinstance(fits, Mapping) else fits
     if len(curves[0].table.drivers) > 1:
         raise FitError("small multiples have one driver; draw the surfaces one by one: fit.plot()")
     verdicts = _verdicts(fits, curves)

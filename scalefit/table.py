@@ -245,10 +245,10 @@ def make_table(
 
     percents = list(percent_faults(given, metrics))
     faults = [
-        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents,
-        *magnitude_faults(given),
+        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents
     ]  # fmt: skip
     faults += unit_faults(given, metrics) if bounds is None and not percents else []
+    faults += magnitude_faults(given, _without(faults, len(frame)))
     kept = _without(faults, len(frame))
     repeats = repeat_faults(given, kept)
     faults += repeats

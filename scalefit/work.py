@@ -7,7 +7,7 @@ what is finished need not be worked out again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,16 +95,16 @@ class Work:
         return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
     def each(
-        self, what: str, job: Callable[..., Any], parts: Sequence[tuple[Any, ...]]
+        self, what: str, job: Callable[..., Any], n: int, parts: Iterator[tuple[Any, ...]]
     ) -> Iterator[Any]:
-        """Yield what a job, a function of a module, makes of each of some arguments, in order.
+        """Yield what a job, a function of a module, makes of each of n arguments, in order.
 
         It is for work that cannot be put together, such as all there is to say of a curve.
         """
         tell = self.progress or silent
-        tell(what, 0, len(parts))
-        for done, result in enumerate(self._results(job, iter(parts)), start=1):
-            tell(what, done, len(parts))
+        tell(what, 0, n)
+        for done, result in enumerate(self._results(job, parts), start=1):
+            tell(what, done, n)
             yield result
 
     def _results(self, job: Callable[..., Any], parts: Iterator[tuple[Any, ...]]) -> Iterator[Any]:

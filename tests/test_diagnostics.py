@@ -250,6 +250,18 @@ def test_a_bow_in_the_residuals_is_found():
     assert "residual_pattern" not in codes(right)
 
 
+def test_seeds_that_are_crossed_are_not_taken_for_checkpoints():
+    x, shared = np.geomspace(1e4, 1e7, 7), 0.01 * np.random.default_rng(0).standard_normal(6)
+    frame = runs(sizes=x, seeds=6, sigma=0.003)
+    frame["f1"] += shared[frame["seed"]]
+    plain, crossed = (
+        sf.fit(frame, law="saturating_power", noise=noise)
+        for noise in ("gaussian", Gaussian(seeds="crossed"))
+    )
+    assert "alike_by_seed" in codes(plain)
+    assert "alike_by_seed" not in codes(crossed)
+
+
 def test_seeds_whose_rows_are_alike_are_taken_for_checkpoints():
     """And not where seeds are independent, nor where the runs have been named."""
     rng, n, seeds = np.random.default_rng(0), 24, 3
@@ -264,6 +276,11 @@ def test_seeds_whose_rows_are_alike_are_taken_for_checkpoints():
     alone, named = (sf.fit(frame, law="saturating_power", run=run) for run in (None, "seed"))
     assert "alike_by_seed" in codes(alone, "warn")
     assert "alike_by_seed" not in codes(named)
+    for factor in (1e-85, 1e85):
+        scaled = sf.fit(
+            frame.assign(f1=factor * frame["f1"]), law="saturating_power", bounds=(0, np.inf)
+        )
+        assert "alike_by_seed" in codes(scaled, "warn")
     shuffled = frame.assign(
         seed=rng.permuted(frame["seed"].to_numpy().reshape(n, seeds), axis=1).ravel()
     )

@@ -155,6 +155,13 @@ def test_reports_are_divided_and_kept(tmp_path, monkeypatch):
     assert again.read_bytes() == written[1].read_bytes()
 
 
+def test_backtests_of_one_curve_are_kept(tmp_path, monkeypatch):
+    first = sf.backtest(table(1), law="log_linear", cache=tmp_path)
+    monkeypatch.setattr("scalefit.holdout.candidates", None)
+    again = sf.backtest(table(1), law="log_linear", cache=tmp_path)
+    pd.testing.assert_frame_equal(again.rows, first.rows)
+
+
 def test_gains_of_surfaces_are_divided_and_kept(tmp_path):
     rng = np.random.default_rng(2)
     params, tokens = (

@@ -116,14 +116,16 @@ def pattern(case: Case) -> Iterator[Finding]:
 
 def alike_by_seed(case: Case) -> Iterator[Finding]:
     """Yield whether rows of one seed are alike at neighbouring sizes, as checkpoints are."""
-    table, (z, p) = case.table, (found[0] for found in dependence.alike_by_seed(case.sample))
+    roles, (z, p) = case.table.roles, (each[0] for each in dependence.alike_by_seed(case.sample))
+    name = roles.get("run", case.table.seed)
     if p < dependence.ALIKE:
         yield Finding(
             "alike_by_seed", "warn",
-            f"rows of one {table.seed} are alike from size to size, as checkpoints of one run are, "
-            "and intervals take them for independent; no verdict is firm",
+            f"rows of one {name} are alike from size to size, as checkpoints of one run are, and "
+            "intervals take them for independent; no verdict is firm",
             f"deviations from the means of neighbouring sizes: z = {z:.2g}, p = {p:.1g}",
-            f"if they are checkpoints, or a {table.seed} shares data, pass run={table.seed!r}",
+            "leave noise= out, which takes them for independent" if "run" in roles
+            else f"if they are checkpoints, or a {name} shares data, pass run={name!r}",
         )  # fmt: skip
 
 

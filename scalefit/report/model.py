@@ -105,7 +105,8 @@ class CurveReport:
     gains : tuple of Rung
         Gains from 2, 10 and 100 times the largest size; empty for several drivers.
     points, tests : DataFrame
-        Saturation points and tests of ``found``; empty for several drivers.
+        Those of ``found``, which are made here, where the work is divided and kept; empty for
+        several drivers.
     laws : DataFrame
         The candidate laws, best AICc first.
     law_curves : DataFrame
@@ -215,8 +216,9 @@ def build(
         The curves beside each other, or why they are not; see :func:`side_by_side`.
     """
     table = table_of(fits)
-    work = replace(set_of(fits).work, progress=progress)
-    curves = tuple(work.each("asking the curves", _asked, [(fit,) for fit in curves_of(fits)]))
+    work = replace(set_of(fits, given).work, progress=progress)
+    single = curves_of(fits)
+    curves = tuple(work.each("asking the curves", _asked, len(single), ((f,) for f in single)))
     several = [curve.fit for curve in curves]  # which hold what they were asked
     verdicts = [curve.found.verdict for curve in curves if curve.found is not None]
     told = [v for v in VERDICTS if v in verdicts or (v == "inconclusive" and verdicts)]
