@@ -139,7 +139,7 @@ def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
             )
     else:
         data = fit(data, **options)
-    return set_of(data, options)
+    return set_of(data)
 
 
 def _skipped(fits: FitSet, sample: Sample, cuts: Bools, holdout: float) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -190,12 +190,15 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
         The rows of this curve, the laws fitted to it, and how.
     reach : float
         How far it forecasts, in log ranges beyond the largest size; see :meth:`backed_by`.
+    work : Work
+        How further work on it, such as a report, is divided and kept.
     """
 
     table: Table
     candidates: Candidates
     settings: Settings
     reach: float = 1.0
+    work: Work = field(default_factory=Work, repr=False, compare=False)
 
     @property
     def law(self) -> Law:
@@ -383,7 +386,8 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         """Return the only curve; FitError if there are several."""
         if len(self) != 1:
             raise FitError(f"{len(self)} curves here; name one of {list(self)[:5]}")
-        return self[next(iter(self))]
+        # Who is told of it is no part of a fit, which may go to another process.
+        return replace(self[next(iter(self))], work=replace(self.work, progress=None))
 
     def __getitem__(self, key: Any) -> Fit:
         name = key if isinstance(key, tuple) else (key,)
@@ -476,13 +480,11 @@ class FitSet(CheckedSet, WithPosterior, Mapping[Any, Fit]):
         return words.set_html(self)
 
 
-def set_of(fits: Fit | FitSet, options: Mapping[str, Any] | None = None) -> FitSet:
-    """Return a set as it is, and a fit as the set of its one curve, with work as it was fitted."""
+def set_of(fits: Fit | FitSet) -> FitSet:
+    """Return a set as it is, and a fit as the set of its one curve."""
     if isinstance(fits, FitSet):
         return fits
-    given = options or {}
-    work = Work(given.get("n_jobs", 1), given.get("cache"))
-    return FitSet(fits.table, fits.candidates, fits.settings, work)
+    return FitSet(fits.table, fits.candidates, fits.settings, fits.work)
 
 
 def curves_of(fits: Fit | FitSet) -> list[Fit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 
@@ -14,6 +15,7 @@ import pytest
 import scalefit as sf
 from scalefit import work
 from scalefit.errors import FitError
+from scalefit.fit import set_of
 from scalefit.stacked import stacked
 
 
@@ -160,6 +162,13 @@ def test_backtests_of_one_curve_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("scalefit.holdout.candidates", None)
     again = sf.backtest(table(1), law="log_linear", cache=tmp_path)
     pd.testing.assert_frame_equal(again.rows, first.rows)
+
+
+def test_a_single_fit_knows_how_its_work_is_divided(tmp_path):
+    fit = sf.fit(table(1), law="log_linear", n_jobs=2, cache=tmp_path, progress=work.silent)
+    assert set_of(fit).work == work.Work(2, tmp_path)
+    assert set_of(fit.without([1])).work == work.Work(2, tmp_path)
+    assert pickle.loads(pickle.dumps(fit)).work == work.Work(2, tmp_path)
 
 
 def test_gains_of_surfaces_are_divided_and_kept(tmp_path):

@@ -216,7 +216,7 @@ def build(
         The curves beside each other, or why they are not; see :func:`side_by_side`.
     """
     table = table_of(fits)
-    work = replace(set_of(fits, given).work, progress=progress)
+    work = replace(set_of(fits).work, progress=progress)
     single = curves_of(fits)
     curves = tuple(work.each("asking the curves", _asked, len(single), ((f,) for f in single)))
     several = [curve.fit for curve in curves]  # which hold what they were asked

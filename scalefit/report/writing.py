@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..fit import Fit, FitSet, set_of
+from ..fit import Fit, FitSet
 from ..work import Progress
 from .browser import print_pdf
 from .figures import draw_all
@@ -31,7 +31,7 @@ def write_report(
     The targets must have passed :func:`~scalefit.report.files.check_target`. ``given`` holds the
     options of the fit, of which those are used that the fit does not remember.
     """
-    tested = hide_and_forecast(set_of(fits, given), progress)
+    tested = hide_and_forecast(fits, progress)
     compared = side_by_side(fits)
     content = build(fits, given, preparation, tested, progress, compared=compared)
     web = [target for target in targets if target.suffix.lower() in (".html", ".htm", ".pdf")]
