@@ -40,9 +40,7 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     least = _least(kernel, runs, relative)
     told = least.copy()
     if kernel.long_tailed:
-        there = ~np.isnan(runs)
-        top = np.where(there, runs, -np.inf).max(axis=2, initial=-np.inf)
-        apart = (there & (runs != top[:, :, None])).any(axis=2)
+        there, apart = ~np.isnan(runs), _apart(runs)
         rows = np.flatnonzero((least > 0) & (there.any(axis=2) & ~apart).any(axis=1))
         others = np.where(apart[rows, :, None], runs[rows], np.nan)
         told[rows] = _least(kernel.take(rows), others, relative[rows])
@@ -54,6 +52,13 @@ def free_levels(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     return np.stack([least, told], axis=1)
 
 
+def _apart(runs: Floats) -> NDArray[np.bool_]:
+    """Return at which sizes not all runs agree, ``(G, K)``."""
+    there = ~np.isnan(runs)
+    top = np.where(there, runs, -np.inf).max(axis=2, initial=-np.inf)
+    return np.asarray((there & (runs != top[:, :, None])).any(axis=2))
+
+
 def _least(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     """Return the pseudo residual sum of squares of the best levels and scale, ``(G,)``."""
     n_curves = len(runs)
@@ -61,8 +66,7 @@ def _least(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     count = weight.sum(axis=2)
     n = count.sum(axis=1)
     # Runs that agree in every digit, such as copies of one, have no level of their own to miss.
-    top = np.where(weight > 0, runs, -np.inf).max(axis=2, initial=-np.inf)
-    replicated = (weight * (runs != top[:, :, None]) > 0).any(axis=(1, 2))
+    replicated = _apart(runs).any(axis=1)
     result = np.zeros(n_curves)
     if not replicated.any():
         return result
@@ -78,9 +82,9 @@ def _least(kernel: Kernel, runs: Floats, relative: Floats) -> Floats:
     best = np.full(rows, np.inf)
     # An outlier that widens the scale hides what is best without it, and of two runs a size either
     # may be the outlier: start from what the widest, the middle and the narrowest size say.
-    apart = np.where(far > 0, far, np.nan)
-    least = np.nanmin(apart, axis=1)
-    for spread in (far.max(axis=1), np.nanmedian(apart, axis=1), least, 0.25 * least):
+    gap = np.where(far > 0, far, np.nan)
+    least = np.nanmin(gap, axis=1)
+    for spread in (far.max(axis=1), np.nanmedian(gap, axis=1), least, 0.25 * least):
         log_scale = np.log(np.maximum(spread / unit, TINY_SCALE))
         best = np.fmin(best, levels.settled(centre, log_scale))
     result[replicated] = pseudo_rss(best, n[replicated])
