@@ -113,7 +113,7 @@ def backtest(
     rank = np.where(cuts, np.cumsum(cuts[:, ::-1], axis=1)[:, ::-1], 0)
     rounds = int(rank.max())
     work = replace(fits.work, progress=progress)
-    slow = fitted.sample.kernel is not None or fits.settings.draws
+    slow = fits.settings.slow(fitted)
     blocks = []
     for done in range(rounds):
         curve, last = np.nonzero(rank == done + 1)

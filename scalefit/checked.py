@@ -52,7 +52,7 @@ def assess_curves(
     found: Judged = work.divided(
         "verdicts", _judged, len(fitted),
         lambda rows: (fitted.take(rows), given[rows], span[rows], factor, settings),
-        slow=fitted.sample.kernel is not None or settings.draws,
+        slow=settings.slow(fitted),
     )  # fmt: skip
     return found
 

@@ -76,6 +76,10 @@ class Settings:
         """Whether intervals are made of draws, which takes longer."""
         return self.bayes is not None or isinstance(self.within_law, Bootstrap)
 
+    def slow(self, candidates: Candidates) -> bool:
+        """Return whether answers about a curve may take as long as many by least squares."""
+        return candidates.sample.kernel is not None or self.draws
+
     def rivals(self, laws: Sequence[Law]) -> tuple[Law, ...]:
         """Return the laws over which forecasts are pooled; none if a posterior makes them."""
         return competing(laws) if self.bayes is None else ()
