@@ -124,19 +124,21 @@ def run_faults(draft: Draft) -> list[Fault]:
     return [Fault(name, MISSING, at, "Name the run of every row.")] if at.size else []
 
 
-def magnitude_faults(draft: Draft, kept: NDArray[np.bool_]) -> Iterator[Fault]:
+def magnitude_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:
     """Find scores whose squares no float holds: too large, or of a curve too small altogether."""
-    size = np.where(kept, np.abs(draft.scores), 0.0)
+    size = np.where(usable, np.abs(draft.scores), 0.0)
     top = np.zeros(len(draft.keys))
     np.fmax.at(top, draft.group, np.where(size > _HUGE, 0.0, size))
     small = ((top > 0) & (top < 1.0 / _HUGE))[draft.group]
-    for which, why, mend in (
+    found = (
         (size > _HUGE, f"above {_HUGE:g}, too large to be squared", "Divide"),
-        (small, f"below {1.0 / _HUGE:g}, too small to be squared", "Multiply"),
-    ):
-        at = np.flatnonzero(which & kept)
-        if at.size:
-            yield Fault(draft.columns.score, why, at, f"{mend} all scores by a power of ten.")
+        (small & usable, f"below {1.0 / _HUGE:g}, too small to be squared", "Multiply"),
+    )
+    return [
+        Fault(draft.columns.score, why, np.flatnonzero(at), f"{mend} all scores by a power of ten.")
+        for at, why, mend in found
+        if at.any()
+    ]
 
 
 def bound_faults(draft: Draft, metrics: Sequence[Metric]) -> list[Fault]:

@@ -248,11 +248,11 @@ def make_table(
         *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents
     ]  # fmt: skip
     faults += unit_faults(given, metrics) if bounds is None and not percents else []
-    faults += magnitude_faults(given, _without(faults, len(frame)))
     kept = _without(faults, len(frame))
-    repeats = repeat_faults(given, kept)
-    faults += repeats
-    kept &= _without(repeats, len(frame))
+    for among_usable in (magnitude_faults, repeat_faults):
+        more = among_usable(given, kept)
+        faults += more
+        kept &= _without(more, len(frame))
     if faults and on_bad == "raise":
         mend = 'Correct these rows, or pass on_bad="drop" to leave them out and count them.'
         raise refusal(given, faults, mend)
