@@ -288,7 +288,7 @@ def test_a_public_name_can_be_replaced(monkeypatch):
 
 def test_no_other_names():
     with pytest.raises(AttributeError, match="module 'scalefit' has no attribute 'fitt'"):
-        sf.fitt  # noqa: B018
+        assert sf.fitt
     assert not hasattr(sf, "_repr_html_")
 
 
