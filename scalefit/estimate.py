@@ -25,7 +25,6 @@ from .solvers.joint import Joint, polish, solve_together
 from .solvers.likelihood import LikelihoodProblem
 from .solvers.orthant import least_squares
 from .solvers.search import Search, Solution, solve
-from .solvers.separable import Problem
 from .solvers.shapes import shapes_at
 from .stacked import all_rows
 
@@ -34,7 +33,6 @@ __all__ = [
     "at_optimum",
     "estimate",
     "near",
-    "parabola",
     "pose",
     "pose_jointly",
     "smooth",
@@ -331,20 +329,6 @@ def pose_jointly(law: Law, sample: Sample) -> tuple[LikelihoodProblem, Floats]:
     return problem, unit
 
 
-def parabola(found: Estimate) -> Problem:
-    """Return the least-squares problem that a likelihood is like about its optimum.
-
-    Each size has the mean that one step of scoring would make of it, with the weight of its
-    information.
-    """
-    sample, weight = found.sample, found.information
-    size = np.sqrt(weight / np.maximum(sample.count, 1.0))
-    residual = found.standard_residuals().sum(axis=2)
-    step = np.divide(size * residual, weight, out=np.zeros_like(weight), where=weight > 0)
-    mean = sample.frame.sign[:, None] * (found.fitted() + step)
-    return Problem.pose(found.law, sample.z, mean, weight, sample.frame, rising=False)
-
-
 def estimate(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
     """Fit ``law`` to every curve of ``sample``, globally.
 
@@ -381,8 +365,7 @@ def _follow(law: Law, sample: Sample) -> Estimate:
     ends &= np.isfinite(Joint(problem).model(np.where(ends[:, None], state, start)).rss)
     state = np.where(ends[:, None], state, start)
     found = _moved(rough, sample, state, Joint(problem).model(state).rss)
-    assert sample.kernel is not None
-    return replace(found, inflation=sample.kernel.inflation(*at_optimum(found)))
+    return _judged(found)
 
 
 def _moved(found: Estimate, sample: Sample, state: Floats, rss: Floats) -> Estimate:
@@ -411,13 +394,20 @@ def _fit(law: Law, sample: Sample, like: Estimate | None = None) -> Estimate:
     if sample.kernel is None:
         return found
     found = _sharpened(found, sample)
-    y, mean, scale, weight = at_optimum(found)
-    kernel = sample.kernel.settled(y, mean, scale, weight)
+    kernel = sample.kernel.settled(*at_optimum(found))
     if kernel is not sample.kernel:
         pure = free_levels(kernel, sample.runs, sample.relative)
         found = _search(law, replace(sample, kernel=kernel, pure=pure), found)
-        y, mean, scale, weight = at_optimum(found)
-    return replace(found, inflation=kernel.inflation(y, mean, scale, weight))
+    return _judged(found)
+
+
+def _judged(found: Estimate) -> Estimate:
+    """Return the estimate of a likelihood with what its fit is judged by."""
+    kernel = found.sample.kernel
+    assert kernel is not None
+    return replace(
+        found, tilted=tilted_misfits(found), inflation=kernel.inflation(*at_optimum(found))
+    )
 
 
 def smooth(found: Estimate) -> Estimate:
@@ -427,7 +417,8 @@ def smooth(found: Estimate) -> Estimate:
     if kernel is first:
         return found
     sample = replace(found.sample, kernel=first)
-    return replace(_search(found.law, sample, found), inflation=found.inflation)
+    again = _search(found.law, sample, found)
+    return replace(again, tilted=found.tilted, inflation=found.inflation)
 
 
 def _search(law: Law, sample: Sample, like: Estimate | None) -> Estimate:
@@ -457,9 +448,9 @@ def _made(
     misfit: Floats,
 ) -> Estimate:
     """Return the estimate, with what other slopes of the log variance would make of its misfit."""
-    tilted = tilted_misfits(sample, Curves(law, sample.frame, theta, coefficients))
     one = np.ones(len(sample))
-    return Estimate(law, sample, solution, theta, coefficients, misfit, tilted, one)
+    found = Estimate(law, sample, solution, theta, coefficients, misfit, one[:, None], one)
+    return found if sample.kernel is not None else replace(found, tilted=tilted_misfits(found))
 
 
 def _optimum(

@@ -135,6 +135,8 @@ class _Levels:
     def _descended(self, level: Floats, log_scale: Floats) -> tuple[Floats, Floats, Floats]:
         """Return what Newton's method makes of levels and scale: the value, and both."""
         best, level, log_scale = np.full(len(level), np.inf), level.copy(), log_scale.copy()
+        # No level is better off beyond its runs, and there may be no likelihood there.
+        low, high = self.y.min(axis=2), self.y.max(axis=2)
         rows = np.arange(len(level))
         for _ in range(_STEPS):
             some = self.take(rows)
@@ -145,7 +147,7 @@ class _Levels:
             if not moved.any():
                 break
             step, move = some._step(part, runs)
-            level[rows] += step
+            level[rows] = np.clip(level[rows] + step, low[rows], high[rows])
             log_scale[rows] = np.maximum(log_scale[rows] + move, np.log(TINY_SCALE))
             rows = rows[moved]
         return best, level, log_scale

@@ -17,8 +17,7 @@ from scipy.special import digamma, fdtrc, polygamma, stdtr, stdtrit
 from .bisection import bisected
 
 if TYPE_CHECKING:
-    from .curves import Curves
-    from .sample import Sample
+    from .estimate import Estimate
 
 __all__ = ["averaged_p", "t_with_log_error", "tilted_misfits", "with_log_error"]
 
@@ -97,34 +96,27 @@ def averaged_p(ratio: Floats, tilted: Floats, df: Floats, pure_df: Floats) -> Fl
     return np.asarray(each @ _WEIGHTS)
 
 
-def tilted_misfits(sample: Sample, curves: Curves) -> Floats:
+def tilted_misfits(estimate: Estimate) -> Floats:
     """Return by how much F of lack of fit is larger at other slopes of the noise, ``(G, S)``.
 
-    The law is fitted anew at each slope, to first order.
-
-    Parameters
-    ----------
-    sample : Sample
-        G samples.
-    curves : Curves
-        What was fitted to them. All are 1 of a likelihood, and where no slope was estimated.
+    The law is fitted anew at each slope, to first order: of a likelihood, the least-squares problem
+    that it is like about its optimum. All are 1 where no slope was estimated.
     """
-    found = np.ones((len(sample), len(_SLOPES)))
-    rows = np.flatnonzero(sample.variance_slope_error > 0)
-    if sample.kernel is not None or not rows.size:
+    found = np.ones((len(estimate), len(_SLOPES)))
+    rows = np.flatnonzero(estimate.sample.variance_slope_error > 0)
+    if not rows.size:
         return found
-    sample, curves = sample.take(rows), curves.take(rows)
-    tangent, root = curves.tangent(sample.z), np.sqrt(sample.weight)
+    estimate = estimate.take(rows)
+    sample, tangent, root = estimate.sample, estimate.tangent(), np.sqrt(estimate.information)
     if tangent.shape[1] < tangent.shape[2]:  # too few sizes, of all curves
         return found
-    own, columns = root * (sample.mean - curves.mean(sample.z)), root[:, :, None] * tangent
+    (own, pure), columns = _apart(estimate), root[:, :, None] * tangent
     length = np.sqrt((columns**2).sum(axis=1, keepdims=True))
     basis, triangle = np.linalg.qr(columns / np.where(length > 0, length, 1.0))
     # Directions in which the curve does not move, such as the shape of a flat one, take nothing up.
     moves = np.abs(np.einsum("gpp->gp", triangle)) > 1e-9
     basis = basis * moves[:, None]
     rest = np.einsum("gp,pq->gpq", ~moves, np.eye(moves.shape[1]))
-    pure = sample.weight / np.maximum(sample.count, 1.0) * sample.spread
 
     # One weight a curve, slope and size; the slope in the middle is the one that was estimated.
     each = _SLOPES[:, None] * sample.variance_slope_error[:, None, None] * sample.z[:, None]
@@ -139,3 +131,19 @@ def tilted_misfits(sample: Sample, curves: Curves) -> Floats:
     known = as_fitted > 0
     found[rows] = np.where(known, ratio / np.where(known, as_fitted, 1.0), 1.0)
     return found
+
+
+def _apart(estimate: Estimate) -> tuple[Floats, Floats]:
+    """Return how far each size is off the curve, and the pure error of its runs; ``(G, K)`` each.
+
+    In units of the noise: the sums of squares are the misfit and the pure error.
+    """
+    sample = estimate.sample
+    count = np.maximum(sample.count, 1.0)
+    if sample.kernel is None:
+        own = np.sqrt(sample.weight) * (sample.mean - estimate.fitted())
+        return own, sample.weight / count * sample.spread
+    residual = estimate.standard_residuals()
+    middle = residual.sum(axis=2) / count
+    gap = np.where(np.isnan(sample.runs), 0.0, residual - middle[:, :, None])
+    return np.sqrt(count) * middle, (gap**2).sum(axis=2)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..estimands import Asked, Beyond, Estimand, is_curved
-from ..estimate import Estimate, parabola, pose, smooth
+from ..estimate import Estimate, pose, smooth
 from ..sample import Sample
 from ..solvers.separable import Problem
 from .climbs import climbed, climbed_closer
@@ -167,7 +167,7 @@ def _hull(
             curvature,
         )  # fmt: skip
     elif q < 2 or (q == 2 and (squares or jagged)):
-        near = None if q < 2 else parabola(estimate) if jagged else problem
+        near = None if q < 2 else _parabola(estimate) if jagged else problem
         found = zoomed(scan, near, solution.u, curvature, allowance)
         return _open_ends(scan, sample, beyond, *found)
     else:
@@ -180,6 +180,20 @@ def _hull(
         ends = every.side * far
     centres = shapes.reshape(2, len(value), q).swapaxes(0, 1)
     return _open_ends(scan, sample, beyond, centres, *np.split(ends, 2))
+
+
+def _parabola(found: Estimate) -> Problem:
+    """Return the least-squares problem that a likelihood is like about its optimum.
+
+    Each size has the mean that one step of scoring would make of it, with the weight of its
+    information.
+    """
+    sample, weight = found.sample, found.information
+    size = np.sqrt(weight / np.maximum(sample.count, 1.0))
+    residual = found.standard_residuals().sum(axis=2)
+    step = np.divide(size * residual, weight, out=np.zeros_like(weight), where=weight > 0)
+    mean = sample.frame.sign[:, None] * (found.fitted() + step)
+    return Problem.pose(found.law, sample.z, mean, weight, sample.frame, rising=False)
 
 
 def _open_ends(

@@ -152,35 +152,39 @@ def test_a_true_law_is_seldom_rejected(design, ratio, bar, replicates, measured)
         measured.rate("T11", cell, f"p at or below {level}", p <= level, high=high, errors=slack)
 
 
-def few(*seeds):
-    return pytest.param(list(seeds), 120, id=f"{seeds} fast")
+def few(*seeds, change=1.0):
+    return pytest.param(list(seeds), change, 120, id=f"{seeds} {change:g} fast")
 
 
-def many(*seeds):
-    return pytest.param(list(seeds), 2000, id=str(seeds), marks=pytest.mark.slow)
+def many(*seeds, change=1.0):
+    name = f"{seeds} {change:g}"
+    return pytest.param(list(seeds), change, 2000, id=name, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("tail", [np.inf, 3.0])
 @pytest.mark.parametrize(
-    ("seeds", "replicates"),
+    ("seeds", "change", "replicates"),
     [
         few(1, 1, 1, 1, 1, 2), few(2, 2, *[1] * 8),
         many(2, 1, 1, 1, 1, 1), many(1, 1, 1, 1, 1, 2), many(2, *[1] * 7), many(2, 2, *[1] * 8),
         many(3, *[1] * 9), many(4, *[1] * 11), many(2, 2, 2, 1, 1, 1), many(5, 1, 1, 1, 1, 1),
-        many(*[2] * 6), many(*[3] * 6),
+        many(*[2] * 6), many(*[3] * 6), few(*[3] * 8, change=0.125),
+        *(many(*seeds, change=0.125) for seeds in ([2] * 8, [3] * 8, [3] * 4 + [1] * 4)),
     ],
 )  # fmt: skip
-def test_a_true_law_is_seldom_rejected_under_long_tails(seeds, replicates, tail, measured):
+def test_a_true_law_is_seldom_rejected_under_long_tails(seeds, change, replicates, tail, measured):
     """Losses with normal errors, or t of three degrees of freedom, by the noise they have."""
     rng = np.random.default_rng(370)
     x = np.repeat(np.geomspace(1e5, 1e7, len(seeds)), seeds)
+    sd = np.repeat(0.01 * np.geomspace(1.0, change, len(seeds)), seeds)
     shape = replicates, x.size
     error = rng.standard_normal(shape) if np.isinf(tail) else rng.standard_t(tail, shape)
-    loss = (2 + 3 * (x / 1e5) ** -0.4) * np.exp(0.01 * error)
+    loss = (2 + 3 * (x / 1e5) ** -0.4) * np.exp(sd * error)
     table = {"curve": np.repeat(np.arange(replicates), x.size), "tokens": np.tile(x, replicates)}
     fits = sf.fit(table | {"loss": loss.ravel()}, by="curve", law=LAW.name)
     p = fits.candidates.estimates[0].lack_of_fit[1]
     cell = f"seeds {', '.join(map(str, seeds))}, " + ("normal" if np.isinf(tail) else "t3")
+    cell += f", SD ratio {change:g}" if change != 1 else ""
     slack = errors_allowed(replicates, 1000)
     for level, high in ((0.05, 0.1), (0.01, 0.03)):
         measured.rate("T11b", cell, f"p at or below {level}", p <= level, high=high, errors=slack)
