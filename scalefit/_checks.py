@@ -198,6 +198,8 @@ def drop_findings(draft: Draft, faults: Sequence[Fault], kept_groups: Codes) -> 
 
 def copy_findings(draft: Draft) -> list[Finding]:
     """Warn of rows that are equal to earlier ones in every column, where that cannot be chance."""
+    if len(np.unique(draft.scores)) == len(draft.scores):
+        return []
     in_order = np.argsort(draft.rows)
     again, _, sure = copies_in(draft.frame.iloc[in_order])
     if not sure:

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 _SHOWN = 5
+#: Copied, which takes a fifteenth of the time of making it.
+_NOTHING_DROPPED = pd.DataFrame(columns=["row", "column", "value", "reason"])
 #: A score may pass a bound by rounding, relative to the bound.
 _BOUND_SLACK = 1e-9
 #: Sums of squares of larger scores overflow, and of smaller ones than its inverse vanish.
@@ -266,7 +268,7 @@ def refusal(draft: Draft, faults: Sequence[Fault], mend: str) -> TableError:
 def dropped_frame(draft: Draft, faults: Sequence[Fault]) -> pd.DataFrame:
     """Return the refused values as a DataFrame with columns row, column, value and reason."""
     if not faults:
-        return pd.DataFrame(columns=["row", "column", "value", "reason"])
+        return _NOTHING_DROPPED.copy()
     parts = [
         pd.DataFrame(
             {

@@ -290,7 +290,10 @@ def surviving_laws(estimates: Sequence[Estimate], among: Bools | bool = True) ->
     """
     applicable = np.stack([_applies(e) for e in estimates]) & among
     p = np.stack([e.lack_of_fit[1] for e in estimates])
-    rejected = np.where(np.isnan(p), _relative_fit(estimates, applicable), p) < REJECT
+    unknown = np.isnan(p)
+    if unknown.any():
+        p = np.where(unknown, _relative_fit(estimates, applicable), p)
+    rejected = p < REJECT
     names = [e.law.name for e in estimates]
     alone = applicable & rejected
     for i, item in enumerate(estimates):

@@ -5,7 +5,9 @@ A record is a dataclass with slots, whose fields are arrays or records.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,8 +18,15 @@ __all__ = ["either", "joined", "put", "take"]
 R = TypeVar("R")
 
 
-def _parts(record: Any) -> list[Any]:
-    return [getattr(record, name) for name in record.__slots__]
+@cache
+def _fields(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads the fields, two or more, of a kind of record."""
+    return attrgetter(*kind.__slots__)
+
+
+def _parts(record: Any) -> tuple[Any, ...]:
+    kind: Any = type(record)
+    return _fields(kind)(record)
 
 
 def take(record: R, rows: Any, axis: int = -1) -> R:
@@ -29,7 +38,7 @@ def take(record: R, rows: Any, axis: int = -1) -> R:
         if isinstance(rows, slice):
             return cast("R", record[:, rows] if axis == 1 else record[..., rows])
         return cast("R", record.take(rows, axis))
-    return type(record)(*(take(part, rows, axis) for part in _parts(record)))
+    return type(record)(*[take(part, rows, axis) for part in _parts(record)])
 
 
 def put(record: Any, rows: Any, other: Any) -> None:
@@ -46,7 +55,7 @@ def either(first: NDArray[np.bool_], yes: R, no: R) -> R:
     if isinstance(yes, np.ndarray):
         return np.where(first, yes, no)  # type: ignore[call-overload,no-any-return]
     parts = zip(_parts(yes), _parts(no), strict=True)
-    return type(yes)(*(either(first, mine, theirs) for mine, theirs in parts))
+    return type(yes)(*[either(first, mine, theirs) for mine, theirs in parts])
 
 
 def joined(records: Sequence[R]) -> R:
