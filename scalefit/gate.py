@@ -23,9 +23,11 @@ from .noise import variance_slope
 from .sample import Sample
 from .solvers.sums import total
 
-__all__ = ["DRAWS", "Gate", "exponents", "scaling_gate"]
+__all__ = ["DRAWS", "ONE_SIDED", "Gate", "exponents", "scaling_gate"]
 
 Floats = NDArray[np.float64]
+#: Level of the gate, and of each one-sided bound behind a verdict.
+ONE_SIDED = 0.95
 _POINTS = 33
 #: Simulated tables a curve: p = 0.05 is known to about +/- 0.001.
 DRAWS = 2999

@@ -8,7 +8,8 @@ The verdict is a decision about a gain against a margin, not the name of a shape
 - ``inconclusive``: anything else.
 
 It is ``firm`` when every law that fits agrees, no left-out size turns it round, rows are not alike
-by seed, and saturation needs no law: the slope over the last decade, or three sizes, gains less.
+by seed, the margin is less than what is left to gain, and saturation needs no law: the slope over
+the last decade, or three sizes, gains less.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._format import number, numbers_apart
 from .dependence import ALIKE, alike_by_seed
 from .estimands import Estimand, Gain, ObservedGain, SizeReaching
 from .estimate import Estimate
-from .gate import Gate, scaling_gate
+from .gate import ONE_SIDED, Gate, scaling_gate
 from .inference import (
     Inference,
     Intervals,
@@ -38,8 +38,8 @@ from .inference import (
 from .influence import MUCH, leave_sizes_out
 from .metrics import Metric, checked_margin
 from .plateau import plateau_test
+from .reasons import reasons
 from .refusals import REFUSALS, Grounds, curvature, refused_codes
-from .runs_needed import times_as_many
 from .secant import Secant, last_slope
 from .selection import Candidates, ask
 
@@ -51,10 +51,6 @@ Bools = NDArray[np.bool_]
 #: Verdicts that decide the question, and those with the one that does not.
 DECIDED = ("saturated", "still_scaling", "no_scaling")
 VERDICTS = (*DECIDED, "inconclusive")
-#: Level of each one-sided bound behind a verdict, and of the scaling gate.
-ONE_SIDED = 0.95
-#: Times as many runs that nobody will make.
-_HOPELESS = 100
 #: Sizes at either end of a curve that are left out in turn.
 _OUTER = 8
 
@@ -103,6 +99,9 @@ class Assessment:
         Size whose omission turns the verdict round; nan if none.
     disagreeing : array of str
         Surviving laws that do not share a verdict that was reached.
+    left : array
+        From the estimated score at the largest size to the best score; infinite where none is
+        known.
     """
 
     factor: float
@@ -127,6 +126,12 @@ class Assessment:
     influential: Floats
     flipped_by: Floats
     disagreeing: NDArray[Any]
+    left: Floats
+
+    @property
+    def out_of_reach(self) -> Bools:
+        """Where the gain ahead is judged by a margin that no curve could gain."""
+        return _trivial(self.gate, self.margin, self.left) & ~self.refused
 
     @property
     def refused(self) -> Bools:
@@ -214,6 +219,8 @@ def assess(
     secant = last_slope(sample)
     lawless = (verdict != "saturated") | secant.excludes(factor, margin, ONE_SIDED)
     alone = alike_by_seed(sample)[1] >= ALIKE
+    left = _left(candidates)
+    lawless &= ~_trivial(gate, margin, left)
     agreed = (disagreeing == "") & np.isnan(flipped) & tried & replicated & alone & lawless
     firm = agreed & (verdict != "inconclusive")
     unknown = (refusal != "") | np.isnan(bounds.estimate)
@@ -224,7 +231,9 @@ def assess(
         margin=margin,
         verdict=verdict,
         strength=np.where(firm, "firm", "provisional"),
-        reason=_reasons(verdict, refusal, gate, bounds, observed, margin, factor, alike, stands_in),
+        reason=reasons(
+            verdict, refusal, gate, bounds, observed, margin, factor, alike, stands_in, left
+        ),
         refusal=refusal,
         withheld=withheld,
         gain=gain,
@@ -242,6 +251,7 @@ def assess(
         influential=influential,
         flipped_by=flipped,
         disagreeing=disagreeing,
+        left=left,
     )
 
 
@@ -249,12 +259,28 @@ def margins(metrics: Sequence[Metric], candidates: Candidates, margin: float | N
     """Return the smallest gain of interest per curve: as given, or what the metric implies."""
     if margin is not None:
         return np.full(len(candidates), checked_margin(margin, metrics))
+    tops = _tops(candidates)
+    return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
+
+
+def _tops(candidates: Candidates) -> Floats:
+    """Return the estimated scores at the largest sizes."""
     tops = np.empty(len(candidates))
     for i in np.unique(candidates.chosen):
         rows = np.flatnonzero(candidates.chosen == i)
         part = candidates.estimates[i].take(rows)
         tops[rows] = part.fitted()[np.arange(len(rows)), part.sample.largest]
-    return np.array([metric.margin(top) for metric, top in zip(metrics, tops, strict=True)])
+    return tops
+
+
+def _left(candidates: Candidates) -> Floats:
+    frame = candidates.sample.frame
+    left = np.maximum(frame.sign * (frame.limit - _tops(candidates)), 0.0)
+    return np.where(np.isnan(left), np.inf, left)
+
+
+def _trivial(gate: Gate, margin: Floats, left: Floats) -> Bools:
+    return np.asarray((gate.p <= 1.0 - ONE_SIDED) & (margin >= left))
 
 
 def _by_other_laws(
@@ -430,71 +456,3 @@ def _lack_of_fit(candidates: Candidates) -> tuple[Floats, Floats]:
 def _alike(fitted: Estimate) -> Bools:
     """Return where rows tell less than as many runs that are independent."""
     return np.asarray(fitted.sample.errors.n_effective < fitted.sample.n - 0.5)
-
-
-def _reasons(
-    verdict: NDArray[Any],
-    refusal: NDArray[Any],
-    gate: Gate,
-    bounds: Intervals,
-    observed: Intervals,
-    margin: Floats,
-    factor: float,
-    alike: Bools,
-    stands_in: Bools,
-) -> NDArray[Any]:
-    reasons = []
-    for g, said in enumerate(verdict):
-        m, k = number(margin[g]), f"{factor:g} times the largest size"
-        settles = _what_would_settle(bounds, margin, g, bool(alike[g]))
-        if stands_in[g]:
-            k = f"no law leads, and whichever of those that fit is true, {k}"
-            settles = "larger sizes would tell the laws apart"
-        low, above = numbers_apart(bounds.lower[g], margin[g])
-        high, below = numbers_apart(bounds.upper[g], margin[g])
-        seen = gate.p[g] <= 1.0 - ONE_SIDED
-        if refusal[g]:
-            reason = REFUSALS[refusal[g]].reason
-        elif said == "saturated":
-            reason = f"{k} gains less than {high}, below the margin of {below} (one-sided 95 %)"
-        elif said == "still_scaling":
-            reason = f"{k} gains more than {low}, above the margin of {above} (one-sided 95 %)"
-        elif said == "no_scaling":
-            reason = (
-                f"no scaling is seen (p = {gate.p[g]:.2g}), and the gain over all sizes is "
-                f"at most {number(observed.upper[g], width=margin[g])}, less than the margin of "
-                f"{m} (one-sided 95 %)"
-            )
-            if gate.wrong_way_p[g] < 0.05:
-                reason += "; the score gets worse with size (inverse scaling)"
-        elif seen:
-            reason = (
-                f"{k} may gain anything from {low} to {_open(high)}, which includes the margin "
-                f"of {m}; {settles}"
-            )
-        else:
-            reason = (
-                f"no scaling is seen (p = {gate.p[g]:.2g}), but a gain of up to "
-                f"{_open(number(observed.upper[g]))} over all sizes is not excluded (margin {m})"
-            )
-            if gate.wrong_way_p[g] < 0.05:
-                reason += "; the score gets worse with size (inverse scaling)"
-        reasons.append(reason)
-    return np.array(reasons, dtype=object)
-
-
-def _what_would_settle(bounds: Intervals, margin: Floats, g: int, alike: bool) -> str:
-    if alike:  # how alike more of them would be is not known
-        return "rows of one run are alike, so that other runs at these sizes tell more than its own"
-    bound = bounds[g]
-    times = times_as_many(bound.estimate, bound.lower, bound.upper, float(margin[g]))
-    if times > _HOPELESS:
-        return "more runs at these sizes will hardly settle it, others may: see sf.plan"
-    return (
-        f"about {max(2, round(times))} times as many runs at these sizes would settle it, if the "
-        "estimate is right; see sf.plan for fewer at others"
-    )
-
-
-def _open(text: str) -> str:
-    return "any amount" if text == "inf" else text

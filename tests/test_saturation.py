@@ -192,6 +192,38 @@ def test_saturation_is_firm_only_where_the_last_sizes_say_so_without_a_law():
         assert ("plateau_by_law" in codes) == (strength == "provisional")
 
 
+def test_a_margin_larger_than_what_is_left_to_gain_is_not_met_firmly():
+    """An error rate falls by a power law to .002: no curve could gain the default margin of .01."""
+    rng, cells = np.random.default_rng(0), np.tile(10.0 ** np.arange(3, 9), 3)
+    error = (0.3 * (cells / 1e3) ** -0.45 + rng.normal(0, 0.0006, 18)).clip(0.0005)
+    runs = pd.DataFrame({"cells": cells, "seed": np.repeat([0, 1, 2], 6), "error_rate": error})
+    fit = sf.fit(runs)
+    found, told = fit.saturation(), fit.diagnostics.set_index("code")
+    assert (found.verdict, found.strength) == ("saturated", "provisional")
+    assert found.reason.endswith("which no curve could gain: 0.00161 is left to the best score")
+    assert told.loc["margin_out_of_reach", "severity"] == "warn"
+    assert told.loc["margin_out_of_reach", "evidence"].startswith("0.00161 is left between")
+    assert "margin_out_of_reach" in set(set_of(fit).diagnostics["code"])
+    asked = fit.saturation(margin=5e-4)
+    assert (asked.verdict, asked.strength) == ("still_scaling", "firm")
+    assert "no curve" not in asked.reason
+    accuracy = sf.fit(runs.assign(accuracy=1 - error).drop(columns="error_rate")).saturation()
+    assert (accuracy.verdict, accuracy.strength) == ("saturated", "provisional")
+
+
+def test_a_margin_is_in_reach_below_what_is_left_and_where_no_best_is_known():
+    plateau = 0.9 - 0.3 * T**-1.0
+    for left, strength in [(0.02, "firm"), (0.005, "provisional")]:
+        fit = fit_of(plateau + 0.1 - left, sigma=0.001)
+        assert (fit.saturation().verdict, fit.saturation().strength) == ("saturated", strength)
+        assert ("margin_out_of_reach" in set(fit.diagnostics["code"])) == (left < 0.01)
+    level = fit_of(np.full(12, 0.995), sigma=0.001)  # judged by the gain over all sizes
+    assert (level.saturation().verdict, level.saturation().strength) == ("no_scaling", "firm")
+    assert "margin_out_of_reach" not in set(level.diagnostics["code"])
+    vigour = fit_of(plateau, sigma=0.001).table.rows.rename(columns={"f1": "vigour"})
+    assert sf.fit(vigour, score="vigour", better="higher").saturation(margin=0.5).strength == "firm"
+
+
 def test_wrong_law_is_not_believed():
     """A late sigmoid: the saturating power law is rejected and another law is named."""
     mean = 0.4 + 0.5 / (1 + (3e6 / SIZES) ** 2.5)

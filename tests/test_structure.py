@@ -48,7 +48,7 @@ ROOMS = {
         "gate selection saturation verdict certificate results diagnostics plateau permutation "
         "breakpoint secant claims hypotheses measurement refusals influence dependence outliers "
         "sensitivity confidence adjustment contrasts meta one_stage ranks share convergence "
-        "surface runs_needed pool hull",
+        "surface runs_needed reasons pool hull",
     ),
     "bayes": (5, "bayes"),
     "telling": (

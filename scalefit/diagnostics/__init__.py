@@ -11,7 +11,7 @@ from ..measurement import error_findings
 from ..refusals import refusal_findings
 from .case import Case
 from .design import conditioning, replicates, sizes
-from .forecast import extrapolation, passing_bounds, stability
+from .forecast import extrapolation, passing_bounds, reach_of_margin, stability
 from .overview import overview
 from .scatter import alike_by_seed, error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
@@ -24,7 +24,7 @@ _OF_ANY = (replicates, uneven, outlying, error_models, minima)
 _OF_SURFACES = (unfitted, levels, repeats, interaction, misfit)
 _OF_VERDICTS = (
     sizes, alike_by_seed, pattern, misfit, trend, identification, conditioning,
-    agreement_of_methods, extrapolation, passing_bounds, stability,
+    agreement_of_methods, extrapolation, reach_of_margin, passing_bounds, stability,
 )  # fmt: skip
 
 

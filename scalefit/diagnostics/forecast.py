@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from .._format import number, size_text
 from ..findings import Finding
-from ..saturation import ONE_SIDED
+from ..saturation import ONE_SIDED, Assessment
 from .case import Case
 
-__all__ = ["extrapolation", "passing_bounds", "stability"]
+__all__ = [
+    "OUT_OF_REACH",
+    "extrapolation",
+    "passing_bounds",
+    "reach_of_margin",
+    "room",
+    "stability",
+]
+
+OUT_OF_REACH = Finding(
+    "margin_out_of_reach", "warn", "no curve could gain the margin, so that no gain is tested",
+    mend="give a smaller margin, margin= or --margin",
+)  # fmt: skip
 
 #: Distance beyond the largest size, in log ranges, from which a forecast is warned of.
 _FAR = 0.25
@@ -27,6 +40,21 @@ def extrapolation(case: Case) -> Iterator[Finding]:
             "log range",
             "trust it as far as the law; run a larger size, or see sf.backtest",
         )  # fmt: skip
+
+
+def reach_of_margin(case: Case) -> Iterator[Finding]:
+    """Yield whether less than the margin is left to gain at the largest size."""
+    found = case.assessment
+    if found.out_of_reach[0]:
+        yield replace(OUT_OF_REACH, evidence=room(found, 0))
+
+
+def room(found: Assessment, row: int) -> str:
+    """Return what is left to gain on one curve, in words."""
+    return (
+        f"{number(found.left[row])} is left between the score at the largest size and the best "
+        f"score, and the margin is {number(found.margin[row])}"
+    )
 
 
 def passing_bounds(case: Case) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from ..refusals import REFUSALS
 from ..saturation import Assessment
 from ..selection import Candidates
 from ..table import Table
+from .forecast import OUT_OF_REACH, room
 from .shape import ACCELERATES, FALLS, accelerates, falls
 
 __all__ = ["overview"]
@@ -62,4 +63,7 @@ def _of_verdicts(fitted: Candidates, found: Assessment) -> Iterator[tuple[Findin
         refused = Finding(code, "refuse", why.reason, mend=why.mend)
         yield refused, np.flatnonzero(found.refusal == code)
     yield FALLS, np.flatnonzero(falls(fitted.sample, found.gate))
+    curves = np.flatnonzero(found.out_of_reach)
+    evidence = room(found, int(curves[0])) if curves.size else ""
+    yield replace(OUT_OF_REACH, evidence=evidence), curves
     yield ACCELERATES, np.flatnonzero(accelerates(fitted, found.curvature[1]))

@@ -132,7 +132,8 @@ def _verdicts(fits: Sequence[Fit]) -> str:
         f"{MIN_SIZES} sizes, less than {MIN_DECADES:g} decade between them, or fewer than "
         f"{MIN_DF} runs more than parameters. A verdict is firm if there are replicates, rows of "
         "one seed are not alike from size to size, every law that was not rejected gives it, "
-        "leaving out no single size turns it round and, of a curve called saturated, the slope "
+        "leaving out no single size turns it round, more than the margin is left up to the best "
+        "score and, of a curve called saturated, the slope "
         "over the last decade of sizes (three sizes at least) says so without a law."
     )
 
