@@ -9,7 +9,7 @@ import click
 
 from ._filters import kept_rows
 from ._options import DATASET, FIT_OPTIONS, FORCE, in_python, names, reading, size, takes
-from ._printed import draw_to, print_json, refuse_picture
+from ._printed import draw_to, print_cautions, print_json, refuse_picture
 from ._terminal import print_lines, print_table
 from .errors import TableError
 
@@ -62,9 +62,7 @@ def compare_command(as_json: bool, plot: Path | None, force: bool, **asked: Any)
     if 0 < len(pairs) <= 15:
         print_lines("\npairs")
         print_table(found.pairs_text(), ["p"])
-    said = found.cautions()
-    if said:
-        print_lines("\n".join(["", "read before use", *said]))
+    print_cautions(found.cautions())
 
 
 def _print_json(found: Any) -> None:

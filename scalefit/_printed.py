@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .fit import Fit, FitSet
 
 __all__ = [
-    "draw_to", "print_fit", "print_gains", "print_json", "print_set", "print_verdicts",
-    "refuse_file", "refuse_picture", "several", "write_to",
+    "draw_to", "print_cautions", "print_fit", "print_gains", "print_json", "print_set",
+    "print_verdicts", "refuse_file", "refuse_picture", "several", "write_to",
 ]  # fmt: skip
 
 #: Columns of the tables of a fit that a narrow terminal does without, the first first.
@@ -55,10 +55,11 @@ def print_fit(fit: Fit) -> None:
     for heading, rows in words.tables(fit):
         print_lines(f"\n{heading}" if heading else "")
         print_table(rows, _SPARE)
-    _print_cautions(words.cautions(fit))
+    print_cautions(words.cautions(fit))
 
 
-def _print_cautions(cautions: list[str]) -> None:
+def print_cautions(cautions: list[str]) -> None:
+    """Print what to read before use, with options as they are typed."""
     from . import words
 
     if cautions:
@@ -79,7 +80,7 @@ def print_set(fits: FitSet) -> None:
             words.set_text(rows), ["published rule", "runs", "sizes", "law", "margin", "strength"]
         )
         print_lines(words.count_text(rows))
-    _print_cautions(words.set_cautions(fits.diagnostics))
+    print_cautions(words.set_cautions(fits.diagnostics))
 
 
 def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool) -> str:
@@ -93,7 +94,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     if not (as_json or several(fits)):
         found = fits.saturation(factor, margin)
         print_lines(found.explain())
-        _print_cautions(words.set_cautions(fits.findings(factor, margin)))
+        print_cautions(words.set_cautions(fits.findings(factor, margin)))
         return found.reason if found.refused else ""
     every = set_of(fits)
     rows, findings = every.saturation(factor, margin), every.findings(factor, margin)
@@ -112,7 +113,7 @@ def print_verdicts(fits: Any, factor: float, margin: float | None, as_json: bool
     shown["published rule"] = [size_text(value) for value in rows["published"]]
     print_table(shown, ["published rule", "margin", "strength"])
     print_lines(words.count_text(rows))
-    _print_cautions(words.set_cautions(findings))
+    print_cautions(words.set_cautions(findings))
     return silent
 
 

@@ -207,7 +207,7 @@ def _with_size(
 
 
 def _made(code: str, name: str, unit: str, formula: str) -> Finding:
-    return Finding(code, "note", f"In {name}, {unit} were computed as {formula}.")
+    return Finding(code, "note", f"in {name}, {unit} were computed as {formula}")
 
 
 def _put(frame: pd.DataFrame, column: str, values: Any) -> pd.DataFrame:
@@ -226,17 +226,15 @@ def _without_copies(frame: pd.DataFrame, name: str, findings: list[Finding]) -> 
     if sure:
         kind = "a block of rows appears twice" if block else "rows appear twice"
         findings.append(
-            Finding(
-                "copied_rows", "warn", f"In {name}, {kind}; the copies were left out.", evidence
-            )
+            Finding("copied_rows", "warn", f"in {name}, {kind}; the copies were left out", evidence)
         )
         kept = frame[~again]
         kept.attrs = dict(frame.attrs)
         return kept
     findings.append(
         Finding(
-            "equal_rows", "warn", f"In {name}, some rows are equal in every column.", evidence,
-            "If they are copies, leave them out; if they are runs, add a seed column.",
+            "equal_rows", "warn", f"in {name}, some rows are equal in every column", evidence,
+            "if they are copies, leave them out; if they are runs, add a seed column",
         )
     )  # fmt: skip
     return frame

@@ -15,12 +15,14 @@ from ._format import counted, interval_text, number, table_text
 from ._numbers import as_number
 from .backtest_plot import plot_backtest
 from .cuts import MIN_SIZES, choose_cuts, share_hidden
+from .diagnostics import overview
 from .errors import FitError, ScalefitError, nearest
 from .fit import Fit, FitSet, fit, set_of
 from .holdout import forecast_hidden
 from .pool import Pool, pooled
 from .sample import Sample, of_table
 from .scoring import share_of_curves
+from .words import READ, set_cautions
 from .work import Progress
 
 if TYPE_CHECKING:
@@ -209,6 +211,12 @@ class Backtest:
     def level(self) -> float:
         """Nominal coverage of the intervals."""
         return self.fits.settings.level
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """Findings on the table, with the columns of those of a set of fits."""
+        fits = self.fits
+        return overview(fits.all_rows, fits.labels, fits.candidates, None)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -450,6 +458,8 @@ class Backtest:
         if len(self.skipped):
             left_out = f"{counted(len(self.skipped), 'curve')} not backtested:"
             lines += ["", left_out, table_text(self.skipped)]
+        told = set_cautions(self.diagnostics)
+        lines += ["", READ, *(f"- {text}" for text in told)] if told else []
         return "\n".join(lines)
 
     def weights_text(self) -> str:

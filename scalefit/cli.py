@@ -34,6 +34,7 @@ from ._options import (
 from ._plan_command import EXAMPLES as PLAN_EXAMPLES
 from ._plan_command import plan_runs, plans_runs
 from ._printed import (
+    print_cautions,
     print_fit,
     print_gains,
     print_json,
@@ -169,6 +170,7 @@ def saturation_command(factor: float, margin: float | None, as_json: bool, **ask
 def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     """Hide the largest sizes of TABLE, forecast them from the rest, and score the forecasts."""
     from .backtest import backtest
+    from .words import set_cautions
 
     fits, _ = _fitted(asked)
     with progress_bar() as progress:
@@ -176,7 +178,8 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     if as_json:
         from .report.machine import backtest_form
 
-        print_json({"schema": "scalefit backtest 1", **backtest_form(found)})
+        form = {"schema": "scalefit backtest 1", **backtest_form(found)}
+        print_json({**form, "findings": found.diagnostics})
         return
     print_lines(found.headline() + "\n")
     print_table(found.coverage_text(), ["CRPS", "no forecast", "absolute error", "curves", "runs"])
@@ -184,6 +187,7 @@ def backtest_command(holdout: float, as_json: bool, **asked: Any) -> None:
     if len(found.skipped):
         print_lines(f"\n{counted(len(found.skipped), 'curve')} not backtested:")
         print_table(found.skipped)
+    print_cautions(set_cautions(found.diagnostics))
 
 
 @cli.command("optimum", epilog=_examples(*BUDGETS))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ._columns import Names
-from ._format import capital, size_text
+from ._format import size_text
 from ._numbers import as_numbers
 from ._seeds import seed_of
 from .adjustment import Adjust, check_adjust
@@ -166,8 +166,8 @@ def compare(
         unnamed=moderator if isinstance(moderator, str) else None,
     )  # fmt: skip
     findings += [
-        Finding("same_runs", "warn", f"{one} and {other} hold the same runs.",
-                f"{100 * share:.0f} % of sizes and scores are equal", "Leave one of them out.")
+        Finding("same_runs", "warn", f"{one} and {other} hold the same runs",
+                f"{100 * share:.0f} % of sizes and scores are equal", "leave one of them out")
         for one, other, share in shared_runs(groups)
     ]  # fmt: skip
     question = _question(groups, what, at, factor)
@@ -182,7 +182,7 @@ def compare(
     findings += _lonely(kinds, [answer.curves is not None for answer in answered])
     shared, words = correlation([answer.group for answer in told], names)
     if shared is not None:
-        findings.append(Finding("shared_runs", "note", f"{capital(words)}."))
+        findings.append(Finding("shared_runs", "note", words))
     return Comparison(
         what=question.label,
         higher=question.higher,
@@ -331,8 +331,8 @@ def _question(
             'unit: what="share" or what="exponent"'
         )
     findings = [Finding(
-        "metrics_mixed", "note", f"{capital(mixed)}.", "",
-        f"{what!r} has no unit of score, but still depends on how a metric is built.",
+        "metrics_mixed", "note", mixed, "",
+        f"{what!r} has no unit of score, but still depends on how a metric is built",
     )] if mixed else []  # fmt: skip
     if at == "own" and what in ("gain", "doubling"):
         estimand: Any = Gain(factor) if what == "gain" else MarginalGain()
@@ -391,8 +391,8 @@ def _of_range(
     ]  # fmt: skip
     if cut:
         findings = [*findings, Finding(
-            "common_range", "note", f"Exponents are those over {size_text(low)} to "
-            f"{size_text(high)}, which all groups span.",
+            "common_range", "note", f"exponents are those over {size_text(low)} to "
+            f"{size_text(high)}, which all groups span",
             f"sizes outside were left out of {', '.join(cut[:5])}",
         )]  # fmt: skip
     return _Question(words, Parameter(what), True, EXPONENT_LAW, span, tuple(findings))
@@ -431,9 +431,9 @@ def _lonely(kinds: Sequence[object] | None, told: Sequence[bool]) -> list[Findin
         Finding(
             "one_group_of_a_kind",
             "warn",
-            f"The kind {kind} rests on one group, whose other traits it then has as well.",
+            f"the kind {kind} rests on one group, whose other traits it then has as well",
             "",
-            "Add groups of this kind.",
+            "add groups of this kind",
         )
         for kind, count in counts.items()
         if count == 1

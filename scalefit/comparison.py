@@ -17,15 +17,17 @@ from .alignment import same_metric, size_unit
 from .compare_plot import plot_comparison, plot_curves, plot_ranks
 from .confidence import Confidence, multiplier
 from .contrasts import Equality, Pairs, equality, pairs
+from .diagnostics.overview import merged
 from .errors import FitError
 from .estimate import Estimate
-from .findings import Finding, findings_frame
+from .findings import Finding
 from .fit import Fit
 from .groups import Group
 from .inference import Crossing
 from .meta import Meta, known, random_effects
 from .one_stage import one_stage
 from .ranks import ranks
+from .words import READ, set_cautions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -261,8 +263,20 @@ class Comparison:
 
     @property
     def diagnostics(self) -> pd.DataFrame:
-        """Findings, gravest first: code, severity, message, evidence, mend."""
-        return findings_frame(self.findings)
+        """Findings on the comparison and on its tables, the gravest first.
+
+        Columns: code, severity, message, evidence, mend, curves (how many groups it is about) and
+        first (of these; empty where it is about all), whose the evidence is.
+        """
+        tables = [None if group.fit is None else group.fit.table for group in self.groups]
+        known, told = {finding.code for finding in self.findings}, dict[Finding, list[int]]()
+        for g, table in enumerate(tables):
+            for finding in () if table is None else (*table.findings, *table.group_findings[0]):
+                if finding.code not in known:
+                    told.setdefault(finding, []).append(g)
+        whole = [f for f in told if all(table and f in table.findings for table in tables)]
+        own = [(finding, np.array(of)) for finding, of in told.items() if finding not in whole]
+        return merged((*self.findings, *whole), own, [group.name for group in self.groups])
 
     def headline(self) -> str:
         """Return the answer in a few sentences."""
@@ -309,10 +323,7 @@ class Comparison:
 
     def cautions(self) -> list[str]:
         """Return the findings as lines."""
-        return [
-            " ".join(filter(None, ["-", f.message, f"({f.evidence})" * bool(f.evidence), f.mend]))
-            for f in self.findings
-        ]
+        return set_cautions(self.diagnostics)
 
     def pairs_text(self) -> pd.DataFrame:
         """Return the pairs as text, the smallest p first."""
@@ -337,7 +348,7 @@ class Comparison:
             lines += ["", "no mean over groups: there are too few"]
         said = self.cautions()
         if said:
-            lines += ["", "read before use", *said]
+            lines += ["", READ, *(f"- {text}" for text in said)]
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -276,7 +276,7 @@ def _fit_tables(
         if units >= {"percent", "fraction"} and all(m.unit == "percent" for m in table.metrics):
             table = _in_fractions(table)
             findings.append(
-                Finding("percent_scores", "note", f"In {name}, percent were divided by 100.")
+                Finding("percent_scores", "note", f"in {name}, percent were divided by 100")
             )
         fits = fit(table, **fitting)
         found[name] = _of_fits(name, fits, unnamed)

@@ -392,3 +392,22 @@ def test_rounding_is_no_error_of_a_forecast():
     found = sf.backtest(sf.fit({"cells": np.geomspace(1e3, 1e6, 7), "f1": [0.5] * 7}))
     assert set(found.coverage_text()["interval score"]) == {"0 %"}
     assert "e-" not in found.headline()
+
+
+def test_a_backtest_tells_the_findings_on_its_table(tmp_path, monkeypatch):
+    """Two arms in one curve, which fit and saturation warn of."""
+    arms = pd.concat([runs(seed=i, arm=arm) for i, arm in enumerate("ab")], ignore_index=True)
+    arms.loc[arms["arm"] == "b", "f1"] -= 0.3
+    arms = arms.drop(columns="seed")
+    found = sf.backtest(arms)
+    told = found.diagnostics.set_index("code")
+    assert "levels_apart" in told.index
+    assert told.loc["levels_apart", ["severity", "curves"]].tolist() == ["warn", 1]
+    assert "- [warn] Rows of different 'arm'" in str(found).partition("read before use")[2]
+    assert "read before use" not in str(sf.backtest(arms, by="arm"))
+    monkeypatch.chdir(tmp_path)
+    arms.to_csv("arms.csv", index=False)
+    said = CliRunner().invoke(cli, ["backtest", "arms.csv"]).stdout
+    assert "Pass --by arm" in said.partition("read before use")[2]
+    answer = json.loads(CliRunner().invoke(cli, ["backtest", "arms.csv", "--json"]).stdout)
+    assert [row["code"] for row in answer["findings"]] == found.diagnostics["code"].tolist()

@@ -217,10 +217,35 @@ def test_tokens_are_made_from_flop_and_copies_are_left_out():
         align(runs.drop(columns="flop"), "runs", drivers="cells")
 
 
+def test_the_findings_on_the_tables_are_told_beside_those_on_the_comparison():
+    """Curves of two models, pooled, and one table with rows that share size and seed."""
+    pooled = pd.concat([table(seed=1).assign(arm="a"), table(seed=2).assign(arm="b")])
+    pooled.loc[pooled["arm"] == "b", "f1"] -= 0.3
+    pooled = pooled.drop(columns="seed")
+    found = sf.compare({"pooled": pooled, "one": table(seed=3), "two": table(seed=3)})
+    told = found.diagnostics.set_index("code")
+    assert told.loc["levels_apart", ["severity", "curves", "first"]].tolist() == [
+        "warn", 1, "pooled",
+    ]  # fmt: skip
+    assert told.loc["same_runs", ["curves", "first"]].tolist() == [3, ""]
+    said = str(found)
+    assert said.index("- [warn] Rows of different 'arm'") > said.index("read before use")
+    groups = pd.concat([pooled.assign(task="p"), pooled.assign(task="q", f1=pooled["f1"] - 0.05)])
+    in_sets = sf.fit(groups, by="task").diagnostics.set_index("code").loc["levels_apart"]
+    compared = sf.compare(groups, by="task").diagnostics.set_index("code").loc["levels_apart"]
+    assert (compared["curves"], compared["first"]) == (2, "p")
+    assert compared[["message", "evidence", "mend"]].equals(
+        in_sets[["message", "evidence", "mend"]]
+    )
+    assert "levels_apart" not in set(
+        sf.compare(sf.fit(groups, by=["task", "arm"])).diagnostics.code
+    )
+
+
 def test_one_model_under_two_names_is_warned_of():
     found = sf.compare({"a": table(seed=1), "again": table(seed=1), "b": table(seed=2)})
     said = found.diagnostics.set_index("code").loc["same_runs", "message"]
-    assert said == "a and again hold the same runs."
+    assert said == "a and again hold the same runs"
 
 
 def test_published_numbers_are_groups():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..table import Table
 from .forecast import OUT_OF_REACH, room
 from .shape import ACCELERATES, FALLS, accelerates, falls
 
-__all__ = ["overview"]
+__all__ = ["merged", "overview"]
 
 Curves = NDArray[np.intp]
 
@@ -39,12 +39,19 @@ def overview(
     found : Assessment or None
         What the verdicts rest on; None where there are none.
     """
-    rows = [{**asdict(finding), "curves": len(labels), "first": ""} for finding in table.findings]
-    told: dict[tuple[str, str], tuple[Finding, set[int]]] = {}
     own = [(finding, np.array([i])) for i, part in enumerate(table.group_findings)
            for finding in part]  # fmt: skip
     judged = () if found is None else _of_verdicts(fitted, found)
-    for finding, curves in (*own, *judged):
+    return merged(table.findings, (*own, *judged), labels)
+
+
+def merged(
+    whole: Iterable[Finding], own: Iterable[tuple[Finding, Curves]], labels: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row a finding as :func:`overview` does: on the whole, and on some curves each."""
+    rows = [{**asdict(finding), "curves": len(labels), "first": ""} for finding in whole]
+    told: dict[tuple[str, str], tuple[Finding, set[int]]] = {}
+    for finding, curves in own:
         alike = finding.code, finding.severity
         told.setdefault(alike, (finding, set()))[1].update(curves.tolist())
     rows += [

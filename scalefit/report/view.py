@@ -23,7 +23,7 @@ from ..surface_words import (
     gains_text,
 )
 from ..verdict import Saturation, interval_sizes
-from ..words import laws_text, parameters_text, verdict_text
+from ..words import laws_text, parameters_text, set_cautions, verdict_text
 from .checklist import ranges
 from .model import CurveReport, Report, SurfaceReport
 from .sheet import Sheet
@@ -327,7 +327,9 @@ def sections(report: Report) -> list[Section]:
 def _compared(found: Comparison | str) -> Section:
     if isinstance(found, str):
         return Section("comparison", "Comparison", (f"The curves were not compared: {found}.",))
-    said = [found.headline(), *(line.removeprefix("- ") for line in found.cautions())]
+    told = found.diagnostics  # what is known of the table stands above
+    told = told[told["code"].isin([finding.code for finding in found.findings])]
+    said = [found.headline(), *(f"{text}." for text in set_cautions(told))]
     if found.meta is not None:
         said += [f"{line}." for line in found.meta.summary().split("\n")]
     texts = found.text()
