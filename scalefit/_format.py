@@ -26,6 +26,8 @@ __all__ = [
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+#: An estimate that is less, as a share of its interval's width, is rounding.
+_NOTHING = 1e-5
 #: Sizes for which nobody has a letter.
 _NAMELESS = 1e15
 
@@ -115,6 +117,8 @@ def interval_text(estimate: float, lower: float, upper: float) -> str:
     --------
     >>> interval_text(0.5, 0.25, 0.75), interval_text(0.5, 0.25, math.inf)
     ('0.500 [0.250, 0.750]', 'above 0.250')
+    >>> interval_text(0.432, 0, 22.8), interval_text(1e-9, -0.01, 0.01)
+    ('0.43 [0, 22.8]', '0 [-0.0100, 0.0100]')
     """
     if math.isnan(lower) and math.isnan(upper):
         return "none"
@@ -128,8 +132,11 @@ def interval_text(estimate: float, lower: float, upper: float) -> str:
     if math.isinf(lower):
         return f"below {number(upper, width=scale)}"
     width = upper - lower
+    size = abs(estimate)
+    # Digits that only follow the width would round an estimate away that is less than it.
+    near = min(width, 10.0 * size) if size > _NOTHING * width else width
     return (
-        f"{number(estimate, width=width)} [{number(lower, width=width)}, "
+        f"{number(estimate, width=near)} [{number(lower, width=width)}, "
         f"{number(upper, width=width)}]"
     )
 

@@ -51,6 +51,8 @@ Bools = NDArray[np.bool_]
 #: Verdicts that decide the question, and those with the one that does not.
 DECIDED = ("saturated", "still_scaling", "no_scaling")
 VERDICTS = (*DECIDED, "inconclusive")
+#: Lower bounds on a gain that are less, as a share of the margin, are 0.
+_NOTHING = 1e-6
 #: Sizes at either end of a curve that are left out in turn.
 _OUTER = 8
 
@@ -196,6 +198,8 @@ def assess(
         stands_in, spanning, (bounds, observed), (question, ObservedGain()), inference
     )
     bounds, observed, gain = (_below(span, part) for part in (bounds, observed, gain))
+    nothing = (bounds.lower > 0) & (bounds.lower < _NOTHING * margin)
+    bounds = replace(bounds, lower=np.where(nothing, 0.0, bounds.lower))
     verdict = _decide(gate.p, bounds.lower, bounds.upper, observed.upper, margin)
     bent = curvature(candidates)
     distance = question.beyond(candidates.law(0), sample.frame).distance

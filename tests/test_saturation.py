@@ -10,6 +10,7 @@ import pytest
 from scipy.special import stdtrit
 
 import scalefit as sf
+from scalefit._format import interval_text
 from scalefit.breakpoint import beats_smooth_laws, bend_test
 from scalefit.estimands import Gain, ObservedGain
 from scalefit.estimate import estimate
@@ -222,6 +223,37 @@ def test_a_margin_is_in_reach_below_what_is_left_and_where_no_best_is_known():
     assert "margin_out_of_reach" not in set(level.diagnostics["code"])
     vigour = fit_of(plateau, sigma=0.001).table.rows.rename(columns={"f1": "vigour"})
     assert sf.fit(vigour, score="vigour", better="higher").saturation(margin=0.5).strength == "firm"
+
+
+def test_a_lower_bound_that_is_rounding_reads_zero_and_estimates_keep_two_digits():
+    """One diverged run: nothing is known of the gain, whose estimates rise with the factor."""
+    sizes = 4.0 ** np.arange(10, 16)
+    ppl = [48.0, 34.1, 25.4, 20.0, 15.8, 1342, 47.8, 34.3, 25.6, 19.3, 15.4, 13.2, 48.2, 34.3, 25.2,
+           19.2, 15.4, 12.6]  # fmt: skip
+    fit = sf.fit({"params": np.tile(sizes, 3), "seed": np.repeat([0, 1, 2], 6), "ppl": ppl})
+    found = fit.saturation()
+    assert "may gain anything from 0 to" in found.reason
+    assert "still scaling" not in found.explain()
+    assert found.by_margin()["verdict"].tolist() == ["inconclusive", "saturated"]
+    told = [float(str(fit.gain(k)).split(" ")[0]) for k in (2, 10, 100)]
+    exact = [fit.gain(k).estimate for k in (2, 10, 100)]
+    assert told == sorted(told) == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((1.46, 0, 236), "1.5 [0, 236]"),
+        ((1.104, 0, 90.2), "1.1 [0, 90.2]"),
+        ((14.6, 2, 2360), "15 [2, 2360]"),
+        ((-0.0123, -5, 5), "-0.012 [-5.0, 5.0]"),
+        ((0.5, 0.25, 0.75), "0.500 [0.250, 0.750]"),
+        ((1e-9, -0.01, 0.01), "0 [-0.0100, 0.0100]"),
+        ((0.0, -1, 1), "0 [-1.00, 1.00]"),
+    ],
+)
+def test_an_estimate_keeps_two_digits_beside_a_wide_interval(interval, text):
+    assert interval_text(*interval) == text
 
 
 def test_wrong_law_is_not_believed():
