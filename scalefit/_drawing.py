@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .inference import Interval
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "band", "bar", "curve",
-    "forecast_region", "gain_limits", "limit_scores", "limit_sizes", "mark_cut_band",
+    "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILLION", "arrows", "band", "bar",
+    "curve", "forecast_region", "gain_limits", "limit_scores", "limit_sizes", "mark_cut_band",
     "panels_figure", "paper", "percent", "runs", "score_limits", "score_text", "screen",
     "size_axis", "size_grid", "size_limits", "size_locator", "sizes_and_scores", "style", "title",
 ]  # fmt: skip
@@ -279,6 +279,14 @@ def gain_limits(intervals: Sequence[Interval], margin: float) -> Pair:
     return low - 0.06 * (high - low), high + 0.06 * (high - low)
 
 
+def arrows(ax: Axes, y: float, lower: float, upper: float, colour: Any, size: float = 7.0) -> None:
+    """Mark by an arrow head where an interval along x leaves the axes."""
+    left, right = ax.get_xlim()
+    for edge, arrow, cut in ((left, "<", lower < left), (right, ">", upper > right)):
+        if cut:
+            ax.plot([edge], [y], arrow, color=colour, markersize=size, clip_on=False)
+
+
 def bar(
     ax: Axes, y: float, interval: Interval, colour: str, marker: str, dash: Any, name: str | None
 ) -> None:
@@ -288,11 +296,7 @@ def bar(
     if np.isnan(lower) or np.isnan(upper):
         return
     ax.plot([lower, upper], [y, y], linestyle=dash, color=colour, linewidth=1.8, label=name)
-    for edge, arrow, cut in (
-        (left, "<", interval.lower < left), (right, ">", interval.upper > right),
-    ):  # fmt: skip
-        if cut:
-            ax.plot([edge], [y], arrow, color=colour, markersize=7, clip_on=False)
+    arrows(ax, y, interval.lower, interval.upper, colour)
     if left <= interval.estimate <= right:
         ax.plot([interval.estimate], [y], marker, color=colour, markersize=6)
     ax.annotate(

@@ -13,6 +13,7 @@ from ._drawing import (
     GREY,
     ORANGE,
     VERMILLION,
+    arrows,
     bar,
     curve,
     limit_scores,
@@ -37,6 +38,8 @@ __all__ = ["forest_size", "plot_comparison", "plot_curves", "plot_ranks"]
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
 _NAME, _MEAN = 34, "mean over groups"
+#: Points of an arrow head that ends a thin line.
+_THIN = 4.5
 
 
 def forest_size(found: Comparison) -> tuple[float, float]:
@@ -88,6 +91,7 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
             if np.isfinite(meta.prediction).all():
                 ax.plot(meta.prediction, [base, base], color=GREY, linewidth=5, alpha=0.35,
                         zorder=0, solid_capstyle="butt", label="a new group")  # fmt: skip
+                arrows(ax, base, *meta.prediction, GREY, _THIN)
             ax.set_ylim(base - len(meta.table) + 0.3, 0.7)
         else:
             ax.set_ylim(-len(order) + 0.3, 0.7)
@@ -197,7 +201,10 @@ def _kind_colours(found: Comparison) -> list[Any]:
 
 
 def _limits(found: Comparison) -> tuple[float, float]:
-    """Return limits that hold every estimate, and as much of each interval as lies near them."""
+    """Return limits that hold every estimate, and as much of each interval as lies near them.
+
+    Ends of the wider intervals, over laws or of a new group, widen them up to fivefold.
+    """
     rows = found.table
     values = rows["estimate"].to_numpy()
     values = values[np.isfinite(values)]
@@ -209,6 +216,11 @@ def _limits(found: Comparison) -> tuple[float, float]:
     span = float(np.ptp(values)) or float(np.median(np.abs(ends - values[0]))) or 1.0
     near = ends.clip(values.min() - 2.0 * span, values.max() + 2.0 * span)
     low, high = min(near.min(), values.min()), max(near.max(), values.max())
+    wider = rows[["robust_lower", "robust_upper"]].to_numpy().ravel()
+    if found.meta is not None:
+        wider = np.concatenate([wider, found.meta.prediction])
+    wider = wider[np.abs(wider - 0.5 * (low + high)) <= 2.5 * (high - low)]
+    low, high = min(low, *wider), max(high, *wider)
     pad = 0.05 * (high - low or 1.0)
     return float(low - pad), float(high + pad)
 
@@ -218,6 +230,7 @@ def _robust(ax: Axes, y: float, lower: float, upper: float, colour: Any) -> None
         return
     left, right = ax.get_xlim()
     ax.plot([max(lower, left), min(upper, right)], [y, y], color=colour, linewidth=0.6, alpha=0.8)
+    arrows(ax, y, lower, upper, colour, _THIN)
 
 
 def _diamond(ax: Axes, y: float, value: float, lower: float, upper: float) -> None:

@@ -271,6 +271,27 @@ def test_importing_scalefit_imports_no_picture_library():
     assert done.stdout.strip() == "[]"
 
 
+def test_thin_lines_of_a_forest_are_seen_whole_or_end_in_an_arrow():
+    cells = np.repeat(np.geomspace(1e3, 1e6, 6), 3)
+    tables = {}
+    made = [("a", 0.3, 0.004, 1), ("b", 0.35, 0.004, 2), ("open", 0.12, 0.01, 4)]
+    for name, power, sd, seed in made:
+        noise = np.random.default_rng(seed).normal(0, sd, 18)
+        tables[name] = {"cells": cells, "f1": 0.9 - 0.3 * (cells / 1e3) ** -power + noise}
+    found = sf.compare(tables)
+    rows = found.table.set_index("group")
+    ends = {name: (rows["robust_lower"][name], rows["robust_upper"][name]) for name in rows.index}
+    assert np.isinf(ends["open"][1])
+    ax = found.plot(paper())
+    left, right = ax.get_xlim()
+    assert all(left < end < right for end in (*ends["a"], *ends["b"], ends["open"][0]))
+    assert ends["a"][1] > rows["upper"]["a"]
+    heads = {line.get_marker(): line.get_xydata().tolist() for line in ax.lines
+             if line.get_marker() in ("<", ">")}  # fmt: skip
+    first = list(rows["estimate"].sort_values(ascending=False).index).index("open")
+    assert heads == {">": [[right, -first]]}
+
+
 NAMES = [f"scFoundation-large-with-a-very-long-name-{i}" for i in range(4)]
 
 
