@@ -16,6 +16,8 @@ from .noise.likelihoods import LIKELIHOODS
 from .sample import Sample, of_table
 from .table import Table
 
+#: A gain that is less, as a share of the score, is none.
+_ROUNDING = 1e-12
 _INDEPENDENT = ("gaussian", *LIKELIHOODS, "beta")
 
 __all__ = ["noise_sensitivity", "sensitivity_text"]
@@ -86,15 +88,20 @@ def _others(noise: Noise, sample: Sample) -> Iterator[Noise]:
 
 def _values(fitted: Estimate, questions: dict[str, Estimand]) -> list[float]:
     shapes, frame = fitted.shapes(), fitted.sample.frame
-    values = [fitted.evaluate(q.terms(fitted.law, shapes, frame, np)) for q in questions.values()]
-    return [float(value[0]) if np.isfinite(value[0]) else np.nan for value in values]
+    rounding = _ROUNDING * float(np.abs(fitted.fitted()).max())
+    told = []
+    for question in questions.values():
+        value = float(fitted.evaluate(question.terms(fitted.law, shapes, frame, np))[0])
+        no_gain = isinstance(question, Gain) and abs(value) < rounding
+        told.append(0.0 if no_gain else value if np.isfinite(value) else np.nan)
+    return told
 
 
 def sensitivity_text(found: pd.DataFrame) -> str:
     """Return the range of the headline quantities over the error models in one line.
 
-    Of one driver these are the gain and the exponent, of two all exponents; empty if there is
-    nothing to compare.
+    Of one driver these are the gain and the exponent, of two all exponents; those that all print
+    alike are left out, and the line is empty if nothing is left.
     """
     wanted = ("gain at 10x", "exponent", "alpha", "beta")
     parts = []
@@ -102,6 +109,7 @@ def sensitivity_text(found: pd.DataFrame) -> str:
         values = found[name].dropna()
         if len(values) < 2:
             continue
-        low, high = values.idxmin(), values.idxmax()
-        parts.append(f"{name} {number(values.min())} ({low}) to {number(values.max())} ({high})")
+        least, most = number(values.min()), number(values.max())
+        if least != most:
+            parts.append(f"{name} {least} ({values.idxmin()}) to {most} ({values.idxmax()})")
     return f"over {len(found)} error models {', '.join(parts)}" if parts else ""

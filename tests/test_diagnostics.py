@@ -390,6 +390,16 @@ def test_scores_are_compared_on_their_own_scale():
     assert told.sensitivity.empty
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_error_models_that_say_the_same_of_a_flat_loss_are_not_told_apart(seed):
+    """One is held flat, of the other all gains are rounding (1e-18) and exponents on a bound."""
+    x, noise = np.repeat(np.geomspace(1e3, 1e6, 6), 3), np.random.default_rng(seed)
+    loss = 2 + noise.normal(0, 0.01, 18) + (0.003 * np.log(x) if seed == 0 else 0.0)
+    fit = sf.fit({"cells": x, "seed": np.tile([0, 1, 2], 6), "loss": loss.round(3)})
+    assert set(fit.sensitivity["gain at 10x"].dropna()) == {0.0}
+    assert "noise_sensitivity" not in codes(fit)
+
+
 def test_two_drivers_have_what_needs_no_verdict():
     rng = np.random.default_rng(2)
     n, d = (values.ravel() for values in np.meshgrid(np.geomspace(1e7, 1e9, 6),
