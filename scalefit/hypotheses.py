@@ -28,6 +28,11 @@ __all__ = ["Evidence", "interval_sizes"]
 
 #: A bound on a size beyond this bounds nothing in this world.
 _ENDLESS = 1e15
+#: What the two tests of any scaling rest on, where they part.
+_REST = (
+    "the test above, on which the verdict rests, weighs runs by their noise and takes errors for "
+    "normal; this one takes their ranks alone, and noise for alike at all sizes"
+)
 
 
 class _Test(NamedTuple):
@@ -100,11 +105,13 @@ class Evidence:
             seen, unseen,
         )  # fmt: skip
         statistic, p = permutation_test(self.candidates.sample, self.seed)
+        apart = p[0] == p[0] and (p[0] < 0.05) != (gate.p[0] < 0.05)
+        rests = "; " + _REST if apart else ""
         yield _test(
             "any scaling, by permutation", "the runs are exchangeable over the sizes",
             "a gain with size, of any exponent", statistic[0], p[0],
-            f"{SHUFFLES} random permutations of the runs, exact if all runs scatter alike",
-            seen, unseen,
+            f"{SHUFFLES} random permutations of the ranks, exact if all runs scatter alike",
+            seen, unseen, rests,
         )  # fmt: skip
         yield _test(
             "trend", "no slope on log size", "a rise with log size",
@@ -207,13 +214,14 @@ class Evidence:
 
 
 def _test(
-    test: str, null: str, alternative: str, statistic: Any, p: Any, method: str, yes: str, no: str
-) -> _Test:
+    test: str, null: str, alternative: str, statistic: Any, p: Any, method: str, yes: str, no: str,
+    more: str = "",
+) -> _Test:  # fmt: skip
     """Return a row whose sentence is ``yes`` where p is below 0.05, and ``no`` where it is not."""
     if np.isnan(p):
         says = "cannot be made with this table"
     else:
-        says = f"{yes if p < 0.05 else no} (p {'< 0.001' if p < 0.001 else f'= {p:.2g}'})"
+        says = f"{yes if p < 0.05 else no} (p {'< 0.001' if p < 0.001 else f'= {p:.2g}'}){more}"
     return _Test(test, null, alternative, float(statistic), float(p), method, says)
 
 

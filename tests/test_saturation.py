@@ -458,6 +458,34 @@ def test_permutation_p_is_exact():
     assert permutation_test(worse, 0, 999)[1][0] > 0.9
 
 
+def test_one_diverged_run_does_not_hide_scaling_from_the_permutation_test():
+    """By the scores themselves p was 0.66, beside a loss that falls in 17 of 18 runs."""
+    x = np.repeat(4.0 ** np.arange(10, 16), 3)
+    ppl = np.array([48.0, 47.8, 48.2, 34.1, 34.3, 34.3, 25.4, 25.6, 25.2, 20.0, 19.3, 19.2, 15.8,
+                    15.4, 15.4, 1342, 13.2, 12.6])  # fmt: skip
+    sample = by_size(x, ppl, np.zeros(18, int), -np.ones(1), np.nan * np.ones(1))
+    assert permutation_test(sample, 0)[1][0] < 0.01
+    tests = sf.fit({"params": x, "ppl": ppl}).saturation().tests.set_index("test")["says"]
+    assert tests["any scaling, by permutation"].startswith("scaling is seen (p")
+    assert "on which the verdict rests" not in tests["any scaling, by permutation"]
+
+
+def test_where_the_tests_of_any_scaling_part_it_is_said_what_each_rests_on():
+    """Noise falls a thousandfold with size: weights know which runs to believe, ranks do not."""
+    rng, x = np.random.default_rng(0), np.repeat(SIZES[:6], 4)
+    sd = np.repeat(np.geomspace(0.3, 0.0003, 6), 4)
+    score = 1.0 + 0.004 * np.log(x / x[0]) + sd * rng.standard_normal(24)
+    tests = sf.fit({"cells": x, "score": score}).saturation().tests.set_index("test")
+    says = tests["says"]["any scaling, by permutation"]
+    p = tests["p"][["any scaling", "any scaling, by permutation"]]
+    assert p.iloc[0] < 0.05 < p.iloc[1]
+    assert says.startswith("no scaling is seen (p")
+    assert says.endswith("takes their ranks alone, and noise for alike at all sizes")
+    assert "the test above" not in "".join(
+        says for name, says in tests["says"].items() if name != "any scaling, by permutation"
+    )
+
+
 def test_permutation_handles_unequal_replicates_and_company():
     rng = np.random.default_rng(3)
     x = np.concatenate([np.repeat(SIZES, 2), SIZES[:5]])
