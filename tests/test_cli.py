@@ -113,11 +113,13 @@ def test_json_is_json_and_alone_on_standard_output(run):
 
 
 def test_saturation_asks_what_it_is_told(run):
-    said = run("saturation", "scores.csv", "--factor", "100", "--margin", "0.5").stdout
-    assert sf.fit("scores.csv").saturation(100, 0.5).explain() == said.strip()
-    one = json.loads(run("saturation", "scores.csv", "--margin", "0.5", "--json").stdout)
-    assert one["curves"][0]["margin"] == 0.5
+    said = run("saturation", "scores.csv", "--factor", "100", "--margin", "0.1").stdout
+    assert sf.fit("scores.csv").saturation(100, 0.1).explain() == said.strip()
+    one = json.loads(run("saturation", "scores.csv", "--margin", "0.1", "--json").stdout)
+    assert one["curves"][0]["margin"] == 0.1
     assert one["curves"][0]["verdict"] == "saturated"
+    said = run("saturation", "scores.csv", "--margin", "0.5").stdout
+    assert said.strip().endswith("give a margin below what is left, --margin")
 
 
 def test_options_reach_the_fit(run):

@@ -23,7 +23,7 @@ __all__ = [
 
 OUT_OF_REACH = Finding(
     "margin_out_of_reach", "warn", "no curve could gain the margin, so that no gain is tested",
-    mend="give a smaller margin, margin= or --margin",
+    mend="give a margin below what is left, margin=",
 )  # fmt: skip
 
 #: Distance beyond the largest size, in log ranges, from which a forecast is warned of.
