@@ -144,7 +144,11 @@ def beats_smooth_laws(
         foretold = _stick_values(less, sizes)
         stick = weight * (truth - foretold) ** 2
         used = [item for item, keep in zip(smooth, surviving[:, g], strict=True) if keep]
-        errors = [_smooth_errors(item, less, sizes, truth, weight) for item in used or smooth]
+        errors: list[Floats] = []
+        for item in used or smooth:
+            errors.append(_smooth_errors(item, less, sizes, truth, weight))
+            if errors[-1].sum() <= stick.sum():  # the stick beats not all, whatever others foretell
+                break
         gain = min(errors, key=np.sum) - stick
         spread = np.sqrt(gain.size) * gain.std(ddof=1)
         better[g] = gain.sum() > _STANDARD_ERRORS * spread

@@ -10,6 +10,7 @@ import pytest
 from scipy.special import stdtrit
 
 import scalefit as sf
+from scalefit import breakpoint as bending
 from scalefit._format import interval_text
 from scalefit.breakpoint import beats_smooth_laws, bend_test
 from scalefit.estimands import Gain, ObservedGain
@@ -446,6 +447,24 @@ def test_every_test_can_be_made_or_says_that_it_cannot():
     assert tests.set_index("test").loc["lack of fit", "says"] == "cannot be made with this table"
     few = {"cells": [1e5, 1e6], "f1": [0.5, 0.6]}
     assert not sf.fit(few).saturation().tests["says"].str.contains("nan").any()
+
+
+def test_a_break_is_compared_with_no_more_laws_than_it_takes(monkeypatch):
+    """The first law that foretells left-out sizes as well decides; a break is held to all."""
+    fitted = []
+    monkeypatch.setattr(
+        bending, "estimate", lambda law, less: fitted.append(law.name) or estimate(law, less)
+    )
+    z = np.log10(T)
+    broken = 0.2 + 0.2 * np.minimum(z, 1.4) - 0.05 * np.maximum(z - 1.4, 0)
+    for mean, breaks, laws in [(0.9 - 0.3 / T**0.4, False, 1), (broken, True, None)]:
+        fitted.clear()
+        spanning = fit_of(mean, sigma=0.002).candidates.spanning()
+        found = bending.beats_smooth_laws(spanning.sample, spanning.estimates, spanning.surviving)
+        tried = spanning.surviving.sum() or len(spanning.estimates)
+        assert found.tolist() == [breaks]
+        assert tried > 1
+        assert len(fitted) == (laws or tried)
 
 
 def test_permutation_p_is_exact():
