@@ -268,7 +268,7 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
     n_pairs = np.bincount(draft.group[at], minlength=n_groups)
     told_apart: dict[str, Codes] = {}
     shared = (*columns.drivers, *columns.replicates)
-    for name in _unused(draft):
+    for name in draft.unused:
         codes, uniques = pd.factorize(draft.frame[name], use_na_sentinel=False)
         if len(uniques) <= len(order) / 2:  # one value a row is a measurement, not a grouping
             differs = codes[at] != codes[before]
@@ -303,7 +303,7 @@ def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
     sizes, and a share of the level of the test goes to each column. Rows of one run are alike, and
     are not tested, nor are columns that name a seed anew.
     """
-    texts = [name for name in _unused(draft) if not is_numeric_dtype(draft.frame[name])]
+    texts = [name for name in draft.unused if not is_numeric_dtype(draft.frame[name])]
     known = draft.replicate >= 0
     found: dict[int, Finding] = {}
     if not texts or "run" in draft.columns.roles:
@@ -352,14 +352,6 @@ def _test_of_levels(scores: NDArray[np.float64], size: Codes, level: Codes) -> t
     rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
     f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)  # levels may tell all
     return f, float(fdtrc(int(rank), df, max(f, 0.0)))
-
-
-def _unused(draft: Draft) -> list[str]:
-    """Return the columns that play no part."""
-    columns = draft.columns
-    used = {*columns.drivers, *columns.replicates, *columns.by, *columns.roles.values()}
-    used |= {columns.score, *filter(None, [columns.metric])}
-    return [name for name in draft.frame.columns if name not in used]
 
 
 def _equal_scores(draft: Draft) -> dict[int, Finding]:

@@ -65,6 +65,14 @@ class Draft:
         """The score, shape ``(n,)``."""
         return self.numbers[self.columns.score]
 
+    @property
+    def unused(self) -> list[str]:
+        """The columns that play no part."""
+        columns = self.columns
+        used = {*columns.drivers, *columns.replicates, *columns.by, *columns.roles.values()}
+        used |= {columns.score, *filter(None, [columns.metric])}
+        return [name for name in self.frame.columns if name not in used]
+
     def signed(self, name: str) -> NDArray[np.bool_]:
         """Return which numbers of a column are written with the sign %, ``(n,)``."""
         written = self.frame[name]

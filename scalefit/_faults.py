@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._columns import role_of
 from ._draft import Draft, run_starts
 from ._format import counted
 from ._numbers import MISSING, as_written
@@ -26,6 +28,7 @@ __all__ = [
     "refusal",
     "repeat_faults",
     "run_faults",
+    "summary_faults",
     "unit_faults",
 ]
 
@@ -42,6 +45,12 @@ _MEND_FORMULAS = (
     "If these cells hold formulas, open the file in a spreadsheet program and save it, so that "
     "they are calculated."
 )
+
+#: What a row of several runs is called where others have their seed, beside the names of errors.
+_SUMMARIES = frozenset({"mean", "average", "avg", "median", "min", "max", "minimum", "maximum"})
+#: The same, where all others have numbers.
+_WHOLES = frozenset({"all", "total", "overall", "combined", "pooled"})
+_NO_LETTER = re.compile(r"[\W\d_]")
 
 Wrong = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
@@ -124,6 +133,33 @@ def run_faults(draft: Draft) -> list[Fault]:
         return []
     at = np.flatnonzero(draft.frame[name].isna())
     return [Fault(name, MISSING, at, "Name the run of every row.")] if at.size else []
+
+
+def summary_faults(draft: Draft) -> Iterator[Fault]:
+    """Find rows that sum up the runs beside them, such as their mean, by the name of their seed.
+
+    A column that tells runs apart has another label as well; any other column, such as folds, is
+    looked at where all other labels have numbers.
+    """
+    replicates = draft.columns.replicates
+    for name in (*replicates, *draft.unused):
+        if pd.api.types.is_numeric_dtype(draft.frame[name]):
+            continue
+        codes, labels = pd.factorize(draft.frame[name].astype(object))
+        words = [_NO_LETTER.sub("", str(label)).casefold() for label in labels]
+        sums = np.array([w in _SUMMARIES or role_of(w) in ("se", "sd") for w in words], dtype=bool)
+        wholes = np.array([name in replicates and w in _WHOLES for w in words], dtype=bool)
+        others = labels[~(sums | wholes)]
+        numbered = all(any(map(str.isdigit, str(label))) for label in others)
+        if len(others) == 0 or not (numbered or name in replicates):
+            continue
+        at = np.flatnonzero(np.append(sums | (wholes & numbered), False)[codes])
+        if at.size:
+            yield Fault(
+                name, "a summary of runs, and no run", at,
+                "Keep the runs alone, so that none counts twice; give these other names if they "
+                "are runs.",
+            )  # fmt: skip
 
 
 def magnitude_faults(draft: Draft, usable: NDArray[np.bool_]) -> list[Fault]:

@@ -34,6 +34,7 @@ from ._faults import (
     refusal,
     repeat_faults,
     run_faults,
+    summary_faults,
     unit_faults,
 )
 from ._format import listed
@@ -245,7 +246,8 @@ def make_table(
 
     percents = list(percent_faults(given, metrics))
     faults = [
-        *number_faults(given), *run_faults(given), *bound_faults(given, metrics), *percents
+        *number_faults(given), *run_faults(given), *summary_faults(given),
+        *bound_faults(given, metrics), *percents,
     ]  # fmt: skip
     faults += unit_faults(given, metrics) if bounds is None and not percents else []
     kept = _without(faults, len(frame))

@@ -56,6 +56,43 @@ def test_bad_rows_are_refused_by_name(tmp_path, column, values, options, words):
         assert word in str(caught.value)
 
 
+SUMMARIES = [
+    ("seed", ["0", "1", "2", "mean"], {}, "mean"),
+    ("seed", [0, 1, "Mean", "Std."], {}, "Mean"),
+    ("seed", ["a", "b", "c", "avg"], {}, "avg"),
+    ("seed", ["s1", "s2", "s3", "all"], {}, "all"),
+    ("run", ["x", "y", "x", "std_dev"], {"run": "run"}, "std_dev"),
+    ("fold", ["1", "2", "1", "average"], {}, "average"),
+]
+
+
+@pytest.mark.parametrize("column, labels, options, first", SUMMARIES)
+def test_summaries_among_the_runs_are_no_runs(column, labels, options, first):
+    frame = runs(**{column: labels})
+    at = labels.index(first)
+    reason = rf"'{column}', a summary of runs, and no run: row {at + 1} \('{first}'\)"
+    with pytest.raises(TableError, match=reason):
+        make_table(frame, **options)
+    table = make_table(frame, on_bad="drop", **options)
+    alone = make_table(frame.iloc[:at], **options)
+    assert table.rows["accuracy"].tolist() == alone.rows["accuracy"].tolist()
+    assert table.dropped["row"].tolist() == list(range(at + 1, 5))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"seed": ["mean"] * 4},  # a table of means alone
+        {"seed": ["half", "some", "few", "all"]},  # names of runs
+        {"pooling": ["mean", "max", "cls", "max"]},  # a setting
+        {"genes": ["1000", "2000", "1000", "all"]},
+        {"seed": [0, 1, 2, 3], "note": [None, "mean", None, None]},
+    ],
+)
+def test_labels_that_sum_up_no_runs_are_kept(columns):
+    assert len(make_table(runs(**columns)).rows) == 4
+
+
 def test_scores_too_small_to_be_squared_are_refused_by_curve():
     tiny = runs(accuracy=[5e-121, 6e-121, 7e-121, 0.0])
     with pytest.raises(TableError, match=r"(?s)below 1e-100, too small .*row 1 .*Multiply"):
