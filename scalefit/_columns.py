@@ -11,6 +11,7 @@ import pandas as pd
 from ._numbers import parse_numbers
 from .errors import TableError, nearest
 from .metrics import lookup
+from .reading import is_title
 
 __all__ = [
     "ALIASES",
@@ -317,7 +318,7 @@ def _missing(frame: pd.DataFrame, names: list[str], part: str, column: str, sour
         )
     return (
         f"{source}: no column {column!r} (given as {part}=); the columns are "
-        f"{', '.join(map(repr, names))}{nearest(column, names)}{_mend_of_title(names)}"
+        f"{', '.join(map(repr, names))}{nearest(column, names)}{_mend_of_title(frame)}"
     )
 
 
@@ -352,17 +353,17 @@ def _find_driver(
     first = f"{index} in the index is no column: call reset_index() first, or " if index else ""
     raise TableError(
         f"{source}: no column is called 'cells', 'tokens', 'samples', 'params' or the like; the "
-        f"columns are {', '.join(map(repr, names))}; {first}{_MEND_DRIVER}{_mend_of_title(names)}"
+        f"columns are {', '.join(map(repr, names))}; {first}{_MEND_DRIVER}{_mend_of_title(frame)}"
     )
 
 
-def _mend_of_title(names: Sequence[str]) -> str:
+def _mend_of_title(frame: pd.DataFrame) -> str:
     """Return what to do where the header is one text and nothing beside it; empty elsewhere."""
-    if sum(not name.startswith("Unnamed: ") for name in names) > 1:
+    if not is_title(frame.columns):
         return ""
     return (
         "; if a title stands above the header, remove it, or leave it out in Python with "
-        "sf.read_table(..., skiprows=1)"
+        f"sf.read_table(..., skiprows={frame.attrs.get('skiprows', 1)})"
     )
 
 

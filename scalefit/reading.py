@@ -24,7 +24,7 @@ from pandas.api.types import is_float_dtype, is_numeric_dtype
 from ._numbers import USUAL, are_dotted, one_space, parse_numbers, ungrouped
 from .errors import TableError
 
-__all__ = ["EXCEL", "check_header", "read_table"]
+__all__ = ["EXCEL", "check_header", "is_title", "read_table"]
 
 #: Endings of workbooks.
 EXCEL = (".xlsx", ".xlsm", ".xls")
@@ -55,7 +55,8 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     The extension decides the format: ``.parquet``, ``.xlsx``, ``.json`` (records), ``.jsonl``;
     anything else is delimited text, its delimiter (comma, tab, semicolon, bar) taken from the
     header. Any of them may be compressed by gzip, as in ``.csv.gz``. Blank lines are not rows and
-    are not counted. A workbook with tables on several sheets needs ``sheet_name=``.
+    are not counted; nor are rows without a value in any column, but they keep their number. A
+    workbook with tables on several sheets needs ``sheet_name=``.
 
     Parameters
     ----------
@@ -67,10 +68,10 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        With a RangeIndex: data row 1 has label 0, and keeps it when the table is filtered.
-        ``attrs`` holds ``source`` (the file's name), ``sha256`` (of its bytes), ``signs`` (of
-        decimals and thousands) if they were given, and ``dotted`` (the texts of columns of numbers)
-        where they were not and dots could be either.
+        Data row 1 has label 0, and keeps it when the table is filtered. ``attrs`` holds ``source``
+        (the file's name), ``sha256`` (of its bytes), ``signs`` (of decimals and thousands) if they
+        were given, ``dotted`` (the texts of columns of numbers) where they were not and dots could
+        be either, and ``skiprows`` (the rows down to the next one) if the header is a title.
 
     Raises
     ------
@@ -86,14 +87,14 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
     """
     whole, name, suffix = _read_bytes(source)
     raw = whole
-    dotted: dict[str, list[str]] = {}
+    about: dict[Hashable, Any] = {}
     try:
         if whole.startswith(_GZIP):
             raw, suffix = gzip.decompress(whole), Path(Path(name).stem).suffix.lower()
         if not raw.strip():
             raise TableError(f"{name}: the file is empty; it needs a header and rows")
         if suffix in EXCEL:
-            frame = _read_excel(raw, name, options)
+            frame, about = _read_excel(raw, name, options)
         elif "sheet_name" in options:
             raise TableError(f"{name}: has no sheets, as workbooks have; leave sheet_name= out")
         elif suffix in _PARQUET:
@@ -102,7 +103,7 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
             unsigned = _without_signs(options)
             frame = _read_json(raw, name, suffix in _JSON_LINES, unsigned)
         else:
-            frame, dotted = _read_text(raw, name, options)
+            frame, about = _read_text(raw, name, options)
     except (TableError, Warning):
         raise
     except ImportError as error:
@@ -119,17 +120,17 @@ def read_table(source: str | os.PathLike[str] | IO[Any], **options: Any) -> pd.D
         ) from error
     frame.columns = [label.strip() if isinstance(label, str) else label for label in frame.columns]
     check_header(frame.columns, name)
-    if frame.empty:
+    filled = frame.notna().any(axis=1).to_numpy()
+    if not filled.any():
         raise TableError(f"{name}: there is a header but there are no rows under it")
     frame = frame.reset_index(drop=True)
+    frame = frame if filled.all() else frame[filled]
     signs = _signs(name, options)
-    frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest()}
+    frame.attrs = {"source": name, "sha256": hashlib.sha256(whole).hexdigest(), **about}
     if _are_told(options):
         frame.attrs["signs"] = signs
         for label in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
             frame[label] = ungrouped(frame[label], *signs)
-    elif dotted:
-        frame.attrs["dotted"] = dotted
     return frame
 
 
@@ -178,6 +179,17 @@ def check_header(names: Iterable[Hashable], source: str) -> None:
         )
 
 
+def is_title(names: Iterable[Hashable]) -> bool:
+    """Return whether a header is one text and nothing beside it.
+
+    Examples
+    --------
+    >>> is_title(["Table 2", "Unnamed: 1"]), is_title(["cells", "score"])
+    (True, False)
+    """
+    return sum(not str(name).startswith("Unnamed: ") for name in names) <= 1
+
+
 def _read_bytes(source: str | os.PathLike[str] | IO[Any]) -> tuple[bytes, str, str]:
     if isinstance(source, str) and source == "-":
         return sys.stdin.buffer.read(), "standard input", ""
@@ -222,10 +234,10 @@ def _decode(raw: bytes, name: str, encoding: str | None) -> str:
 
 def _read_text(
     raw: bytes, name: str, options: dict[str, Any]
-) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """Return a table, and the texts of its columns of numbers whose dots are in doubt."""
-    options, are_told, dotted = dict(options), _are_told(options), {}
-    text = _decode(raw, name, options.pop("encoding", None))
+) -> tuple[pd.DataFrame, dict[Hashable, Any]]:
+    """Return a table and what ``attrs`` hold of it: dots that are in doubt, rows of a title."""
+    options, are_told, about = dict(options), _are_told(options), dict[Hashable, Any]()
+    whole = text = _decode(raw, name, options.pop("encoding", None))
     options.pop("thousands", None)  # pandas would take any such sign out of any number
     delimiter = options.pop("delimiter", None) or options.pop("sep", None)
     told = _TOLD.match(text)
@@ -233,7 +245,9 @@ def _read_text(
         text, delimiter = text[told.end() :], delimiter or told[1]
     if _MOVES_HEADER.isdisjoint(options):
         text = _without_remarks(text)
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    skipped = options.get("skiprows")
+    lines = text.splitlines()[skipped if isinstance(skipped, int) else 0 :]
+    first = next((line for line in lines if line.strip()), "")
     delimiter = delimiter or max(_DELIMITERS, key=first.count)
     if len(delimiter) == 1 and _MOVES_HEADER.isdisjoint(options):
         # pandas would rename a repeated column without a word, so the header is read here first.
@@ -257,12 +271,17 @@ def _read_text(
                     for i, texts in zip(doubtful, columns, strict=True)
                     if are_dotted(texts, delimiter == ";")
                 }
+                about |= {"dotted": dotted} if dotted else {}
         except pd.errors.ParserWarning as warning:
             raise TableError(
                 f"{name}: {_too_long(text, delimiter)}; give every column a name, and quote text "
                 "that holds the delimiter"
             ) from warning
-    return frame, dotted
+    if is_title(frame.columns) and _MOVES_HEADER.isdisjoint(options):
+        _, *under = text.lstrip("\r\n").splitlines()
+        blank = (i for i, line in enumerate(under) if line.strip(f'{delimiter} \t"'))
+        about["skiprows"] = len(whole.splitlines()) - len(under) + next(blank, 0)
+    return frame, about
 
 
 def _may_be_dotted(column: pd.Series) -> bool:
@@ -299,7 +318,10 @@ def _too_long(text: str, delimiter: str) -> str:
     return "rows have more fields than the header has names"
 
 
-def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
+def _read_excel(
+    raw: bytes, name: str, options: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[Hashable, Any]]:
+    """Return a table and what ``attrs`` hold of it: rows of a title."""
     bare = None
     if "sheet_name" not in options:
         sheets = pd.read_excel(io.BytesIO(raw), sheet_name=None, header=None)
@@ -312,14 +334,16 @@ def _read_excel(raw: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
         which = filled[0] if filled else next(iter(sheets))
         bare, options = sheets[which], options | {"sheet_name": which}
     if not _MOVES_HEADER.isdisjoint(options):
-        return _one_frame(pd.read_excel(io.BytesIO(raw), **options), name)
+        return _one_frame(pd.read_excel(io.BytesIO(raw), **options), name), {}
     if bare is None:
         bare = pd.read_excel(io.BytesIO(raw), sheet_name=options["sheet_name"], header=None)
     used = np.flatnonzero(_one_frame(bare, name).notna().any(axis=1))
     if not used.size:
         raise TableError(f"{name}: the sheet is empty; it needs a header and rows")
     check_header(bare.iloc[used[0]].fillna(""), name)
-    return _one_frame(pd.read_excel(io.BytesIO(raw), skiprows=int(used[0]), **options), name)
+    frame = _one_frame(pd.read_excel(io.BytesIO(raw), skiprows=int(used[0]), **options), name)
+    titled = is_title(frame.columns) and len(used) > 1
+    return frame, {"skiprows": int(used[1])} if titled else {}
 
 
 def _read_json(raw: bytes, name: str, lines: bool, options: dict[str, Any]) -> pd.DataFrame:

@@ -113,6 +113,51 @@ def test_blank_rows_above_the_header_of_a_sheet(tmp_path, blank):
     assert read_table(path, sheet_name="runs")["cells"].tolist() == [1000, 10000]
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Table 2\n",
+        "Table 2\n\n",
+        "\n\nTable 2,\n,\n",
+        "# by me\n\nTable 2,\n\n,\n",
+        "sep=,\nTable 2,\n",
+    ],
+)
+def test_the_rows_to_skip_below_a_title_are_counted(above):
+    text = f"{above}cells,score\n1000,0.5\n10000,0.6\n"
+    with pytest.raises(TableError, match="a title stands above the header") as caught:
+        make_table(read_table(io.StringIO(text)))
+    (skiprows,) = re.findall(r"skiprows=(\d+)", str(caught.value))
+    found = read_table(io.StringIO(text), skiprows=int(skiprows))
+    pd.testing.assert_frame_equal(found, EXPECTED)
+
+
+@pytest.mark.parametrize("above", [["Table 2"], ["Table 2", None], [None, "Table 2", None, None]])
+def test_the_rows_to_skip_below_a_title_of_a_sheet_are_counted(tmp_path, above):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    rows = [*([one, None] for one in above), ["cells", "score"], *ROWS]
+    pd.DataFrame(rows).to_excel(path, header=False, index=False)
+    with pytest.raises(TableError, match=rf"skiprows={len(above)}\)"):
+        make_table(path)
+    pd.testing.assert_frame_equal(read_table(path, skiprows=len(above)), EXPECTED)
+
+
+def test_rows_without_a_value_are_no_rows_and_keep_their_number(tmp_path):
+    text = "cells,seed,f1\n1e3,0,.5\n,,\n1e4,0,{}\n, ,\n1e5,0,.7\n,,\n"
+    table = make_table(read_table(io.StringIO(text.format(".6"))))
+    assert (table.n_given, table.rows["_row"].tolist()) == (3, [1, 3, 5])
+    assert table.findings == ()
+    with pytest.raises(TableError, match=r"(?s)1 of 3 rows.*missing: row 3 \(nan\)"):
+        make_table(read_table(io.StringIO(text.format(""))))
+    with pytest.raises(TableError, match="no rows under it"):
+        read_table(io.StringIO("cells,f1\n,\n"))
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    EXPECTED.reindex([0, 5, 1]).to_excel(path, index=False)
+    assert make_table(path).rows["_row"].tolist() == [1, 3]
+
+
 def test_a_sign_between_thousands_parts_three_digits():
     """Out of a loss of 2.6112 or of 1.5M no dot is taken."""
     losses = read_table(io.StringIO("a;loss\n1.000;3,512\n2.000;2.6112\n"),
