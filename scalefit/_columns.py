@@ -10,7 +10,7 @@ import pandas as pd
 
 from ._numbers import parse_numbers
 from .errors import TableError, nearest
-from .metrics import lookup
+from .metrics import NEUTRAL, lookup
 from .reading import is_title
 
 __all__ = [
@@ -87,6 +87,14 @@ ROW = "_row"
 _FEWEST_SIZES = 3
 #: What the name of a column of means begins or ends with.
 _MEAN = re.compile(r"^(?:mean|average|avg)(?:of)?|(?:mean|average|avg)$")
+#: Words that make two columns of one metric different metrics.
+_VARIANTS = NEUTRAL | {
+    "", "train", "training", "dev", "top", "top1", "top3", "top5", "macro", "micro",
+    "weighted", "balanced",
+}  # fmt: skip
+_STACK = (
+    "; every run has a row of its own, so put scores that stand side by side one below the other"
+)
 _MEND_DRIVER = "pass drivers= with the column that holds the size"
 
 
@@ -391,7 +399,7 @@ def _find_score(
     if known:
         raise TableError(
             f"{source}: several columns look like the score: {', '.join(map(repr, known))}; "
-            "pass score= with the one to fit"
+            f"pass score= with the one to fit{_STACK if _are_stackable(known) else ''}"
         )
     for part, given in stated.items():
         for name in given:
@@ -401,13 +409,28 @@ def _find_score(
                     f"like a score; leave {part}= out, or pass score= with the column to fit"
                 )
     numbers = [name for name in candidates if pd.api.types.is_numeric_dtype(frame[name])]
-    rows = "; every run has a row of its own, so put scores that stand side by side one below the "
-    mend = f"pass score= with the one to fit{f'{rows}other' if len(numbers) > 1 else ''}"
+    mend = f"pass score= with the one to fit{_STACK if len(numbers) > 1 else ''}"
     raise TableError(
         f"{source}: no column is called 'score' or like a known metric (accuracy, f1, loss, ...); "
         f"the columns are {', '.join(map(str, map(repr, frame.columns)))}; "
         f"{_mend_of_means(numbers) or mend}"
     )
+
+
+def _are_stackable(names: Sequence[str]) -> bool:
+    """Return whether columns look like one metric of several seeds or models.
+
+    Examples
+    --------
+    >>> _are_stackable(["f1_seed1", "f1_seed2"]), _are_stackable(["f1", "accuracy"])
+    (True, False)
+    >>> _are_stackable(["train/loss", "val/loss"])
+    False
+    """
+    each = [{*re.split(r"[\W_]+", name.casefold())} for name in names]
+    shared = set.intersection(*each)
+    apart = set.union(*each) - shared
+    return any(map(lookup, shared)) and not _VARIANTS.issuperset(apart)
 
 
 def _mend_of_means(numbers: Sequence[str]) -> str:

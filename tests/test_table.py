@@ -64,6 +64,11 @@ def test_names_of_two_sizes_are_known(tokens, params):
          "pass score='mean', sd='std' and n='count'"),
         ({"mean": SCORES, "sem": SCORES}, "pass score='mean' and se='sem'"),
         ({"a": SCORES, "b": SCORES}, "put scores that stand side by side one below the other"),
+        ({"accuracy_seed1": SCORES, "accuracy_seed2": SCORES}, "stand side by side one below"),
+        ({("scVI", "f1"): SCORES, ("scGPT", "f1"): SCORES}, "stand side by side one below"),
+        ({"f1_1": SCORES, "f1_2": SCORES}, "stand side by side one below"),
+        ({"accuracy": SCORES, "f1": SCORES}, "with the one to fit$"),
+        ({"train/loss": SCORES, "eval_loss": SCORES}, "with the one to fit$"),
     ],
 )  # fmt: skip
 def test_a_table_without_a_score_is_told_what_fits_it(columns, mend):
