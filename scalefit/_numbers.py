@@ -24,6 +24,10 @@ TEXT = "not a number"
 ERROR = (
     "a number with its error: put the error in a column of its own, and pass se= (or sd= with n=)"
 )
+INTERVAL = (
+    "a number with its interval: put its ends in columns of their own, and pass se= with a 95 % "
+    "interval's width over 3.92"
+)
 POWER = "a power that is written out: write 10^4 as 1e4"
 DURATION = "a duration: write it in seconds, in pandas with .dt.total_seconds()"
 WORDS = "a number with words: write the number alone"
@@ -59,6 +63,10 @@ _SPACED = re.compile(r"[+-]?[1-9]\d{0,2}(?P<sign>[ '’])\d{3}(?:(?P=sign)\d{3})
 #: What a text may be that begins as a number.
 _LONGER = (
     (re.compile(r"(?:[+-]?\d+ days?,? )?[+-]?\d+:\d\d:\d\d(?:\.\d+)?"), DURATION),
+    (
+        re.compile(r"[^±([]*\d[^±([]*[([][^±]*\d[^±]*(?:,\s|\.\d+,|[;:–]|\d\s*-|\bto\b)[^±]*\d.*"),
+        INTERVAL,
+    ),
     (re.compile(r"[^±(]*\d[^±(]*(?:±|\+/?-|\().*\d.*"), ERROR),
     (re.compile(r".*\d\s*(?:\^|\*\*)\s*[+-]?\d.*"), POWER),
     (re.compile(r"[+-]?[\d.,]*\d(?:e[+-]?\d+)?[%kmbgt]?\s+[^\W\d].*"), WORDS),
@@ -222,7 +230,7 @@ def _parse_as_told(text: str, decimal: str, thousands: str) -> tuple[float, str]
             return value, reason
         return np.nan, DOTS_BESIDE_COMMAS if grouped else POINT
     if whole.count(decimal) > 1:
-        return np.nan, POINTS
+        return np.nan, _why_longer(text, POINTS)
     return _parse_one(whole.replace(decimal, "."), True)
 
 
@@ -281,6 +289,6 @@ def _parse_one(text: str, counts: bool) -> tuple[float, str]:
     return (np.nan, INFINITE) if np.isinf(value) else (value, "")
 
 
-def _why_longer(text: str) -> str:
-    """Return why a text is no number, with a mend if it holds one."""
-    return next((why for form, why in _LONGER if form.fullmatch(text)), TEXT)
+def _why_longer(text: str, other: str = TEXT) -> str:
+    """Return why a text is no number, with a mend if it holds one; another reason elsewhere."""
+    return next((why for form, why in _LONGER if form.fullmatch(text)), other)
