@@ -17,6 +17,7 @@ from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
 from ._format import counted, listed
 from ._grouping import varies
+from ._numbers import parse_numbers
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
@@ -51,6 +52,11 @@ _USES = {
     "run": "If the rows of one run are its checkpoints, pass run={column!r}.",
     "bound": "If it bounds a 95 % interval of each score, pass se= with its width over 3.92.",
 }
+#: The same of a number of items, where scores look like counts of those answered right.
+_USE_OF_COUNTS = (
+    "If each score counts right answers among so many test items, divide it by {column!r} first, "
+    "and then pass items={column!r}."
+)
 
 
 def params_findings(draft: Draft, *, told: bool) -> list[Finding]:
@@ -98,6 +104,7 @@ def role_findings(draft: Draft) -> list[Finding]:
     """Note the columns that look like an error, a number of items or a run, and are not used."""
     unused = draft.columns.unused_roles
     n = repr(unused["n"]) if "n" in unused else "the column of their number"
+    uses = _USES | ({"items": _USE_OF_COUNTS} if _counts_right(draft) else {})
     return [
         Finding(
             f"{role}_not_used",
@@ -106,9 +113,19 @@ def role_findings(draft: Draft) -> list[Finding]:
             "",
             use.format(column=unused[role], n=n),
         )
-        for role, use in _USES.items()
+        for role, use in uses.items()
         if role in unused
     ]
+
+
+def _counts_right(draft: Draft) -> bool:
+    """Return whether the scores look like counts, among test items whose number is not used."""
+    scores, name = draft.scores, draft.columns.unused_roles.get("items")
+    known = np.isfinite(scores)
+    if name is None or scores.max(initial=0, where=known) <= 100:  # which may be percentages
+        return False
+    items = parse_numbers(draft.frame[name], counts=True)[0]
+    return bool(np.all((scores == np.floor(scores)) & (scores <= items) & (scores >= 0) | ~known))
 
 
 def size_findings(draft: Draft, cells: Cells) -> list[Finding]:

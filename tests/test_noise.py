@@ -430,6 +430,12 @@ def test_what_an_error_model_lacks_is_named():
     percent = frame.assign(accuracy=100 * frame["accuracy"], m=100.0)
     with pytest.raises(ScalefitError, match="divide percentages by 100"):
         sf.fit(table_of(percent, {"items": "m"}, bounds=(0, 100)), noise="binomial")
+    counts = frame.assign(right=np.round(2000 * frame["accuracy"]), n_test=2000)
+    with pytest.raises(ScalefitError, match="; divide counts of right answers by the number of i"):
+        sf.fit(counts, score="right", better="higher", items="n_test")
+    few = frame.assign(right=np.round(90 * frame["accuracy"]), n_test=90)
+    with pytest.raises(ScalefitError, match="by 100, divide counts of right answers by the n"):
+        sf.fit(few, score="right", better="higher", items="n_test")
     with pytest.raises(ScalefitError, match="run='run_id'"):
         sf.fit(frame.drop(columns="seed"), noise="autoregressive")
     with pytest.raises(ScalefitError, match="seeds='nested'"):

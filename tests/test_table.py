@@ -674,6 +674,15 @@ def test_a_title_above_the_header_is_told(beside, given):
     assert "title" not in str(raised.value)
 
 
+def test_counts_of_right_answers_are_to_be_divided_before_their_items_are_named():
+    counts = pd.DataFrame({"cells": SIZES, "right": [310, 602, 700, 748], "n_test": 800})
+    (note,) = make_table(counts, score="right", better="higher").findings
+    assert "divide it by 'n_test' first" in note.mend
+    above = counts.assign(right=counts["right"] * 2)
+    (note,) = make_table(above, score="right", better="higher").findings
+    assert note.mend.endswith("so many test items, pass items='n_test'.")
+
+
 def test_notes_name_both_columns_of_a_mean_of_runs():
     (note,) = make_table(runs(std=0.1, n_runs=3)).findings
     assert "sd='std' and n='n_runs'" in note.mend

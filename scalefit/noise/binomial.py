@@ -66,9 +66,14 @@ class Binomial:
             )
         outside = used & ((sample.mean < 0) | (sample.mean > 1))
         if outside.any():
+            mean, runs = sample.mean[used], sample.runs[used]
+            whole = bool(np.all((runs == np.floor(runs)) | np.isnan(runs)))
+            counts = whole and bool(np.all((mean >= 0) & (mean <= sample.items[used])))
+            mends = ["divide percentages by 100"] if not counts or mean.max() <= 100 else []
+            mends += ["divide counts of right answers by the number of items"] if counts else []
             raise ScalefitError(
                 f"noise='binomial' needs scores that are shares between 0 and 1; one is "
-                f"{sample.mean[outside][0]:g}; divide percentages by 100, or leave items= out"
+                f"{sample.mean[outside][0]:g}; {', '.join(mends)}, or leave items= out"
             )
         top = np.where(used, sample.x, -np.inf).argmax(axis=1)
         rows = np.arange(len(sample))
