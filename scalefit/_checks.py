@@ -8,16 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
-from scipy.special import fdtrc
 
 from ._columns import PARTS, role_of
 from ._copies import copies_in
 from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
 from ._format import counted, listed
-from ._grouping import varies
+from ._grouping import sums_of, varies
 from ._numbers import parse_numbers
+from ._pooled import levels_apart
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
@@ -39,10 +38,6 @@ _FAR = 10
 #: to each alone is a thousandth of its spread, which is rounding and not design.
 _TOGETHER = 1 - 1e-6
 Codes = NDArray[np.intp]
-#: Levels of a column lie apart at this level of the test, which needs so many degrees of freedom.
-_APART, _FEWEST_DF = 0.001, 3
-#: No grouping has more levels within a curve.
-_MOST_LEVELS = 30
 
 #: How a column that looks like a role would be used.
 _USES = {
@@ -259,7 +254,7 @@ def curve_findings(
     mixed = _mixed_rows(draft)
     for findings in (
         mixed,
-        {i: finding for i, finding in _levels_apart(draft, cells).items() if i not in mixed},
+        {i: finding for i, finding in levels_apart(draft, cells).items() if i not in mixed},
         _equal_scores(draft),
         _identical_replicates(draft, cells),
         _fractions(draft, metrics),
@@ -311,64 +306,6 @@ def _mixed_rows(draft: Draft) -> dict[int, Finding]:
             mend,
         )
     return findings
-
-
-def _levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
-    """Warn of a text column without a part whose levels have different scores at equal sizes.
-
-    Effects of levels beside those of sizes are tested by F, for noise that is the same at all
-    sizes, and a share of the level of the test goes to each column. Rows of one run are alike, and
-    are not tested, nor are columns that name a seed anew.
-    """
-    texts = [name for name in draft.unused if not is_numeric_dtype(draft.frame[name])]
-    known = draft.replicate >= 0
-    found: dict[int, Finding] = {}
-    if not texts or "run" in draft.columns.roles:
-        return found
-    cell = np.empty(len(cells.order), dtype=np.intp)
-    cell[cells.order] = np.repeat(np.arange(len(cells.counts)), cells.counts)
-    for name in texts:
-        codes, levels = pd.factorize(draft.frame[name], use_na_sentinel=False)
-        by_seed = known.all() and not varies(codes, draft.replicate).any()
-        if by_seed or len(levels) > _MOST_LEVELS * len(draft.keys):
-            continue
-        for i in set(np.flatnonzero(varies(codes, draft.group)).tolist()) - set(found):
-            mine = slice(*np.searchsorted(draft.group, [i, i + 1]))  # rows are by curve
-            own, level = (np.unique(v[mine], return_inverse=True)[1] for v in (cell, codes))
-            if level.max() >= min(len(level) / 2, _MOST_LEVELS):  # measured, and not a grouping
-                continue
-            f, p = _test_of_levels(draft.scores[mine], own, level)
-            if p < _APART / len(texts):
-                found[i] = Finding(
-                    "levels_apart", "warn",
-                    f"Rows of different {name!r} have different scores at equal sizes.",
-                    f"F = {f:.3g} beside sizes, p = {p:.2g}",
-                    f"Is a grouping missing? Pass by={name!r}.",
-                )  # fmt: skip
-    return found
-
-
-def _test_of_levels(scores: NDArray[np.float64], size: Codes, level: Codes) -> tuple[float, float]:
-    """Return F of effects of levels beside those of sizes, and its p value; 1 where none is left.
-
-    Examples
-    --------
-    >>> scores, size = np.array([0.1, 0.5, 0.2, 0.61, 0.3, 0.7, 0.4, 0.8]), np.arange(8) // 2
-    >>> _test_of_levels(scores, size, np.arange(8) % 2)[1] < 1e-4
-    True
-    >>> _test_of_levels(scores, size, size)
-    (0.0, 1.0)
-    """
-    values = np.column_stack([scores, np.eye(level.max() + 1)[level]])
-    n = np.bincount(size)[:, None]
-    y, *effects = (values - (_sums(values, size) / n)[size]).T
-    fitted, _, rank, _ = np.linalg.lstsq(np.transpose(effects), y)
-    df = len(y) - len(n) - int(rank)
-    if rank == 0 or df < _FEWEST_DF:
-        return 0.0, 1.0
-    rest = float(((y - np.transpose(effects) @ fitted) ** 2).sum())
-    f = (float(y @ y) - rest) / int(rank) / max(rest / df, 1e-300)  # levels may tell all
-    return f, float(fdtrc(int(rank), df, max(f, 0.0)))
 
 
 def _equal_scores(draft: Draft) -> dict[int, Finding]:
@@ -445,14 +382,14 @@ def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
     drivers = draft.columns.drivers
     n_sizes = np.bincount(cells.group)[:, None]
     z = np.log(cells.size)
-    z -= (_sums(z, cells.group) / n_sizes)[cells.group]
-    square = _sums(z * z, cells.group)
+    z -= (sums_of(z, cells.group) / n_sizes)[cells.group]
+    square = sums_of(z * z, cells.group)
     found: dict[int, Finding] = {}
     for pair in itertools.combinations(range(len(drivers)), 2):
         # Rounding leaves a little of a driver that stays the same.
         still = square[:, pair].min(axis=1) <= 1e-20 * n_sizes[:, 0]
         both = np.where(still, 1.0, square[:, pair].prod(axis=1))
-        shared = _sums(z[:, pair].prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
+        shared = sums_of(z[:, pair].prod(axis=1, keepdims=True), cells.group)[:, 0] ** 2 / both
         names = [drivers[d] for d in pair]
         kept = [name for d, name in enumerate(drivers) if d != pair[1]]
         alone = kept if len(kept) > 1 else kept[0]
@@ -466,10 +403,6 @@ def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
                 f"Add runs that vary one at a fixed other, or pass drivers={alone!r}.",
             )
     return found
-
-
-def _sums(values: NDArray[np.float64], group: Codes) -> NDArray[np.float64]:
-    return np.column_stack([np.bincount(group, column) for column in values.T])
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._format import key_text
 
-__all__ = ["first_rows", "group_rows", "in_order", "key_label", "unit_numbers", "varies"]
+__all__ = ["first_rows", "group_rows", "in_order", "key_label", "sums_of", "unit_numbers", "varies"]
 
 Codes = NDArray[np.intp]
 
@@ -94,6 +94,17 @@ def first_rows(group: Codes) -> Codes:
     first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.intp)
     first[group[::-1]] = np.arange(len(group))[::-1]
     return first
+
+
+def sums_of(values: NDArray[np.float64], group: Codes) -> NDArray[np.float64]:
+    """Return the sum of each column over the rows of each group.
+
+    Examples
+    --------
+    >>> sums_of(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([0, 0, 1])).tolist()
+    [[4.0, 6.0], [5.0, 6.0]]
+    """
+    return np.column_stack([np.bincount(group, column) for column in values.T])
 
 
 def varies(codes: Codes, group: Codes) -> NDArray[np.bool_]:

@@ -144,7 +144,7 @@ def test_the_rows_to_skip_below_a_title_of_a_sheet_are_counted(tmp_path, above):
 
 
 def test_numbers_with_more_are_named_where_the_decimal_sign_is_said():
-    text = "cells;f1\n1e3;0,5 ± 0,02\n1e4;0,6 [0,58; 0,62]\n1e5;0,7,1\n"
+    text = "cells;f1\n1e3;0,5 ± 0,02\n1e4;0,6 [0,58, 0,62]\n1e5;0,7,1\n"
     with pytest.raises(TableError, match=r"(?s)with its error.*with its interval.*more than once"):
         make_table(read_table(io.StringIO(text), decimal=","))
 

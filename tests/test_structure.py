@@ -33,7 +33,7 @@ ROOMS = {
     ),
     "table": (
         1,
-        "metrics reading _columns _grouping _copies _draft _faults _checks table published "
+        "metrics reading _columns _grouping _copies _draft _faults _pooled _checks table published "
         "alignment",
     ),
     "laws": (1, "laws"),
