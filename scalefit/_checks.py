@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._columns import PARTS, role_of
+from ._columns import PARTS, role_of, size_in_unit
 from ._copies import copies_in
 from ._draft import Cells, Draft, run_starts
 from ._faults import Fault
@@ -124,7 +124,7 @@ def _counts_right(draft: Draft) -> bool:
 
 
 def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
-    """Warn of sizes that look like shares, and of other sizes mixed at one size."""
+    """Warn of sizes that look like shares, in a unit of their own, or mixed at one size."""
     findings = []
     for driver, top in zip(draft.columns.drivers, cells.size.max(axis=0), strict=True):
         if role_of(driver) in ("cells", "data", "params") and top <= 1:
@@ -139,6 +139,20 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
             )
     cell = np.empty(len(draft.rows), dtype=np.intp)
     cell[cells.order] = np.repeat(np.arange(len(cells.starts)), cells.counts)
+    for name in draft.columns.drivers:
+        unit = size_in_unit(name)
+        if unit and not _have_letters(draft.frame[name]):
+            findings.append(
+                Finding(
+                    "unit_in_name",
+                    "warn",
+                    f"Sizes of {name!r} are read as they stand, in the unit of its name "
+                    f"({unit[1]}).",
+                    f"largest {draft.numbers[name].max():g}",
+                    "Give sizes, costs and budgets in that unit, in which 50M is 50 million of it; "
+                    "or multiply the column, and take the unit out of its name.",
+                )
+            )
     for name in draft.columns.unused_sizes:
         if varies(pd.factorize(draft.frame[name])[0], cell).any():
             findings.append(
@@ -152,6 +166,12 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _have_letters(column: pd.Series) -> bool:
+    """Return whether all numbers are written with a unit, as 10B, which is read."""
+    is_text = not pd.api.types.is_numeric_dtype(column)
+    return is_text and bool(column.astype(str).str.contains("[a-zA-Z]").all())
 
 
 def missing_key_findings(draft: Draft) -> list[Finding]:

@@ -23,6 +23,7 @@ __all__ = [
     "are_params_and_data",
     "find_columns",
     "role_of",
+    "size_in_unit",
 ]
 
 Names = str | Sequence[str]
@@ -79,6 +80,16 @@ ROLES: dict[str, str] = {
 }
 #: The same, and what a column may look like that no option takes.
 PARTS: dict[str, str] = {**ROLES, "bound": "bound of an interval"}
+
+#: Parts that are sizes, and the name of such a column with its unit: "tokens (B)", "cells_k".
+_SIZES = ("cells", "data", "params")
+_SCALE = "[kmbgt]|bn|mn|mio|(?:thousand|million|billion|trillion)s?"
+_POWER = r"1e\d+|10(?:\^|\*\*)\d+|10[⁰¹²³⁴-⁹]+|1,?000(?:,?000)*"
+_IN_UNIT = re.compile(
+    rf"(?P<size>.+?)(?:\s*[(\[](?:in\s+|[x×]\s*)?(?P<unit>{_SCALE}|{_POWER})\s*[)\]]"
+    rf"|[\s_,-]+(?:in[\s_]+)?(?P<last>{_SCALE}))",
+    re.IGNORECASE,
+)
 
 #: The column of data row numbers in a checked table.
 ROW = "_row"
@@ -199,6 +210,10 @@ def find_columns(
         role = role_of(name)
         if role is not None and name not in taken:
             free[role].append(name)
+    for role in _SIZES:
+        in_unit = [name for name in names if (size_in_unit(name) or [""])[0] == role]
+        if role not in map(role_of, names):
+            free[role] = [name for name in in_unit if name not in taken]
 
     used = stated["drivers"] or (_find_driver(free, frame, stated, source),)
     sizes = [name for name in free["cells"] + free["data"] if name not in used]
@@ -234,6 +249,21 @@ def _letters(name: str) -> str:
 
 
 _ROLES = {_letters(name): role for role, names in ALIASES.items() for name in names}
+
+
+def size_in_unit(name: str) -> tuple[str, str] | None:
+    """Return the part of a column of sizes and the unit in its name; None for any other name.
+
+    Examples
+    --------
+    >>> size_in_unit("tokens (B)"), size_in_unit("params_M"), size_in_unit("cells [in millions]")
+    (('data', 'B'), ('params', 'M'), ('cells', 'millions'))
+    >>> size_in_unit("tokens"), size_in_unit("cells (train)"), size_in_unit("WER (k)")
+    (None, None, None)
+    """
+    match = None if role_of(name) else _IN_UNIT.fullmatch(name.strip())
+    role = role_of(match["size"]) if match else None
+    return (role, match["unit"] or match["last"]) if match and role in _SIZES else None
 
 
 def are_params_and_data(drivers: Sequence[str]) -> bool:
@@ -334,7 +364,7 @@ def _find_driver(
     free: dict[str, list[str]], frame: pd.DataFrame, stated: dict[str, tuple[str, ...]], source: str
 ) -> str:
     names = [str(name) for name in frame.columns]
-    for role in ("cells", "data", "params"):
+    for role in _SIZES:
         if len(free[role]) == 1:
             return free[role][0]
         if free[role]:
@@ -344,7 +374,7 @@ def _find_driver(
             )
     for part, given in stated.items():
         for name in given:
-            if role_of(name) in ("cells", "data", "params"):
+            if role_of(name) in _SIZES or size_in_unit(name):
                 raise TableError(
                     f"{source}: the column of sizes, {name!r}, is given as {part}=, and no other "
                     f"looks like one; leave {part}= out, or {_MEND_DRIVER}"

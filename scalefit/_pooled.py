@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 from scipy.special import fdtrc
 
-from ._columns import role_of
+from ._columns import role_of, size_in_unit
 from ._draft import Cells, Draft
 from ._grouping import sums_of, varies
 from .findings import Finding
@@ -74,8 +74,8 @@ def levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
 def _is_measured(draft: Draft, name: str) -> bool:
     """Return whether a column of numbers has a part by its name, or is a metric or a time."""
     words = re.findall(r"[a-z]+", name.casefold())
-    part = role_of(name) is not None or name in draft.columns.unused_roles.values()
-    return part or lookup(name) is not None or not _WHEN.isdisjoint(words)
+    part = role_of(name) or size_in_unit(name) or name in draft.columns.unused_roles.values()
+    return bool(part) or lookup(name) is not None or not _WHEN.isdisjoint(words)
 
 
 def _test_of_levels(scores: NDArray[np.float64], size: Codes, level: Codes) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._columns import Names, role_of
+from ._columns import Names, role_of, size_in_unit
 from ._copies import copies_in
 from ._format import size_text
 from ._numbers import parse_numbers
@@ -103,7 +103,11 @@ def size_unit(driver: str) -> str:
     --------
     >>> size_unit("n_train_cells"), size_unit("seen_examples"), size_unit("width")
     ('cells', 'samples', 'width')
+    >>> size_unit("tokens (B)")
+    'tokens (B)'
     """
+    if size_in_unit(driver):
+        return driver
     words = re.sub(r"\W|_", "", driver).casefold()
     return next((unit for part, unit in _UNITS if part in words),
                 "samples" if role_of(driver) == "data" else driver)  # fmt: skip

@@ -43,6 +43,43 @@ def test_drivers_by_convention(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("tokens (B)", "B"), ("tokens [1e9]", "1e9"), ("Tokens (in billions)", "billions"),
+        ("cells (millions)", "millions"), ("cells_k", "k"), ("n_cells (x10^3)", "10^3"),
+        ("cells (10³)", "10³"), ("params_M", "M"), ("Model Size (M)", "M"),
+    ],
+)  # fmt: skip
+def test_sizes_in_a_unit_are_known_and_told(name, unit):
+    small = [0.001, 0.01, 0.1, 1.0]  # as shares are, which these are not
+    table = make_table({name: small, "score": SCORES})
+    assert (table.drivers, table.rows[name].tolist()) == ((name,), small)
+    (finding,) = table.findings
+    assert (finding.code, finding.severity) == ("unit_in_name", "warn")
+    assert finding.message.endswith(f"in the unit of its name ({unit}).")
+    stated = make_table({name: small, "f1": SCORES}, drivers=name)
+    assert codes(stated.findings) == ["unit_in_name"]
+    written = make_table({name: ["1M", "10M", "100M", "1B"], "score": SCORES})
+    assert (written.findings, written.rows[name].max()) == ((), 1e9)
+
+
+@pytest.mark.parametrize("name", ["cells (train)", "cells_10", "cells_1000", "cells 10k", "size_k"])
+def test_names_without_a_unit_are_no_sizes_in_one(name):
+    with pytest.raises(TableError, match="no column is called 'cells'"):
+        make_table({name: SIZES, "score": SCORES})
+
+
+def test_sizes_in_a_unit_are_sizes_beside_others():
+    frame = pd.DataFrame(
+        {"params": SIZES * 2, "tokens (B)": [1.0] * 4 + [2.0] * 4, "f1": SCORES * 2}
+    )
+    with pytest.raises(TableError, match=r"'tokens \(B\)' and 'params' both vary"):
+        make_table(frame)
+    both = frame.assign(tokens=frame["tokens (B)"] * 1e9)
+    assert make_table(both, by="params").drivers == ("tokens",)
+
+
+@pytest.mark.parametrize(
     ("tokens", "params"),
     [("Train Tokens", "Model Size"), ("training tokens", "model_size"),
      ("n_train_tokens", "size_model"), ("tokens seen", "n_model_params")],
