@@ -56,8 +56,8 @@ def print_optimum(
 
     every = curves_of(fits)
     found = [(fit, optimum(fit, compute, cost)) for fit in every]
-    cautions = [caution for _, best in found for caution in best["caution"]]
-    silent = str(cautions[0]) if all(cautions) else ""
+    untold = [best[fit.table.drivers[0]].isna().all() for fit, best in found]
+    silent = str(found[0][1]["caution"].iloc[0]) if all(untold) else ""
     beside = [isoflop(fit, cost) if parabolas else None for fit in every]
     if as_json:
         print_json({

@@ -59,7 +59,8 @@ def optimum(
         grows; the score of the best run with bounds; for each driver the ranges ``_0.1%_from`` to
         ``_0.1%_to`` and ``_1%_from`` to ``_1%_to`` of sizes whose score, at the same budget, is as
         near to the best one; beyond, the budget over the cost of the most expensive run; caution.
-        A run that is refused as a forecast has no number, and ``caution`` says why.
+        A run that is refused as a forecast has no number, nor have powers of compute where the
+        exponents have none, and ``caution`` says why.
 
     Raises
     ------
@@ -120,6 +121,7 @@ def _row(
 
     place = _Place.of(fit.estimate.central(), cost, compute)
     caution = place.caution(fit) or fit.refused(BestSize(compute, cost=cost))
+    of_powers = fit.refused(SharePower(compute, cost=cost))
     asked: dict[str, Any] = {
         **{name: BestSize(compute, d, cost) for d, name in enumerate(fit.table.drivers)},
         fit.table.score: BestScore(compute, cost),
@@ -139,7 +141,7 @@ def _row(
             row[f"{name}_{100 * share:g}%_to"] = float(greatest)
     largest = np.max(cost.of(*(fit.table.rows[name].to_numpy(float) for name in fit.table.drivers)))
     row["beyond"] = compute / float(largest)
-    row["caution"] = caution
+    row["caution"] = caution or of_powers
     return row
 
 

@@ -263,3 +263,33 @@ def test_tables_without_budgets_are_refused():
 def test_costs_that_are_none(cost, told):
     with pytest.raises(sf.FitError, match=told):
         as_cost(cost)
+
+
+def near_a_line(seed, apart=0.05):
+    """Return 16 runs of about 20 tokens a parameter."""
+    rng = np.random.default_rng(seed)
+    params = np.geomspace(1e8, 1e10, 16)
+    tokens = 20 * params * np.exp(apart * rng.standard_normal(16))
+    loss = 1.69 + 406.4 * params**-0.34 + 410.7 * tokens**-0.28
+    runs = {"params": params, "tokens": tokens}
+    return sf.fit(
+        runs | {"loss": loss * np.exp(0.003 * rng.standard_normal(16))},
+        drivers=["params", "tokens"], law="additive",
+    )  # fmt: skip
+
+
+def test_a_power_of_compute_is_refused_where_the_exponents_are():
+    fit = near_a_line(1)
+    assert np.isnan(fit.params.loc["alpha", "estimate"])
+    found = sf.optimum(fit, [1e21]).iloc[0]
+    assert np.isnan(found["params_power"])
+    assert "vary independently" in found["caution"]
+    told = sf.optimum(near_a_line(1, apart=2.0), [1e21]).iloc[0]
+    assert told["caution"] == ""
+    assert 0 < told["params_power_lower"] < told["params_power_upper"] < 1
+
+
+def test_costs_of_questions_are_read_from_formulas():
+    assert sf.BestSize(1e21, cost="6ND") == sf.BestSize(1e21)
+    assert sf.BestScore(1e21, "6ND") == sf.BestScore(1e21)
+    assert sf.SharePower(1e21, cost="2 N D").cost.label == "2 N D"

@@ -533,3 +533,21 @@ def test_a_gain_off_the_line_of_proportional_drivers_is_not_told_even_along_it()
     on, off = (sf.GainBetween((1e8, n * 1e8), (1e9, n * 1e9)) for n in (20, 10))
     assert fit.refused(on) == ""
     assert fit.refused(off)
+
+
+def test_ends_along_a_ridge_are_those_of_a_search_all_over():
+    """Of 16 runs near a line, paths of all parameters ended where they began."""
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        params = np.geomspace(1e8, 1e10, 16)
+        tokens = 20 * params * np.exp(0.05 * rng.standard_normal(16))
+        loss = 1.69 + 406.4 * params**-0.34 + 410.7 * tokens**-0.28
+        loss = loss * np.exp(0.003 * rng.standard_normal(16))
+    runs = {"params": params, "tokens": tokens, "loss": loss}
+    found = {
+        noise: sf.fit(runs, drivers=["params", "tokens"], law="additive", noise=noise).gain(10)
+        for noise in ("student", "lognormal", "gaussian")
+    }
+    for gain in found.values():
+        assert gain.estimate - gain.lower > 0.02
+        assert gain.lower == pytest.approx(found["gaussian"].lower, abs=0.003)

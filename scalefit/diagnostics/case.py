@@ -114,7 +114,11 @@ class Case:
         if self.sample.n_sizes[0] < MIN_SIZES:
             return REFUSALS["too_few_sizes"].reason
         if is_curved(estimand):
-            return _ALIKE if (self.decades_alone == 0).any() else ""
+            # What is about no size rests on the exponents of all drivers.
+            every = np.ones(self.decades_alone.shape, dtype=bool)
+            of_size = estimand.beyond(self.chosen.law, self.sample.frame).above
+            alike = (self.decades_alone == 0).any() if of_size else self._alike(every)
+            return _ALIKE if alike else ""
         if is_implicit(estimand, self.chosen.law):
             return ""
         asked = cast("Estimand", estimand).beyond(self.chosen.law, self.sample.frame)

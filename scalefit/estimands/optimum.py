@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import FitError
 from ..laws import Frame, Law, Terms
-from .cost import Cost
+from .cost import Cost, as_cost
 from .question import Beyond, Estimand, SameForAll
 
 __all__ = ["BestScore", "BestSize", "SharePower", "best_place"]
@@ -207,6 +207,7 @@ class BestSize(SameForAll):
 
     def __post_init__(self) -> None:
         _first_or_second(self.driver)
+        object.__setattr__(self, "cost", as_cost(self.cost))
 
     @property
     def label(self) -> str:
@@ -250,6 +251,9 @@ class BestScore(SameForAll):
 
     compute: float
     cost: Cost = field(default_factory=Cost)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", as_cost(self.cost))
 
     @property
     def label(self) -> str:
@@ -297,6 +301,7 @@ class SharePower(SameForAll):
 
     def __post_init__(self) -> None:
         _first_or_second(self.driver)
+        object.__setattr__(self, "cost", as_cost(self.cost))
 
     @property
     def label(self) -> str:

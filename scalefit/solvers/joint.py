@@ -48,6 +48,9 @@ _LIKE = 1e-8
 _SAME = 1e-6
 #: Times the target is linearised anew on the edge; four are typical.
 _ROUNDS = 12
+#: Edges on the way from the optimum to the one of the compatible set, by their distance: in a bent
+#: valley a straight look from the optimum leads astray.
+_STAGES = (0.25, 0.5, 0.75, 1.0)
 #: Numbers of one column of a block of curves.
 _BLOCK = 80_000
 
@@ -256,8 +259,9 @@ def joint_ends(
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Return the least and the greatest target ``(G,)`` on the edge of the compatible set.
 
-    From the optimum the edge is reached along the target's gradient, and followed while that
-    turns (Venzon & Moolgavkar 1988, doi:10.2307/2347496).
+    From the optimum smaller edges are reached one after the other, each from the last one along the
+    target's gradient, and followed while that turns (Venzon & Moolgavkar 1988,
+    doi:10.2307/2347496).
 
     Parameters
     ----------
@@ -277,22 +281,27 @@ def joint_ends(
     low, high = problem.bounds()
     ends = []
     for side in (-1.0, 1.0):
-        result, pull = target(best.state[:, :p], best.state[:, p:-1], np.arange(len(u)))
-        result = result.copy()
-        left = np.arange(len(u))
-        for _ in range(_ROUNDS):
-            _, state = edge(every.take(left), best.take(left), pull, cut[left], side)
-            value, pull = target(state[:, :p], state[:, p:-1], left)
-            size = np.maximum(np.abs(value), np.abs(result[left]))
-            with np.errstate(invalid="ignore"):  # a target may be infinite on the way
-                going = side * (value - result[left]) > 1e-7 * size
-            result[left] = side * np.maximum(side * value, side * result[left])
-            at = state[:, p:-1]
-            out = (at <= low[left]) & opens[left, :, 0] | (at >= high[left]) & opens[left, :, 1]
-            result[left[out.any(axis=1)]] = side * np.inf
-            going &= np.isfinite(result[left])
-            if not going.any():
-                break
-            left, pull = left[going], pull[going]
+        at, every_row = best.state.copy(), np.arange(len(u))
+        result = target(at[:, :p], at[:, p:-1], every_row)[0].copy()
+        for stage in _STAGES:
+            wall = best.model.rss + stage**2 * (cut - best.model.rss)
+            left, pull = every_row, target(at[:, :p], at[:, p:-1], every_row)[1]
+            for _ in range(_ROUNDS):
+                _, state = edge(every.take(left), best.take(left), pull, wall[left], side, at[left])
+                value, pull = target(state[:, :p], state[:, p:-1], left)
+                size = np.maximum(np.abs(value), np.abs(result[left]))
+                with np.errstate(invalid="ignore"):  # a target may be infinite on the way
+                    farther = side * (value - result[left])
+                    going = farther > 1e-7 * size
+                at[left[farther >= 0]] = state[farther >= 0]
+                result[left] = side * np.maximum(side * value, side * result[left])
+                u_now = state[:, p:-1]
+                out = (u_now <= low[left]) & opens[left, :, 0]
+                out |= (u_now >= high[left]) & opens[left, :, 1]
+                result[left[out.any(axis=1)]] = side * np.inf
+                going &= np.isfinite(result[left])
+                if not going.any():
+                    break
+                left, pull = left[going], pull[going]
         ends.append(result)
     return ends[0], ends[1]

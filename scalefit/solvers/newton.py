@@ -406,11 +406,13 @@ def hold(found: Optimum, where: Ints, rows: Rows, rises: tuple[int, ...], steps:
 
 
 def edge(
-    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: Floats | float
-) -> tuple[Floats, Floats]:
+    rows: Modelled, best: Optimum, weights: Floats, limit: Floats, side: Floats | float,
+    start: Floats | None = None,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Return the extreme target on the edge of the compatible set, and the state there.
 
-    ``side`` is -1 for the least target and 1 for the greatest, or ``(B, 1)`` of these.
+    ``side`` is -1 for the least target and 1 for the greatest, or ``(B, 1)`` of these. The way
+    begins at ``start``, by default at the optimum.
 
     Newton's method on the conditions of the constrained extremum: each step goes to the end of
     the ellipsoid that models the objective at the last one (Venzon & Moolgavkar 1988,
@@ -423,8 +425,8 @@ def edge(
     moving = (weights != 0).any(axis=1)
     pull = np.where(moving[:, None], pull, 1.0)
     room = limit - best.model.rss
-    state = best.state.copy()
-    model = best.model.take(np.arange(len(state)))
+    state = best.state.copy() if start is None else start.copy()
+    model = best.model.take(np.arange(len(state))) if start is None else rows.model(state)
     left = np.arange(len(state))  # the rows that have not settled
     part = rows
     for _ in range(_EDGE_STEPS):
