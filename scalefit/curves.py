@@ -87,23 +87,24 @@ class Curves:
     def tangent(self, z: Floats) -> Floats:
         """Return derivatives of the oriented means by coefficients and shapes, ``(G, K, P)``.
 
-        Those by a shape are taken by the complex step (Squire & Trapp 1998,
-        doi:10.1137/S003614459631241X), so they are exact. A flat curve has none but its level's.
+        Those of a function are taken by the complex step (Squire & Trapp 1998,
+        doi:10.1137/S003614459631241X). A flat curve has none but its level's.
         """
         law, frame, shape = self.law, self.frame.expand(1), z.shape[:2]
         theta = np.where(np.isnan(self.theta), 1.0, self.theta)
-        columns = [
-            np.broadcast_to(np.asarray(column, dtype=float), shape)
-            for column in law.columns(z, tuple(t[:, None] for t in theta.T), frame, np)
-        ]
-        for j in range(theta.shape[1]):
-            moved = theta.astype(complex)
-            moved[:, j] += 1j * _STEP
-            shapes = tuple(m[:, None] for m in moved.T)
-            curve = law.offset(z, shapes, frame, np)
-            for k, column in enumerate(law.columns(z, shapes, frame, np)):
-                curve = curve + column * self.coefficients[:, k, None]
-            columns.append(np.broadcast_to(np.imag(curve) / _STEP, shape))
+        shapes = tuple(t[:, None] for t in theta.T)
+        columns: list[Any] = list(law.columns(z, shapes, frame, np))
+        if law.guesses:
+            for j in range(theta.shape[1]):
+                moved = theta.astype(complex)
+                moved[:, j] += 1j * _STEP
+                curve = law.offset(z, tuple(m[:, None] for m in moved.T), frame, np)
+                columns.append(np.imag(curve) / _STEP)
+        else:  # a complex step overflows where a curve is a step itself
+            each = self.coefficients.T[:, :, None]
+            for slopes in law.gradient(z, shapes, frame):
+                columns.append(sum(b * slope for b, slope in zip(each, slopes, strict=True)))
+        columns = [np.broadcast_to(np.asarray(column, dtype=float), shape) for column in columns]
         tangent = np.stack(columns, axis=-1)
         if law.rises:
             tangent[self.flat, :, law.rises[0] :] = 0.0

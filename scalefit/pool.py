@@ -15,6 +15,10 @@ doi:10.1080/00949655.2020.1783262). It has the weight
 with slow growth under it: each is a way to fit more. All hidden sizes together count as one
 observation, since those of a cut are missed together and cuts overlap.
 
+A saturating power law whose curve would pass the best score there is, as far as forecasts go, ends
+at it instead: it is fitted again with this asymptote. No curve goes beyond what its metric can be,
+and on the way there the error of its logarithm has no end.
+
 The pool is the mixture of all these distributions (linear opinion pool: Gneiting & Ranjan 2013,
 doi:10.1214/13-EJS823). The forecast is its median, which no single law that goes astray can move
 far. Intervals are quantiles of the mixture at a level that the hidden sizes have corrected: where
@@ -62,6 +66,8 @@ _HIDDEN = 1 / 2
 _BELIEF = 3.0
 #: Level at which the scatter of a run is taken for that of a t distribution.
 _LEVEL = 0.9
+#: The law that may pass the best score, and its special case that ends there.
+_FREE, _TO_BEST = "saturating_power", "power"
 #: Curves whose largest sizes are hidden at once.
 _BLOCK = 200
 
@@ -74,6 +80,8 @@ class Pool:
     ----------
     estimates : tuple of L Estimate
         One a law. Row ``3 g + s`` is curve g from start number s on.
+    to_best : Estimate
+        The law that ends at the best score, which stands in for one that would pass it.
     weight : array (G, 3 L)
         Of the forecasters, start after start within a law; with sum 1 a curve, or all 0 where
         nothing is forecast.
@@ -84,6 +92,7 @@ class Pool:
     """
 
     estimates: tuple[Estimate, ...]
+    to_best: Estimate
     weight: Floats
     first: Floats
     spread: Floats
@@ -143,7 +152,7 @@ class Pool:
         Intervals
             All nan where nothing is forecast.
         """
-        told = _told(self.estimates, curve, x)
+        told = _told((*self.estimates, self.to_best), curve, x)
         mixed = _Mixture(told, self.weight[curve], told.scale(np.ones(len(x))))
         value = mixed.quantile(np.full(len(x), 0.5))
         if interval == "mean":
@@ -244,7 +253,7 @@ def pooled(laws: Sequence[Law], sample: Sample) -> Pool:
         raise FitError("forecasts are pooled over several laws of one driver; use law='auto'")
     every, last = np.arange(len(sample)), sample.n_sizes.astype(int) - 1
     kept = _kept(sample, every, last)
-    estimates = _fitted(laws, sample, every, kept)
+    *estimates, to_best = _fitted(laws, sample, every, kept)
     told = [
         _weights(laws, sample.take(slice(i, i + _BLOCK))) for i in range(0, len(sample), _BLOCK)
     ]
@@ -255,7 +264,7 @@ def pooled(laws: Sequence[Law], sample: Sample) -> Pool:
     weight = np.where(np.where(survives.any(axis=1, keepdims=True), survives, speaks), weight, 0.0)
     total = weight.sum(axis=1, keepdims=True)
     first = sample.x[every[:, None], kept.argmax(axis=2)]
-    return Pool(estimates, weight / np.where(total > 0, total, 1.0), first, spread)
+    return Pool(tuple(estimates), to_best, weight / np.where(total > 0, total, 1.0), first, spread)
 
 
 def _on_logs(estimates: Sequence[Estimate]) -> bool:
@@ -278,10 +287,13 @@ def _kept(sample: Sample, curve: Ints, last: Ints) -> Bools:
 
 
 def _fitted(laws: Sequence[Law], sample: Sample, curve: Ints, kept: Bools) -> tuple[Estimate, ...]:
-    """Return every law fitted to sizes ``kept`` ``(R, 3, K)`` of the curves, ``3 R`` rows each."""
+    """Return every law fitted to sizes ``kept`` ``(R, 3, K)`` of the curves, ``3 R`` rows each.
+
+    The one that ends at the best score comes last.
+    """
     rows = np.repeat(curve, len(_STARTS))
     part = sample.take(rows).only(kept.reshape(len(rows), -1))
-    return tuple(near(law, part) for law in laws)
+    return tuple(near(law, part) for law in (*laws, get_law(_TO_BEST)))
 
 
 def _of_forecasters(rows: NDArray[Any]) -> NDArray[Any]:
@@ -299,12 +311,21 @@ def _speaks(estimates: Sequence[Estimate]) -> Bools:
 
 
 def _told(estimates: Sequence[Estimate], row: Ints, x: Floats) -> _Told:
-    """Return what every law and start says of size ``x[t]``, fitted to sizes number ``row[t]``."""
+    """Return what every law and start says of size ``x[t]``, fitted to sizes number ``row[t]``.
+
+    The last estimate is of the law that ends at the best score, and has no say of its own.
+    """
     n_starts = len(_STARTS)
     rows = (row[:, None] * n_starts + np.arange(n_starts)).ravel()
     sizes = np.repeat(x, n_starts)
-    speaks = _speaks(estimates)[row]
-    parts = [_said(estimate, rows, sizes) for estimate in estimates]
+    *own, to_best = estimates
+    speaks = _speaks(own)[row]
+    parts = [_said(estimate, rows, sizes) for estimate in own]
+    for i, estimate in enumerate(own):
+        if estimate.law.name == _FREE:
+            ends = _passes_best(estimate)[rows]
+            pairs = zip(_said(to_best, rows, sizes), parts[i], strict=True)
+            parts[i] = tuple(np.where(ends, there, free) for there, free in pairs)
     centre, error, scatter, df = (
         np.concatenate([part.reshape(len(x), n_starts) for part in parts_of], axis=1)
         for parts_of in zip(*parts, strict=True)
@@ -312,7 +333,15 @@ def _told(estimates: Sequence[Estimate], row: Ints, x: Floats) -> _Told:
     return _Told(np.where(speaks, centre, np.nan), error, scatter, df)
 
 
-def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _passes_best(estimate: Estimate) -> Bools:
+    """Return which curves are beyond the best score one log range past the largest size."""
+    frame = estimate.sample.frame
+    farthest = Value(frame.x0 * np.exp(2.0 * frame.z_max - frame.z_min))
+    over = frame.sign * (estimate.curves.value(farthest) - frame.limit)
+    return np.asarray(over > 0)  # which it is not where the best score is not known
+
+
+def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, ...]:
     """Return centre, error, scatter and df of what row ``rows[t]`` says of size ``x[t]``."""
     law, sample = estimate.law, estimate.sample
     if sample.x.shape[1] < law.n_params:  # too few sizes, for all curves
@@ -334,7 +363,8 @@ def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, Floats, Fl
         scatter = 0.5 * (arms[0] + arms[1]) / stdtrit(df, 0.5 + 0.5 * _LEVEL)
         if sample.kernel.link == "log":
             value = np.where(value > 0, value, np.nan)
-            value, error = np.log(value), error / value
+            # One standard error leads to sqrt(value^2 + error^2) +- error, which is positive.
+            value, error = np.log(value), np.arcsinh(error / value)
     silent = ~(np.isfinite(value) & np.isfinite(error) & np.isfinite(scatter))
     return np.where(silent, np.nan, value), error, scatter, df
 

@@ -411,3 +411,41 @@ def test_a_backtest_tells_the_findings_on_its_table(tmp_path, monkeypatch):
     assert "Pass --by arm" in said.partition("read before use")[2]
     answer = json.loads(CliRunner().invoke(cli, ["backtest", "arms.csv", "--json"]).stdout)
     assert [row["code"] for row in answer["findings"]] == found.diagnostics["code"].tolist()
+
+
+def test_sizes_that_differ_slightly_between_seeds_are_foretold():
+    """Hill's curve may be a step between two such sizes, whose complex slopes overflow."""
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        cells = np.round(np.geomspace(1e3, 1e7, 5).repeat(4) * (1 + 0.03 * rng.uniform(-1, 1, 20)))
+        f1 = 0.8 - 0.3 * (cells / 1e3) ** -0.3 + 0.01 * rng.standard_normal(20)
+        table = {"cells": cells, "f1": f1, "seed": np.tile(np.arange(4), 5)}
+        rows = sf.backtest(table).rows
+        assert np.isfinite(rows.loc[rows["forecaster"] == "pooled", "estimate"]).all()
+
+
+# Forecasts near the best score -----------------------------------------------------------------
+
+
+def test_forecasts_of_a_loss_that_falls_towards_zero_stay_in_sight_of_the_truth():
+    """A free asymptote below zero made the error of the logarithm endless: 1e-8 to 6119."""
+    cells = np.round(np.geomspace(100, 46416, 7))
+    mse = [34.8934, 16.9925, 9.7653, 4.8047, 2.339, 1.2202, 0.5282]
+    told = sf.fit({"cells": cells, "mse": mse}).predict([129155, 359381, 1e6], "run", 0.9)
+    truth = np.array([0.3041, 0.1545, 0.0785])
+    assert (np.abs(np.log(told["estimate"] / truth)) < np.log(2)).all()
+    assert ((told["lower"] < truth) & (truth < told["upper"])).all()
+    assert told["upper"].max() < 10
+    assert (np.diff(told["estimate"]) < 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_forecasts_of_a_curve_that_would_pass_the_best_score_go_on_rising(seed):
+    """Accuracies just above chance: of a law clipped at 1 the pool kept less and less."""
+    params, half = np.geomspace(1e7, 1e10, 9), 4e9
+    rises = (params / half) ** 1.1
+    right = np.random.default_rng(seed).binomial(1000, 0.25 + 0.65 * rises / (1 + rises))
+    fit = sf.fit({"params": params, "accuracy": right / 1000})
+    told = fit.predict(np.geomspace(1.2e10, 1e11, 6))["estimate"]
+    assert (np.diff(told) > 0).all()
+    assert told.iloc[-1] < 1

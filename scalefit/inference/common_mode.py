@@ -66,7 +66,7 @@ def _response(estimate: Estimate) -> tuple[Floats, Floats, Bools]:
     for j in range(triangle.shape[1]):
         rest = unit[:, j] - (triangle[:, :, j, None] * solved).sum(axis=1)
         solved[:, j] = np.divide(rest, own[:, j], out=np.zeros_like(rest), where=told[:, j])
-    lost = (moves & ~told[..., 0]).any(axis=1)
+    lost = (moves & ~told[..., 0]).any(axis=1) | ~np.isfinite(basis).all(axis=(1, 2))
     return sample.frame.sign[:, None, None] * root * basis, solved, lost
 
 
@@ -88,7 +88,7 @@ def error_roots(estimate: Estimate) -> tuple[Floats, Floats, Floats]:
     shift = np.sqrt(estimate.sample.errors.common_variance)[:, None] * basis.sum(axis=1)
     shared = np.einsum("gq,gqp->gp", shift, solved)
     own = np.sqrt(variance)[:, None, None] * solved
-    rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation))
+    rows = np.flatnonzero(np.isfinite(estimate.sample.errors.correlation) & ~lost)
     if rows.size:
         turned = np.swapaxes(basis[rows], 1, 2) @ correlated(estimate.take(rows), basis[rows])
         values, vectors = np.linalg.eigh(turned)
