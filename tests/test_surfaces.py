@@ -551,3 +551,38 @@ def test_ends_along_a_ridge_are_those_of_a_search_all_over():
     for gain in found.values():
         assert gain.estimate - gain.lower > 0.02
         assert gain.lower == pytest.approx(found["gaussian"].lower, abs=0.003)
+
+
+def checkpoints(seed, alike):
+    """Return six models of ten checkpoints each, with errors that go together along each."""
+    rng = np.random.default_rng(seed)
+    params, tokens = np.geomspace(1e8, 5e9, 6), np.geomspace(2e9, 1e11, 10)
+    error = rng.standard_normal((6, 10))
+    for k in range(1, 10):
+        error[:, k] = alike * error[:, k - 1] + np.sqrt(1 - alike**2) * error[:, k]
+    loss = 1.69 + 406.4 * params[:, None] ** -0.34 + 410.7 * tokens**-0.28
+    return {
+        "params": np.repeat(params, 10), "tokens": np.tile(tokens, 6),
+        "loss": (loss * np.exp(0.003 * error)).ravel(), "model": np.repeat(list("abcdef"), 10),
+    }  # fmt: skip
+
+
+def test_checkpoints_without_runs_are_warned_of():
+    drivers = ["params", "tokens"]
+    table = checkpoints(0, 0.8)
+    found = sf.fit(table, drivers=drivers, law="additive").diagnostics.set_index("code")
+    assert "run=" in found.loc["alike_by_driver", "mend"]
+    assert "same params" in found.loc["alike_by_driver", "message"]
+    for told in (
+        sf.fit(table, drivers=drivers, law="additive", run="model"),
+        sf.fit(checkpoints(0, 0.0), drivers=drivers, law="additive"),
+    ):
+        assert "alike_by_driver" not in set(told.diagnostics["code"])
+
+
+def test_checkpoints_that_are_alike_do_not_make_drivers_interact():
+    """Taken for independent rows, one in eight tables of an additive truth spoke of it."""
+    options = {"drivers": ["params", "tokens"], "law": "additive", "run": "model"}
+    for seed in range(12):
+        codes = sf.fit(checkpoints(seed, 0.8), **options).diagnostics["code"]
+        assert "drivers_interact" not in set(codes)

@@ -15,13 +15,13 @@ from .forecast import extrapolation, passing_bounds, reach_of_margin, stability
 from .overview import overview
 from .scatter import alike_by_seed, error_models, outlying, pattern, uneven
 from .shape import agreement_of_methods, identification, minima, misfit, trend
-from .surface import interaction, levels, repeats, unfitted
+from .surface import alike_by_driver, interaction, levels, repeats, unfitted
 
 __all__ = ["Case", "diagnose", "overview"]
 
 #: Checks of any fit, of several drivers, and those that need a verdict, and so one driver.
 _OF_ANY = (replicates, uneven, outlying, error_models, minima)
-_OF_SURFACES = (unfitted, levels, repeats, interaction, misfit)
+_OF_SURFACES = (unfitted, levels, repeats, alike_by_driver, interaction, misfit)
 _OF_VERDICTS = (
     sizes, alike_by_seed, pattern, misfit, trend, identification, conditioning,
     agreement_of_methods, extrapolation, reach_of_margin, passing_bounds, stability,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import fdtrc
+from scipy.special import fdtrc, ndtr
 
 from ..estimate import estimate
 from ..findings import Finding
@@ -14,11 +14,13 @@ from ..refusals import refusal_findings
 from ..selection import MIN_SIZES
 from .case import Case
 
-__all__ = ["interaction", "levels", "repeats", "unfitted"]
+__all__ = ["alike_by_driver", "interaction", "levels", "repeats", "unfitted"]
 
 #: Runs more than parameters from which a product of the drivers is looked for.
 _MIN_DF = 10
 _LEVEL = 0.01
+#: Pairs of neighbouring rows that tell whether residuals go together, and the level of that test.
+_PAIRS, _ALIKE = 12, 0.001
 
 
 def unfitted(case: Case) -> Iterator[Finding]:
@@ -77,8 +79,10 @@ def interaction(case: Case) -> Iterator[Finding]:
     if df < _MIN_DF or not wide.applicable[0]:
         return
     less, more = float(chosen.total_ss[0]), float(wide.total_ss[0])
-    ratio = max(less - more, 0.0) / max(more / df, 1e-300)
-    p = float(fdtrc(1.0, df, ratio))
+    # Rows of one run that are alike tell as much of the product as fewer independent ones.
+    share = float(np.nan_to_num(wide.sample.errors.n_effective / wide.sample.n, nan=1.0)[0])
+    ratio = share * max(less - more, 0.0) / max(more / df, 1e-300)
+    p = float(fdtrc(1.0, max(share * df, 1.0), ratio))
     if p < _LEVEL:
         sign = float(chosen.sample.frame.sign[0])
         product = float(np.sign(wide.coefficients[0, -1]))
@@ -91,3 +95,32 @@ def interaction(case: Case) -> Iterator[Finding]:
             "see law='interaction' and, for scores, law='additive_bounded'" if sign > 0
             else "see law='interaction'; forecasts far along one driver alone are biased",
         )  # fmt: skip
+
+
+def alike_by_driver(case: Case) -> Iterator[Finding]:
+    """Yield whether residuals go together along one driver at fixed others, as checkpoints' do.
+
+    Products of neighbouring residuals are added up, and the sum is compared with the root of that
+    of their squares, its standard deviation if their signs were independent.
+    """
+    if "run" in case.table.roles or np.isfinite(case.sample.errors.correlation).any():
+        return
+    log_sizes = np.log(case.table.rows[list(case.table.drivers)].to_numpy(dtype=float))
+    residual = case.standard_residuals
+    for d, name in enumerate(case.table.drivers):
+        others = np.delete(log_sizes, d, axis=1)
+        order = np.lexsort((log_sizes[:, d], *others.T))
+        step = np.diff(log_sizes[order], axis=0)
+        beside = (np.delete(step, d, axis=1) == 0).all(axis=1) & (step[:, d] > 0)
+        product = (residual[order][1:] * residual[order][:-1])[beside]
+        z = float(product.sum() / max(np.sqrt((product**2).sum()), 1e-300))
+        if len(product) >= _PAIRS and ndtr(-z) < _ALIKE:
+            fixed = " and ".join(other for other in case.table.drivers if other != name)
+            yield Finding(
+                "alike_by_driver", "warn",
+                f"rows with the same {fixed} are alike at neighbouring {name}",
+                f"{len(product)} pairs of residuals, p = {float(ndtr(-z)):.2g}",
+                "if they are checkpoints of one run, name the runs (run=): rows that are taken as "
+                "independent make intervals too narrow; else the law may miss a bend",
+            )  # fmt: skip
+            return
