@@ -220,7 +220,7 @@ def _limits(found: Comparison) -> tuple[float, float]:
     if found.meta is not None:
         wider = np.concatenate([wider, found.meta.prediction])
     wider = wider[np.abs(wider - 0.5 * (low + high)) <= 2.5 * (high - low)]
-    low, high = min(low, *wider), max(high, *wider)
+    low, high = min([low, *wider]), max([high, *wider])
     pad = 0.05 * (high - low or 1.0)
     return float(low - pad), float(high + pad)
 
