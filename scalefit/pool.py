@@ -16,8 +16,8 @@ with slow growth under it: each is a way to fit more. All hidden sizes together 
 observation, since those of a cut are missed together and cuts overlap.
 
 A saturating power law whose curve would pass the best score there is, as far as forecasts go, ends
-at it instead: it is fitted again with this asymptote. No curve goes beyond what its metric can be,
-and on the way there the error of its logarithm has no end.
+at it instead: it is fitted again with this asymptote, unless that is rejected beside it. Any curve
+that reaches the best score stays there, with the error that it has there.
 
 The pool is the mixture of all these distributions (linear opinion pool: Gneiting & Ranjan 2013,
 doi:10.1214/13-EJS823). The forecast is its median, which no single law that goes astray can move
@@ -49,7 +49,7 @@ from .inference.common_mode import error_roots
 from .laws import Law, containing, get_law
 from .results import run_sd_at
 from .sample import Sample
-from .selection import SLOW, surviving_laws
+from .selection import REJECT, SLOW, signed_root, surviving_laws
 
 __all__ = ["Pool", "competing", "pooled"]
 
@@ -68,6 +68,8 @@ _BELIEF = 3.0
 _LEVEL = 0.9
 #: The law that may pass the best score, and its special case that ends there.
 _FREE, _TO_BEST = "saturating_power", "power"
+#: Log ranges beyond the largest size within which a curve may reach the best score.
+_FAR = 10.0
 #: Curves whose largest sizes are hidden at once.
 _BLOCK = 200
 
@@ -323,7 +325,7 @@ def _told(estimates: Sequence[Estimate], row: Ints, x: Floats) -> _Told:
     parts = [_said(estimate, rows, sizes) for estimate in own]
     for i, estimate in enumerate(own):
         if estimate.law.name == _FREE:
-            ends = _passes_best(estimate)[rows]
+            ends = _ends_at_best(estimate, to_best)[rows]
             pairs = zip(_said(to_best, rows, sizes), parts[i], strict=True)
             parts[i] = tuple(np.where(ends, there, free) for there, free in pairs)
     centre, error, scatter, df = (
@@ -333,12 +335,34 @@ def _told(estimates: Sequence[Estimate], row: Ints, x: Floats) -> _Told:
     return _Told(np.where(speaks, centre, np.nan), error, scatter, df)
 
 
-def _passes_best(estimate: Estimate) -> Bools:
-    """Return which curves are beyond the best score one log range past the largest size."""
-    frame = estimate.sample.frame
+def _ends_at_best(free: Estimate, to_best: Estimate) -> Bools:
+    """Return which curves pass the best score one log range past the largest size, by chance.
+
+    There are sizes where a curve that ends at the best score is rejected beside the free one.
+    """
+    frame = free.sample.frame
     farthest = Value(frame.x0 * np.exp(2.0 * frame.z_max - frame.z_min))
-    over = frame.sign * (estimate.curves.value(farthest) - frame.limit)
-    return np.asarray(over > 0)  # which it is not where the best score is not known
+    over = frame.sign * (free.curves.value(farthest) - frame.limit)
+    fits = signed_root(to_best, free, np.ones(len(free)))[1] >= REJECT
+    return np.asarray((over > 0) & fits)  # no best score that is not known is passed
+
+
+def _reaches_best(estimate: Estimate) -> Floats:
+    """Return the size at which each curve is at the best score; inf where it never is.
+
+    At larger sizes a curve that only rises is at least what it is there, and no better.
+    """
+    frame = estimate.sample.frame
+    if _on_logs([estimate]):  # where the best score is infinitely far
+        return np.full(len(estimate), np.inf)
+
+    def short(z: Floats) -> Bools:
+        value = estimate.curves.value(Value(frame.x0 * np.exp(z)))
+        return np.asarray(~(frame.sign * (value - frame.limit) >= 0))
+
+    most = frame.z_max + _FAR * (frame.z_max - frame.z_min)
+    _, place = bisected(short, frame.z_max, most, halvings=40)
+    return np.where(short(most), np.inf, frame.x0 * np.exp(place))
 
 
 def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, ...]:
@@ -348,6 +372,7 @@ def _said(estimate: Estimate, rows: Ints, x: Floats) -> tuple[Floats, ...]:
         none = np.full(x.size, np.nan)
         return none, none, none, np.ones(x.size)
     own, shared, df = error_roots(estimate)
+    x = np.minimum(x, _reaches_best(estimate)[rows])
     curves = estimate.curves.take(rows)
     value, towards = curves.value(Value(x)), curves.gradient(Value(x))
     # A direction in which the sizes tell nothing has no error, however steep it is.
