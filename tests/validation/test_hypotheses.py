@@ -126,6 +126,23 @@ def test_permutation_size(design, replicates, measured):
     measured.rate("T7", design.name, FALSE, p <= 0.05, 0.043, 0.057, errors=errors(replicates))
 
 
+@pytest.mark.parametrize("replicates", [300, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("tail", "least"), [(np.inf, 0.9), (2.0, 0.55)], ids=["normal", "t2"])
+def test_permutation_power(tail, least, replicates, measured):
+    """Of scores in place of their ranks it was 0.95 and 0.44."""
+    rng = np.random.default_rng(62)
+    x = np.repeat(np.geomspace(1e3, 1e6, 12), 3)
+    shape = replicates, x.size
+    error = rng.standard_normal(shape) if np.isinf(tail) else rng.standard_t(tail, shape)
+    y = 2.2 * (1.0 - (x / 1e3) ** -0.3) + error
+    group, ones = np.repeat(np.arange(replicates), x.size), np.ones(replicates)
+    sample = by_size(np.tile(x, replicates), y.ravel(), group, ones, np.nan * ones)
+    _, p = permutation_test(sample, 0, 499)
+    cell = "12x3, errors " + ("normal" if np.isinf(tail) else "t2")
+    slack = errors_allowed(replicates, 1000)
+    measured.rate("T7b", cell, "p at or below 0.05", p <= 0.05, least, errors=slack)
+
+
 def stick(design, slope=0.15, after=0.02):
     """Return a line that bends a little above the middle of the sizes, and the break."""
     z, bend = np.log10(design.sizes / design.sizes[0]), 0.535 * design.decades
