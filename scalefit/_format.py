@@ -27,7 +27,7 @@ __all__ = [
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 #: An estimate that is less, as a share of its interval's width, is rounding.
-_NOTHING = 1e-5
+_NOTHING = 1e-3
 #: Sizes for which nobody has a letter.
 _NAMELESS = 1e15
 
