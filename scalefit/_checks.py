@@ -137,8 +137,6 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
                     "Multiply by the full size; forecasts are made in the unit of the column.",
                 )
             )
-    cell = np.empty(len(draft.rows), dtype=np.intp)
-    cell[cells.order] = np.repeat(np.arange(len(cells.starts)), cells.counts)
     for name in draft.columns.drivers:
         unit = size_in_unit(name)
         if unit and not _have_letters(draft.frame[name]):
@@ -154,7 +152,7 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
                 )
             )
     for name in draft.columns.unused_sizes:
-        if varies(pd.factorize(draft.frame[name])[0], cell).any():
+        if varies(pd.factorize(draft.frame[name])[0], cells.of_rows).any():
             findings.append(
                 Finding(
                     "sizes_pooled",

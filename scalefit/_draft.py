@@ -134,6 +134,13 @@ class Cells:
     group: Codes
     size: FloatArray
 
+    @property
+    def of_rows(self) -> Codes:
+        """The cell of each row, shape ``(n,)``."""
+        cell = np.empty(len(self.order), dtype=np.intp)
+        cell[self.order] = np.repeat(np.arange(len(self.counts)), self.counts)
+        return cell
+
 
 def make_draft(frame: pd.DataFrame, source: str, columns: Columns) -> Draft:
     """Group the rows and read the numbers.

@@ -45,8 +45,7 @@ def levels_apart(draft: Draft, cells: Cells) -> dict[int, Finding]:
     found: dict[int, Finding] = {}
     if not (texts or numbers) or "run" in draft.columns.roles:
         return found
-    cell = np.empty(len(cells.order), dtype=np.intp)
-    cell[cells.order] = np.repeat(np.arange(len(cells.counts)), cells.counts)
+    cell = cells.of_rows
     for name in (*texts, *numbers):
         codes, levels = pd.factorize(draft.frame[name], use_na_sentinel=False)
         by_seed = known.all() and not varies(codes, draft.replicate).any()
