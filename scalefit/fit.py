@@ -28,6 +28,7 @@ from .noise import (
     Variance,
     asked_for,
     get_noise,
+    telling_of_losses,
     usual_noise,
 )  # fmt: skip
 from .outliers import refit, rows_without
@@ -158,17 +159,19 @@ def fit(
     laws = resolve(law, len(table.drivers), few_shapes=bayes is not None)
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
+    functions = any(each.guesses for each in laws)
     if named is not None:
         error_model = asked_for(named, sample)
-    elif any(each.guesses for each in laws):
+    elif functions:
         error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
     else:
         error_model = usual_noise(sample, variance)
+    table = telling_of_losses(table, sample, noise is not None or functions)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)
     )
     work = Work(n_jobs, cache, progress)
-    if cache is not None and any(each.guesses for each in laws):
+    if cache is not None and functions:
         raise FitError("cache= does not notice a change of your own function; leave it out")
     fitted = candidates(laws, error_model.weigh(sample), work)
     if bayes is not None:

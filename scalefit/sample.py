@@ -204,13 +204,13 @@ class Sample:
         return replace(self, kernel=None, weight=weight)
 
     @property
-    def losses(self) -> bool:
-        """Whether all curves are positive losses, with zero the best value and no worst one.
+    def losses(self) -> Bools:
+        """Which curves are positive losses: a known best value, and no worst one; ``(G,)``.
 
         An error rate between 0 and 1 is a score seen from the other side.
         """
-        kind = (self.frame.sign < 0) & (self.frame.limit == 0) & ~self.bounded
-        return bool(kind.all() and self.runs.shape[2] and np.nanmin(self.runs) > 0)
+        kind = self.runs.any(axis=(1, 2)) & ~(self.runs <= 0).any(axis=(1, 2)) & ~self.bounded
+        return np.asarray(kind & (self.frame.sign < 0) & (self.frame.limit >= 0))
 
     @property
     def n(self) -> Floats:

@@ -73,7 +73,7 @@ def _others(noise: Noise, sample: Sample) -> Iterator[Noise]:
     Those that take logs are for positive losses; elsewhere only errors on the metric's own scale
     are compared.
     """
-    losses = bool(np.all((sample.frame.sign < 0) & (sample.frame.limit == 0)))
+    losses = bool(np.all((sample.frame.sign < 0) & (sample.frame.limit >= 0)))
     makers: tuple[Callable[[Variance], Noise], ...] = (Gaussian, *LIKELIHOODS.values(), Beta)
     for make in makers:
         other = make(noise.variance)

@@ -264,3 +264,42 @@ def test_equal_losses_are_fitted_and_leave_other_curves_alone(place):
         expected = alone.estimate.solution.rss
         assert fits[task].estimate.solution.rss == pytest.approx(expected, rel=1e-6)
     assert "no scaling seen" in str(fits[place])
+
+
+def perplexities():
+    sizes = np.geomspace(1e6, 1e10, 9)
+    errors = 0.02 * np.random.default_rng(1).normal(size=9)
+    return {"tokens": sizes, "ppl": (12 + 400 * (sizes / 1e6) ** -0.3) * np.exp(errors)}
+
+
+def test_perplexities_are_losses_with_errors_of_their_logs():
+    """The best of a loss need not be zero: its errors are those of its log all the same."""
+    fit = sf.fit(perplexities())
+    assert (fit.table.metrics[0].best, fit.settings.noise.name) == (1.0, "student")
+    assert {"lognormal", "gaussian"} < set(fit.sensitivity.index)
+    floored = sf.fit(
+        {"cells": [1e3, 1e4, 1e5, 1e6], "loss": [4, 3.1, 2.6, 2.3]}, bounds=(1.5, None)
+    )
+    assert floored.settings.noise.name == "student"
+    rate = sf.fit({"cells": [1e3, 1e4, 1e5, 1e6], "error_rate": [0.4, 0.31, 0.26, 0.23]})
+    assert rate.settings.noise.name == "gaussian"
+
+
+def test_a_loss_beside_scores_is_told_of_its_normal_errors():
+    ppl = perplexities()
+    long = pd.DataFrame({
+        "tokens": np.tile(ppl["tokens"], 2), "metric": ["ppl"] * 9 + ["r2"] * 9,
+        "score": np.r_[ppl["ppl"], 0.8 - (ppl["tokens"] / 1e4) ** -0.2],
+    })  # fmt: skip
+    code = "loss_beside_scores"
+    fits = sf.fit(long, by="metric")
+    found = fits.diagnostics.set_index("code").loc[code]
+    assert (found["curves"], found["first"]) == (1, "metric=ppl")
+    assert code in set(fits["ppl"].diagnostics["code"])
+    assert code not in set(fits["r2"].diagnostics["code"])
+    asked = sf.fit(long, by="metric", noise="gaussian")
+    assert asked["ppl"].gain(10) == fits["ppl"].gain(10)  # which the finding speaks of
+    assert code not in set(asked.diagnostics["code"])
+    alone = sf.fit(fits["ppl"].table)["ppl"]
+    assert alone.gain(10) == sf.fit(ppl).gain(10) != fits["ppl"].gain(10)
+    assert code not in set(alone.diagnostics["code"])

@@ -13,7 +13,7 @@ from .binomial import Binomial
 from .gaussian import Gaussian, Seeds, Variance, variance_slope
 from .known_error import KnownError
 from .likelihoods import LIKELIHOODS, Hoffmann, Huber, Lad, LogNormal, Student, usual_margin
-from .usual import Usual, usual_noise
+from .usual import Usual, telling_of_losses, usual_noise
 
 __all__ = [
     "NOISES",
@@ -34,6 +34,7 @@ __all__ = [
     "asked_for",
     "get_noise",
     "restored",
+    "telling_of_losses",
     "usual_margin",
     "usual_noise",
     "variance_slope",

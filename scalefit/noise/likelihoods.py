@@ -53,9 +53,8 @@ class Likelihood:
                 f"noise={self.name!r} takes logs, but some scores are not positive; use "
                 "noise='gaussian', or noise='student' for outliers"
             )
-        return (
-            "log" if self.link == "log" or (self.link == "auto" and sample.losses) else "identity"
-        )
+        logs = self.link == "log" or (self.link == "auto" and bool(sample.losses.all()))
+        return "log" if logs else "identity"
 
     @property
     def name(self) -> str:
@@ -211,4 +210,4 @@ def usual_margin(sample: Sample, variance: Variance = "auto") -> Gaussian | Stud
 
     Student-t on the log scale where every curve is a positive loss, else normal.
     """
-    return Student(variance) if sample.losses else Gaussian(variance)
+    return Student(variance) if sample.losses.all() else Gaussian(variance)

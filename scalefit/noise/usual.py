@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..findings import Finding
 from ..sample import Sample
+from ..table import Table
 from .autoregressive import MIN_ROWS, Autoregressive, one_run, units
 from .gaussian import Gaussian, Variance
 from .likelihoods import Student, usual_margin
 
-__all__ = ["Usual", "usual_noise"]
+__all__ = ["Usual", "telling_of_losses", "usual_noise"]
+
+#: Code of the finding on a loss that is not fitted as it is alone.
+_NORMAL_LOSS = "loss_beside_scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +76,22 @@ def usual_noise(
     if variance != "auto" or sample.frame.other or not alone.any():
         return usual_margin(sample, variance)
     return Autoregressive() if alone.all() else Usual()
+
+
+def telling_of_losses(table: Table, sample: Sample, asked: bool) -> Table:
+    """Return the table with a finding on each loss that has normal errors, which nobody asked for.
+
+    All curves of a batch have errors on one scale: that of logs only if each of them is a loss.
+    """
+    loss = sample.losses
+    told = loss & (not asked and not loss.all() and {"se", "items"}.isdisjoint(table.roles))
+    finding = Finding(
+        _NORMAL_LOSS, "warn", "a loss beside other scores has normal errors, not those of its log",
+        f"{int(loss.sum())} of {len(loss)} curves are positive losses",
+        "fit the losses alone (--filter in the shell), or name noise= for all",
+    )  # fmt: skip
+    own = [
+        (*(each for each in found if each.code != _NORMAL_LOSS), *([finding] if tell else []))
+        for found, tell in zip(table.group_findings, told, strict=True)
+    ]
+    return replace(table, group_findings=tuple(own))
