@@ -27,6 +27,8 @@ Unit = Literal["fraction", "percent", ""]
 FloatArray = NDArray[np.float64]
 INF = math.inf
 
+#: Positive scores without a known bound that span this factor are likely losses.
+_DECADE = 10.0
 #: Pooled trends with a smaller p value decide the direction of a metric that nobody knows.
 TREND_LEVEL = 0.05
 
@@ -332,6 +334,8 @@ def resolve(
         unit_range = known is None or known.unit != "" or known.origin == "the word 'score'"
         unit = _UNITS.get(upper, "") if unit_range else ""
         metric = replace(metric, lower=lower, upper=upper, unit=unit)
+    elif metric.better == "lower" and metric.lower == -INF and _spans_decade(scores):
+        findings = (*findings, _perhaps_a_loss(name, scores))
     if bounds is not None or (known is not None and metric.better != known.better):
         edge = metric.upper if metric.better == "higher" else metric.lower
         metric = replace(metric, best=edge if math.isfinite(edge) else math.nan)
@@ -435,6 +439,19 @@ def _from_trend(name: str, trend: Trend) -> tuple[Metric, tuple[Finding, ...]]:
         'State the direction: better="higher" or better="lower".',
     )
     return Metric(name, better, -INF, INF, math.nan, origin, ""), (finding,)
+
+
+def _spans_decade(scores: FloatArray) -> bool:
+    return bool(scores.size and scores.max() >= _DECADE * scores.min() > 0)
+
+
+def _perhaps_a_loss(name: str, scores: FloatArray) -> Finding:
+    return Finding(
+        "perhaps_a_loss", "note",
+        f"{name!r} is taken for a score that may be negative, with errors of equal size throughout",
+        f"all scores are positive, from {scores.min():.3g} to {scores.max():.3g}",
+        "pass bounds=(0, None) if it ends at 0: errors are then in proportion to the score",
+    )  # fmt: skip
 
 
 def _contradiction(name: str, known: Metric, direction: Better) -> Finding:

@@ -137,6 +137,25 @@ def test_a_name_in_percent_of_scores_up_to_one_is_doubtful(name, unit):
 
 
 @pytest.mark.parametrize(
+    ("name", "scores", "options", "told"),
+    [
+        ("MMD", [20.0, 5.0, 1.9], {}, True),
+        ("MMD", [20.0, 5.0, 2.1], {}, False),  # less than a decade
+        ("MMD", [20.0, 5.0, -0.1], {}, False),
+        ("MMD", [20.0, 5.0, 0.0], {}, False),
+        ("MMD", [20.0, 5.0, 1.9], {"bounds": (0, None)}, False),
+        ("MMD", [20.0, 5.0, 1.9], {"better": "higher"}, False),
+        ("val_loss", [20.0, 5.0, 1.9], {}, False),
+    ],
+)
+def test_what_may_be_a_loss_is_told(name, scores, options, told):
+    _, findings = resolve(
+        name, np.array(scores), SIZES, ONE_GROUP, **({"better": "lower"} | options)
+    )
+    assert ("perhaps_a_loss" in [finding.code for finding in findings]) == told
+
+
+@pytest.mark.parametrize(
     "name, options, expected",
     [
         ("vigour", {"better": "lower"}, ("lower", -math.inf, math.inf, math.nan, "")),
