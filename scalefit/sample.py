@@ -227,7 +227,7 @@ class Sample:
     @property
     def decades(self) -> Floats:
         """Range of the sizes in powers of ten, of the first driver; shape ``(G,)``."""
-        return self.decades_of_each[:, 0]
+        return np.asarray((self.frame.z_max - self.frame.z_min) / np.log(10.0))
 
     @property
     def decades_of_each(self) -> Floats:
