@@ -41,17 +41,17 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
     --------
     >>> number(0.0512345), number(12345.678), number(1.5e-7), number(float("nan"))
     ('0.0512', '12346', '1.5e-07', '-')
-    >>> number(1e-9, width=0.01)
-    '0'
+    >>> number(1e-9, width=0.01), number(7.7e-13, width=1.6e-9)
+    ('0', '0')
     """
     if value is None or math.isnan(value):
         return "-"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    if value == 0:
-        return "0"
     size = abs(value)
     resolution = width if width is not None and 0 < width < math.inf else size
+    if size == 0 or size < _NOTHING * resolution:
+        return "0"
     if resolution < 1e-4 or max(size, resolution) >= 1e7:
         return f"{value:.{digits}g}"
     text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
