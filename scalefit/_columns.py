@@ -42,7 +42,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "n_train_samples", "num_train_samples", "n_training_samples",
         "examples", "n_examples", "num_examples", "seen_examples", "train_examples",
         "training_examples", "n_train_examples", "num_train_examples",
-        "train_size", "training_size", "size_train", "n_train", "num_train",
+        "train_size", "training_size", "size_train", "tr_size", "train_set_size",
+        "training_set_size", "n_train", "num_train",
         "dataset_size", "data_size", "n_data",
     ),
     "params": (
@@ -50,6 +51,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "num_parameters", "model_parameters", "parameter_count", "number_of_parameters",
         "model_size", "size_model", "n_model_params", "num_model_params", "model_param_count",
         "param_count", "non_embedding_params", "n_non_embedding_params",
+        "trainable_params", "n_trainable_params", "num_trainable_params", "trainable_parameters",
     ),
     "score": ("score", "scores"),
     "value": ("value", "values", "metric_value"),  # a score where a metric column names it

@@ -28,6 +28,8 @@ _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 #: An estimate that is less, as a share of its interval's width, is rounding.
 _NOTHING = 1e-3
+#: What is finer is written with an exponent.
+_SMALL = 1e-4
 #: Sizes for which nobody has a letter.
 _NAMELESS = 1e15
 
@@ -50,9 +52,9 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
         return "inf" if value > 0 else "-inf"
     size = abs(value)
     resolution = width if width is not None and 0 < width < math.inf else size
-    if size == 0 or size < _NOTHING * resolution:
+    if size == 0 or size < _NOTHING * resolution < _NOTHING * _SMALL:
         return "0"
-    if resolution < 1e-4 or max(size, resolution) >= 1e7:
+    if resolution < _SMALL or max(size, resolution) >= 1e7:
         return f"{value:.{digits}g}"
     text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(resolution)))}f}"
     return text if float(text) else "0"

@@ -277,7 +277,7 @@ def count_text(table: pd.DataFrame) -> str:
     """
     text = f"{counted(len(table), 'curve')}: {_counts(table['verdict'])}"
     adjust = table.attrs.get("adjust")
-    if adjust is None:
+    if adjust is None or not table.attrs["family"]:  # all are refused
         return text
     return (
         f"{text}\nadjusted for a family of {table.attrs['family']} ({ADJUSTED[adjust]}): "

@@ -481,6 +481,28 @@ def test_findings_of_one_code_are_all_told_and_their_curves_counted_once():
     assert told["first"].tolist() == ["task=1", "", "", "task=0"]
 
 
+def test_a_set_says_why_no_verdict_is_firm_and_which_the_reported_law_alone_would_decide():
+    """An S-shaped loss, one run a size: an exponential has levelled off, a Hill curve has not."""
+    sizes = np.geomspace(100, 6e4, 10)
+    mean = 5.1 - 2.8 / (1 + (sizes / 1500) ** -1.6)
+    parts = [
+        pd.DataFrame({"cells": sizes, "loss": mean * np.exp(0.02 * errors), "seed_of": seed})
+        for seed in (2, 5) for errors in [np.random.default_rng(seed).normal(size=10)]
+    ]  # fmt: skip
+    seeded = runs(seed=1).rename(columns={"f1": "loss"}).assign(seed_of=0)
+    fits = sf.fit(pd.concat([*parts, seeded]), by="seed_of", score="loss", noise="student")
+    told = fits.diagnostics.set_index("code")
+    assert (told["curves"]["no_replicates"], told["first"]["no_replicates"]) == (2, "seed_of=2")
+    assert told["evidence"]["no_replicates"] == "10 runs at 10 sizes"
+    found = fits[2].saturation()
+    assert (found.verdict, found.gain.upper < found.margin) == ("inconclusive", True)
+    assert told["curves"]["undecided_by_law"] == 1
+    one = fits[2].diagnostics.set_index("code")["evidence"]["undecided_by_law"]
+    assert one == told["evidence"]["undecided_by_law"]
+    assert "whichever law is true it is" in one
+    assert "undecided_by_law" not in codes(fits[5])
+
+
 @pytest.mark.parametrize("n_sizes", [2, 3])
 def test_too_few_sizes_for_a_law_do_not_accelerate(n_sizes):
     sizes = np.geomspace(1e4, 1e7, n_sizes)

@@ -34,8 +34,8 @@ def codes(findings):
     [
         "cells", "Cells", "n_cells", "N Cells", "num_cells", "ncells", "nCells", "cell_count",
         "train_cells", "n_train_cells", "# cells", "tokens", "samples", "seen_examples",
-        "size_train", "train_size", "n_train", "dataset_size", "params", "n_params",
-        "num_params", "model_params", "parameters", "Number of parameters",
+        "size_train", "train_size", "tr_size", "n_train", "dataset_size", "params", "n_params",
+        "num_params", "model_params", "trainable_params", "parameters", "Number of parameters",
     ],
 )  # fmt: skip
 def test_drivers_by_convention(name):

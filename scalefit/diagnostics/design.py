@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._format import number
 from ..findings import Finding
 from ..refusals import MIN_DECADES, WORST_CONDITION, condition
+from ..sample import Sample
 from ..selection import MIN_SIZES
 from .case import Case
 
-__all__ = ["conditioning", "replicates", "sizes"]
+__all__ = ["NO_REPLICATES", "conditioning", "replicates", "run_once", "runs_and_sizes", "sizes"]
+
+_UNTESTED = "one run a size: lack of fit cannot be tested"
+NO_REPLICATES = Finding(
+    "no_replicates", "warn", f"{_UNTESTED}, and no verdict is firm", mend="run more seeds"
+)
 
 #: Condition number from which parameters are hard to tell apart.
 _HIGH_CONDITION = 100.0
@@ -45,13 +53,19 @@ def sizes(case: Case) -> Iterator[Finding]:
 
 def replicates(case: Case) -> Iterator[Finding]:
     """Yield whether no size was run twice."""
-    sample = case.sample
-    if sample.n[0] == sample.n_sizes[0]:
-        judged = ", and no verdict is firm" if case.assess is not None else ""
-        yield Finding(
-            "no_replicates", "warn", f"one run a size: lack of fit cannot be tested{judged}",
-            f"{int(sample.n[0])} runs at {int(sample.n_sizes[0])} sizes", "run more seeds",
-        )  # fmt: skip
+    if run_once(case.sample)[0]:
+        message = NO_REPLICATES.message if case.assess is not None else _UNTESTED
+        yield replace(NO_REPLICATES, message=message, evidence=runs_and_sizes(case.sample, 0))
+
+
+def run_once(sample: Sample) -> NDArray[np.bool_]:
+    """Return the curves of which :data:`NO_REPLICATES` holds, ``(G,)``."""
+    return np.asarray(sample.n == sample.n_sizes)
+
+
+def runs_and_sizes(sample: Sample, row: int) -> str:
+    """Return how many runs one curve has, and at how many sizes."""
+    return f"{int(sample.n[row])} runs at {int(sample.n_sizes[row])} sizes"
 
 
 def conditioning(case: Case) -> Iterator[Finding]:

@@ -6,24 +6,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._format import number, size_text
+from .._format import interval_text, number, size_text
 from ..findings import Finding
 from ..saturation import ONE_SIDED, Assessment
 from .case import Case
 
 __all__ = [
     "OUT_OF_REACH",
+    "UNDECIDED_BY_LAW",
     "extrapolation",
     "passing_bounds",
     "reach_of_margin",
     "room",
     "stability",
+    "undecided_by_law",
+    "whichever_law",
 ]
 
 OUT_OF_REACH = Finding(
     "margin_out_of_reach", "warn", "no curve could gain the margin, so that no gain is tested",
     mend="give a margin below what is left, margin=",
+)  # fmt: skip
+
+UNDECIDED_BY_LAW = Finding(
+    "undecided_by_law", "note",
+    "the gain of the reported law alone would decide, and others that fit as well say otherwise",
+    mend="read the gain whichever law is true; run larger sizes, which tell the laws apart",
 )  # fmt: skip
 
 #: Distance beyond the largest size, in log ranges, from which a forecast is warned of.
@@ -55,6 +65,19 @@ def room(found: Assessment, row: int) -> str:
         f"{number(found.left[row])} is left between the score at the largest size and the best "
         f"score, and the margin is {number(found.margin[row])}"
     )
+
+
+def undecided_by_law(found: Assessment) -> NDArray[np.bool_]:
+    """Return the curves of which :data:`UNDECIDED_BY_LAW` holds, ``(G,)``."""
+    decided = (found.gain.upper < found.margin) | (found.gain.lower > found.margin)
+    return np.asarray(decided & (found.verdict == "inconclusive") & ~found.refused)
+
+
+def whichever_law(found: Assessment, row: int) -> str:
+    """Return the gain of one curve whichever law that fits is true, in words."""
+    gain = found.robust_gain
+    text = interval_text(float(gain.estimate[row]), float(gain.lower[row]), float(gain.upper[row]))
+    return f"whichever law is true it is {text}, and the margin {number(found.margin[row])}"
 
 
 def passing_bounds(case: Case) -> Iterator[Finding]:
@@ -93,6 +116,8 @@ def stability(case: Case) -> Iterator[Finding]:
             f"{verdict.replace('_', ' ')} with it; without it the gain is {beyond} the margin",
             "add runs near that size",
         )  # fmt: skip
+    if undecided_by_law(found)[0]:
+        yield replace(UNDECIDED_BY_LAW, evidence=whichever_law(found, 0))
     if found.disagreeing[0] and found.verdict[0] != "inconclusive":
         yield Finding(
             "laws_disagree", "note", "not every law that fits gives this verdict",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from ..refusals import REFUSALS
 from ..saturation import Assessment
 from ..selection import Candidates
 from ..table import Table
-from .forecast import OUT_OF_REACH, room
+from .design import NO_REPLICATES, run_once, runs_and_sizes
+from .forecast import OUT_OF_REACH, UNDECIDED_BY_LAW, room, undecided_by_law, whichever_law
 from .shape import ACCELERATES, FALLS, accelerates, falls
 
 __all__ = ["merged", "overview"]
@@ -70,7 +72,13 @@ def _of_verdicts(fitted: Candidates, found: Assessment) -> Iterator[tuple[Findin
         refused = Finding(code, "refuse", why.reason, mend=why.mend)
         yield refused, np.flatnonzero(found.refusal == code)
     yield FALLS, np.flatnonzero(falls(fitted.sample, found.gate))
-    curves = np.flatnonzero(found.out_of_reach)
-    evidence = room(found, int(curves[0])) if curves.size else ""
-    yield replace(OUT_OF_REACH, evidence=evidence), curves
     yield ACCELERATES, np.flatnonzero(accelerates(fitted, found.curvature[1]))
+    of_some: tuple[tuple[Finding, NDArray[np.bool_], Callable[[int], str]], ...] = (
+        (OUT_OF_REACH, found.out_of_reach, partial(room, found)),
+        (NO_REPLICATES, run_once(fitted.sample), partial(runs_and_sizes, fitted.sample)),
+        (UNDECIDED_BY_LAW, undecided_by_law(found), partial(whichever_law, found)),
+    )
+    for finding, holds, evidence in of_some:
+        curves = np.flatnonzero(holds)
+        if curves.size:
+            yield replace(finding, evidence=evidence(int(curves[0]))), curves

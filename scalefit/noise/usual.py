@@ -15,8 +15,11 @@ from .likelihoods import Student, usual_margin
 
 __all__ = ["Usual", "telling_of_losses", "usual_noise"]
 
-#: Code of the finding on a loss that is not fitted as it is alone.
-_NORMAL_LOSS = "loss_beside_scores"
+_NORMAL_LOSS = Finding(
+    "loss_beside_scores", "warn",
+    "a loss beside other scores has normal errors, not those of its log",
+    mend="fit the losses alone (--filter in the shell), or name noise= for all",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,10 @@ def telling_of_losses(table: Table, sample: Sample, asked: bool) -> Table:
     """
     loss = sample.losses
     told = loss & (not asked and not loss.all() and {"se", "items"}.isdisjoint(table.roles))
-    finding = Finding(
-        _NORMAL_LOSS, "warn", "a loss beside other scores has normal errors, not those of its log",
-        f"{int(loss.sum())} of {len(loss)} curves are positive losses",
-        "fit the losses alone (--filter in the shell), or name noise= for all",
-    )  # fmt: skip
+    evidence = f"{int(loss.sum())} of {len(loss)} curves are positive losses"
+    new = [replace(_NORMAL_LOSS, evidence=evidence)]
     own = [
-        (*(each for each in found if each.code != _NORMAL_LOSS), *([finding] if tell else []))
+        (*(each for each in found if each.code != _NORMAL_LOSS.code), *(new if tell else []))
         for found, tell in zip(table.group_findings, told, strict=True)
     ]
     return replace(table, group_findings=tuple(own))
