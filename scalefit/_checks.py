@@ -20,6 +20,7 @@ from ._pooled import levels_apart
 from .errors import TableError
 from .findings import Finding
 from .metrics import Metric
+from .near import meant_as_one
 
 __all__ = [
     "copy_findings",
@@ -277,6 +278,7 @@ def curve_findings(
         _identical_replicates(draft, cells),
         _fractions(draft, metrics),
         _drivers_together(draft, cells),
+        _near_sizes(draft, cells),
     ):
         for i, finding in findings.items():
             found[i] = (*found[i], finding)
@@ -426,3 +428,23 @@ def _drivers_together(draft: Draft, cells: Cells) -> dict[int, Finding]:
 def _quoted(names: Sequence[str]) -> str:
     *first, last = map(repr, names)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _near_sizes(draft: Draft, cells: Cells) -> dict[int, Finding]:
+    """Warn of sizes of one driver that differ a little from run to run: none is a replicate."""
+    driver, *further = draft.columns.drivers
+    if further:
+        return {}
+    n_sizes, meant = np.bincount(cells.group), meant_as_one(cells, len(draft.keys))
+    return {
+        i: Finding(
+            "near_sizes",
+            "warn",
+            f"Nearly equal sizes in {driver!r} count as different, so their runs are no "
+            "replicates.",
+            f"{n_sizes[i]} sizes, {meant[i]} that lie apart",
+            "If they are meant as one size, write it in the rows of each, or fit the column of "
+            "sizes that were planned.",
+        )
+        for i in np.flatnonzero(meant).tolist()
+    }

@@ -147,12 +147,12 @@ def _fitted(data: Any, options: dict[str, Any]) -> FitSet:
 def _skipped(fits: FitSet, sample: Sample, cuts: Bools, holdout: float) -> pd.DataFrame:
     """Return the curves without a cut, and why."""
     rows = np.flatnonzero(~cuts.any(axis=1))
-    sizes = sample.n_sizes.astype(int)
+    sizes, apart = sample.n_sizes.astype(int), sample.levels[:, 0].astype(int)
     reasons = []
     for g in rows:
-        if sizes[g] <= MIN_SIZES:
+        if apart[g] <= MIN_SIZES:
             reasons.append(
-                f"{sizes[g]} sizes; {MIN_SIZES + 1} are needed, to hide one and fit {MIN_SIZES}"
+                f"{apart[g]} sizes; {MIN_SIZES + 1} are needed, to hide one and fit {MIN_SIZES}"
             )
         else:
             alone = share_hidden(sample)[g, sizes[g] - 2]

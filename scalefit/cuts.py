@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .near import count_apart
 from .sample import Sample
 
 __all__ = ["MIN_SIZES", "choose_cuts", "share_hidden", "spread_out"]
@@ -26,8 +27,8 @@ def choose_cuts(sample: Sample, holdout: float) -> Bools:
     for a forecast are left.
     """
     hidden = share_hidden(sample)
-    place = np.arange(hidden.shape[1])
-    allowed = (hidden > 0) & (hidden <= holdout * (1 + 1e-9)) & (place >= MIN_SIZES - 1)
+    enough = count_apart(sample.x, axis=1) >= MIN_SIZES
+    allowed = (hidden > 0) & (hidden <= holdout * (1 + 1e-9)) & enough
     return spread_out(hidden, allowed)
 
 

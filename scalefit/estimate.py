@@ -105,7 +105,7 @@ class Estimate:
         """Where the sizes are as many and as wide as the law asks for; ``(G,)``."""
         sample, law = self.sample, self.law
         wide = sample.decades >= law.min_decades * (1 - 1e-12)
-        return np.asarray((sample.n_sizes >= law.min_sizes) & wide)
+        return np.asarray((sample.levels[:, 0] >= law.min_sizes) & wide)
 
     @property
     def applicable(self) -> Bools:

@@ -126,7 +126,7 @@ def gate_text(estimate: Estimate) -> str:
     if law.min_decades:
         needs += f" over {law.min_decades:g} decades"
     return (
-        f"{law.name} needs {needs}; there are {int(sample.n_sizes[0])} over "
+        f"{law.name} needs {needs}; there are {int(sample.levels[0, 0])} over "
         f"{float(sample.decades[0]):.2g}"
     )
 

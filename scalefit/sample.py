@@ -14,6 +14,7 @@ from .kernel import Kernel
 from .laws import Frame
 from .levels import free_levels
 from .metrics import Metric
+from .near import count_apart
 from .stacked import all_rows, some_rows
 from .table import Table
 
@@ -242,11 +243,9 @@ class Sample:
 
     @property
     def levels(self) -> Floats:
-        """Number of distinct values of each driver, shape ``(G, D)``."""
+        """Number of values of each driver that lie apart, shape ``(G, D)``."""
         every = np.concatenate([self.x[:, :, None], self.other], axis=2)
-        rising = np.sort(np.where(self.count[:, :, None] > 0, every, np.nan), axis=1)
-        steps: Floats = (rising[:, 1:] > rising[:, :-1]).sum(axis=1) + 1.0
-        return steps
+        return count_apart(np.where(self.count[:, :, None] > 0, every, np.nan), axis=1)[:, -1]
 
     @property
     def pure_ss(self) -> Floats:

@@ -361,7 +361,7 @@ def _accelerating(estimates: Sequence[Estimate], names: list[str], main: int) ->
 
 def _status(item: Estimate, survives: bool) -> str:
     if not item.applicable[0]:
-        narrow = item.sample.n_sizes[0] >= item.law.min_sizes and not item.within_gate[0]
+        narrow = item.sample.levels[0, 0] >= item.law.min_sizes and not item.within_gate[0]
         return "too narrow" if narrow else "too few sizes"
     if not has_best(item)[0]:
         return "no known best"

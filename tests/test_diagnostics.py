@@ -151,6 +151,19 @@ def test_a_refusal_withholds_and_force_shows_what_there_is(kind):
     assert np.isfinite(forced.saturation().gain.estimate) == REFUSALS[kind].forcible
 
 
+def test_sizes_that_differ_by_little_are_no_further_sizes():
+    frame = runs(sizes=SIZES[[0, 2, 5]], seeds=4)
+    frame["cells"] *= np.random.default_rng(1).normal(1.0, 0.003, len(frame))
+    fit = sf.fit(frame)
+    assert fit.saturation().reason == REFUSALS["too_few_sizes"].reason
+    assert np.isnan(fit.predict([2e7])["estimate"][0])
+    assert {"too_few_sizes", "near_sizes"} <= codes(fit)
+    with pytest.raises(sf.FitError, match="3 sizes; 5 are needed"):
+        sf.backtest(frame)
+    below = sf.fit(frame, law="broken_stick")
+    assert "broken_stick needs 5 distinct sizes; there are 3" in below.params["caution"].iloc[-1]
+
+
 def test_a_good_table_is_refused_nothing():
     fit = sf.fit(runs())
     assert not codes(fit, "refuse")

@@ -33,8 +33,8 @@ ROOMS = {
     ),
     "table": (
         1,
-        "metrics reading _columns _grouping _copies _draft _faults _pooled _checks table published "
-        "alignment",
+        "metrics reading _columns _grouping _copies _draft _faults _pooled near _checks table "
+        "published alignment",
     ),
     "laws": (1, "laws"),
     "data": (2, "sample cuts noise"),

@@ -355,6 +355,23 @@ def test_identical_replicates(scores, sizes):
         assert findings[0].evidence == f"cells {sizes}"
 
 
+@pytest.mark.parametrize(
+    "sizes, evidence",
+    [
+        ([998, 1004, 9987, 10012, 99_700, 100_300], "6 sizes, 3 that lie apart"),
+        ([1000, 1000, 9987, 10012, 99_700, 100_300], "5 sizes, 3 that lie apart"),
+        ([1000, 10_000, 100_000], None),
+        (np.linspace(1e3, 1e5, 200), None),  # checkpoints
+        (np.geomspace(1e3, 1e5, 200), None),
+        ([1000, 2000, 4000, 8000, 16_000, 32_000, 32_500], None),  # and a last one
+    ],
+)
+def test_near_sizes(sizes, evidence):
+    frame = pd.DataFrame({"cells": sizes, "score": 0.1 + 0.5 / np.arange(9, 9 + len(sizes))})
+    findings = make_table(frame).group_findings[0]
+    assert [f.evidence for f in findings if f.code == "near_sizes"] == [evidence][: bool(evidence)]
+
+
 def test_fractions_among_percentages_are_named_by_row():
     frame = pd.DataFrame({"cells": [10, 10, 100, 100, 1000], "seed": [0, 1, 0, 1, 0]})
     mixed = make_table(frame.assign(accuracy=[61.0, 0.62, 71.0, 0.705, 80.0]))

@@ -31,10 +31,11 @@ def sizes(case: Case) -> Iterator[Finding]:
     sample = case.sample
     x = sample.x[0, sample.count[0] > 0]
     count, decades = x.size, float(sample.decades[0])
-    if MIN_SIZES <= count < 6:
+    apart = int(sample.levels[0, 0])
+    if MIN_SIZES <= apart < 6:
         yield Finding(
             "few_sizes", "warn", "few distinct sizes: the shape rests on each of them",
-            f"{count} sizes; 6 or more are better", "add runs at other sizes",
+            f"{apart} sizes; 6 or more are better", "add runs at other sizes",
         )  # fmt: skip
     if MIN_DECADES * (1 - 1e-12) <= decades < 1.5:
         yield Finding(
