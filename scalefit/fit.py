@@ -33,7 +33,7 @@ from .noise import (
 )  # fmt: skip
 from .outliers import refit, rows_without
 from .predicted import Predicted
-from .results import curve_text, parameter_table
+from .results import curve_text, in_range, parameter_table
 from .sample import of_table
 from .selection import Candidates, ask, candidates
 from .settings import Settings, WithPosterior, check_inference, check_pool, one_level
@@ -297,9 +297,11 @@ class Fit(Predicted, SeveralDrivers, WithPosterior):
             method = self.settings.within_law
             if isinstance(estimand, Parameter):
                 _need_in_all(estimand.name, span, str(self.settings.conditional))
-            return union(span.estimates, span.surviving, estimand, level, method)[0]
-        method = self.settings.named(inference)
-        return ask(self.candidates, [(estimand, level)], method)[0][0]
+            found = union(span.estimates, span.surviving, estimand, level, method)[0]
+        else:
+            method = self.settings.named(inference)
+            found = ask(self.candidates, [(estimand, level)], method)[0][0]
+        return in_range(found, estimand, self.law, self.table.metrics[0])
 
     def gain(
         self,

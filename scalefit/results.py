@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ._numbers import as_numbers
 from .errors import FitError
-from .estimands import Parameter, Value
+from .estimands import Asked, Implicit, Parameter, Value
 from .estimate import Estimate
 from .inference import (
     Inference,
+    Interval,
     Intervals,
     Posterior,
     ask_together,
@@ -33,6 +34,7 @@ __all__ = [
     "curve_text",
     "drivers_of",
     "gate_text",
+    "in_range",
     "mean_curve",
     "parameter_table",
     "prediction_table",
@@ -138,6 +140,17 @@ def _known_range(found: Intervals, metric: Metric) -> Intervals:
     lower = np.where(np.isinf(found.lower), found.lower, cut.lower)
     upper = np.where(np.isinf(found.upper), found.upper, cut.upper)
     return Intervals(cut.estimate, lower, upper, found.level, found.method)
+
+
+def in_range(found: Interval, question: Asked | Implicit, law: Law, metric: Metric) -> Interval:
+    """Return an answer, cut to the metric's range if the question is what a score is."""
+    of_score = isinstance(question, Value) or (
+        isinstance(question, Parameter) and law.parameter(question.name).role == "level"
+    )
+    if not of_score:
+        return found
+    estimate, lower, upper = np.array([[found.estimate], [found.lower], [found.upper]])
+    return _known_range(Intervals(estimate, lower, upper, found.level, found.method), metric)[0]
 
 
 def _caution(estimate: Estimate, role: str, value: float, lower: float, upper: float) -> str:

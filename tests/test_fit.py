@@ -546,3 +546,19 @@ def test_fewer_sizes_than_parameters_are_answered(law):
         assert fit.saturation().verdict == "inconclusive"
         assert np.isnan(fit.predict([3200.0])["estimate"][0])
         assert law in str(fit)
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_a_score_that_is_asked_for_keeps_to_the_range_of_the_metric(better):
+    cells = np.repeat([1e3, 3e3, 1e4, 3e4, 1e5, 3e5], 2)
+    scatter = 0.01 * np.random.default_rng(31).standard_normal(cells.size)
+    accuracy = 0.97 - 2 * cells**-0.2 + scatter
+    score = {"f1": accuracy} if better == "higher" else {"error_rate": 1 - accuracy}
+    fit = sf.fit({"cells": cells, **score})
+    predicted = fit.predict([10])
+    for inference in ("profile", "union"):
+        found = fit.ask(sf.Value(10), inference=inference)
+        assert found.estimate == predicted["estimate"][0] == (0 if better == "higher" else 1)
+    told, asked = fit.params.loc["asymptote"], fit.ask(sf.Parameter("asymptote"))
+    assert (asked.lower, asked.upper) == (told["lower"], told["upper"])
+    assert (1 if better == "higher" else 0) in asked
