@@ -41,6 +41,13 @@ def surface_answer(fit: Fit) -> str:
     """Return what ten times more of each driver buys, and which of them limits the score more."""
     gains = fit.gains()
     name = f"{fit.label}: " if fit.label else ""
+    causes = set(gains.loc[list(fit.table.drivers), "caution"])
+    if len(causes) == 1 and (cause := causes.pop()):
+        text = (
+            f"{name}by how much ten times more would improve {fit.table.score} at the largest run "
+            f"({place_text(fit)}) cannot be told: {cause}."
+        )
+        return capital(text)
     told = [f"{driver} {_told(gains, driver)}" for driver in fit.table.drivers]
     text = (
         f"{name}at the largest run ({place_text(fit)}) ten times more would improve "

@@ -586,3 +586,16 @@ def test_checkpoints_that_are_alike_do_not_make_drivers_interact():
     for seed in range(12):
         codes = sf.fit(checkpoints(seed, 0.8), **options).diagnostics["code"]
         assert "drivers_interact" not in set(codes)
+
+
+def test_one_cause_is_told_once():
+    params = np.array([1e7, 3e7, 1e8, 3e8, 1e9, 3e9])
+    loss = 1.7 + 400 * params**-0.34 + 410 * (20 * params) ** -0.28
+    fit = sf.fit(
+        {"params": params, "tokens": 20 * params, "loss": loss}, drivers=["params", "tokens"]
+    )
+    answer = str(fit).splitlines()[0]
+    assert answer == (
+        "By how much ten times more would improve loss at the largest run (3B params x 60B tokens) "
+        "cannot be told: fewer than 3 runs more than parameters (6 runs); add seeds or sizes."
+    )
