@@ -37,10 +37,12 @@ _READERS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd"} | dict.fro
 )
 _DELIMITERS = ("\t", ";", ",", "|")
 #: A line before the header with which some spreadsheets say what stands between fields.
-_TOLD = re.compile(r"\s*sep=(.)[ \t]*\r?\n", re.IGNORECASE)
+_TOLD = re.compile(r"\s*sep=(.)[ \t]*(?:\r?\n|\r)", re.IGNORECASE)
 #: A line before the header that is a remark, and what parts the fields of a line.
 _REMARK = re.compile(r"\s*(?:#|$)")
 _FIELDS = re.compile(r"[\t;,|]")
+#: What begins as an address of the web, or of a store of objects, does.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 #: What a file begins with that gzip has made smaller.
 _GZIP = b"\x1f\x8b"
 #: Options that say how numbers are written.
@@ -199,6 +201,10 @@ def _read_bytes(source: str | os.PathLike[str] | IO[Any]) -> tuple[bytes, str, s
         path = Path(name) if isinstance(name, str) else None
         raw = content.encode("utf-8") if isinstance(content, str) else bytes(content)
         return raw, path.name if path else "file object", path.suffix.lower() if path else ""
+    if isinstance(source, str) and _ADDRESS.match(source):
+        raise TableError(
+            f"{source}: addresses are not opened; download the file, and give where it is"
+        )
     path = Path(source)
     if path.is_dir():
         raise TableError(f"{path}: is a folder; give one file in it")
@@ -251,7 +257,7 @@ def _read_text(
     delimiter = delimiter or max(_DELIMITERS, key=first.count)
     if len(delimiter) == 1 and _MOVES_HEADER.isdisjoint(options):
         # pandas would rename a repeated column without a word, so the header is read here first.
-        reader = csv.reader(io.StringIO(text.lstrip("\r\n")), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=delimiter)
         check_header(next(reader, []), name)
     settings: dict[str, Any] = {"index_col": False, "skipinitialspace": True}
     if "engine" not in options:
@@ -272,11 +278,14 @@ def _read_text(
                     if are_dotted(texts, delimiter == ";")
                 }
                 about |= {"dotted": dotted} if dotted else {}
-        except pd.errors.ParserWarning as warning:
+        except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
+            too_long = _too_long("\n".join(lines), delimiter)
+            if not too_long:
+                raise
             raise TableError(
-                f"{name}: {_too_long(text, delimiter)}; give every column a name, and quote text "
-                "that holds the delimiter"
-            ) from warning
+                f"{name}: {too_long}; give every column a name, and quote text that holds the "
+                "delimiter"
+            ) from error
     if is_title(frame.columns) and _MOVES_HEADER.isdisjoint(options):
         _, *under = text.lstrip("\r\n").splitlines()
         blank = (i for i, line in enumerate(under) if line.strip(f'{delimiter} \t"'))
@@ -309,13 +318,16 @@ def _without_remarks(text: str) -> str:
 
 
 def _too_long(text: str, delimiter: str) -> str:
-    """Return which row has more fields than the header has names."""
-    if len(delimiter) == 1:
-        widths = [len(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-        for row, width in enumerate(widths):
-            if width > widths[0]:
-                return f"row {row} has {width} fields, and the header {widths[0]} names"
-    return "rows have more fields than the header has names"
+    """Return which row has more fields than the header has names; empty where none has."""
+    if len(delimiter) > 1:
+        return "rows have more fields than the header has names"
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+    widths = [len(row) for row in rows if row]
+    longer = (row for row, width in enumerate(widths) if width > widths[0])
+    first = next(longer, None)
+    if first is None:
+        return ""
+    return f"row {first} has {widths[first]} fields, and the header {widths[0]} names"
 
 
 def _read_excel(

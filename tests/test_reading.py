@@ -132,6 +132,28 @@ def test_the_rows_to_skip_below_a_title_are_counted(above):
     pd.testing.assert_frame_equal(found, EXPECTED)
 
 
+@pytest.mark.parametrize("above", ["", "sep=,\r", "# by me\r", "\r\r"])
+def test_lines_that_end_as_on_an_old_mac_are_read(above):
+    text = f'{above}cells,"score"\r1000,0.5\r10000,0.6\r'
+    pd.testing.assert_frame_equal(read_table(io.BytesIO(text.encode())), EXPECTED)
+    with pytest.raises(TableError, match="row 2 has 3 fields, and the header 2 names"):
+        read_table(io.BytesIO(f"{text}1,2,3\r".replace("10000,0.6\r", "").encode()))
+
+
+@pytest.mark.parametrize("above", ["", "Table 2,\n\n"])
+def test_a_later_row_that_is_too_long_is_named(above):
+    text = f"{above}cells,score,note\n1000,0.5,\n10000,0.6,rerun, crashed\n"
+    skipped = {"skiprows": 2} if above else {}
+    with pytest.raises(TableError, match="row 2 has 4 fields, and the header 3 names; give"):
+        read_table(io.StringIO(text), **skipped)
+
+
+@pytest.mark.parametrize("address", ["https://example.org/runs.csv", "s3://bucket/runs.csv"])
+def test_an_address_is_named_as_it_was_given(address):
+    with pytest.raises(TableError, match=f"^{address}: addresses are not opened; download"):
+        read_table(address)
+
+
 @pytest.mark.parametrize("above", [["Table 2"], ["Table 2", None], [None, "Table 2", None, None]])
 def test_the_rows_to_skip_below_a_title_of_a_sheet_are_counted(tmp_path, above):
     pytest.importorskip("openpyxl")
@@ -319,7 +341,7 @@ def test_filtered_rows_keep_their_labels():
         ("a.csv", b"cells, score,score \n1,2,3\n", ["'score'", "columns 2 and 3"]),
         ("a.csv", b"\xef\xbb\xbfcells,cells\n1,2\n", ["'cells'", "columns 1 and 2"]),
         ("a.csv", b"a,a,a\n1,2,3\n", ["columns 1, 2 and 3"]),
-        ("a.csv", b"cells,score\n1,2\n1,2,3\n", ["a.csv", "line 3"]),
+        ("a.csv", b"cells,score\n1,2\n1,2,3\n", ["a.csv", "row 2 has 3 fields"]),
         (
             "a.csv",
             b"cells,score\n1,2,3\n1,2,3\n",
