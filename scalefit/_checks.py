@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +39,8 @@ _FAR = 10
 #: Two drivers with a larger squared correlation of their logarithms rise together: what is left
 #: to each alone is a thousandth of its spread, which is rounding and not design.
 _TOGETHER = 1 - 1e-6
+#: Names of columns that hold logarithms, such as log10_cells, log(tokens) or params (log2).
+_LOGS = re.compile(r"(?:log(?:2|10|e)?|ln)[\s_(\[].*|.*[\s_(\[](?:log(?:2|10|e)?|ln)[)\]]?", re.I)
 Codes = NDArray[np.intp]
 
 #: How a column that looks like a role would be used.
@@ -139,6 +142,16 @@ def size_findings(draft: Draft, cells: Cells) -> list[Finding]:
                 )
             )
     for name in draft.columns.drivers:
+        if _LOGS.fullmatch(name):
+            findings.append(
+                Finding(
+                    "sizes_are_logs",
+                    "warn",
+                    f"Sizes of {name!r} look like logarithms; laws are of the sizes themselves.",
+                    f"largest {draft.numbers[name].max():g}",
+                    "Fit a column of the sizes, such as 10 to the power of log10 sizes.",
+                )
+            )
         unit = size_in_unit(name)
         if unit and not _have_letters(draft.frame[name]):
             findings.append(

@@ -305,7 +305,8 @@ def _check_stated(
                     f"{parts[column]}= and {part}=" if parts[column] != part else f"{part}= twice"
                 )
                 raise TableError(
-                    f"{source}: column {column!r} is given as {also}; a column plays one part"
+                    f"{source}: column {column!r} is given as {also}; a column plays one part; "
+                    "leave one of them out"
                 )
             parts[column] = part
     if len(stated["drivers"]) > 3:

@@ -488,6 +488,20 @@ def test_shares_of_the_data_are_warned_of():
     assert codes(make_table(runs(cells=[0.01, 0.1, 0.5, 1])).findings) == ["sizes_are_shares"]
 
 
+@pytest.mark.parametrize(
+    "name, logs",
+    [
+        ("log10_cells", True), ("log(tokens)", True), ("ln params", True), ("cells (log2)", True),
+        ("tokens_log", True), ("cells", False), ("logins", False), ("lncRNA cells", False),
+        ("log10n", False), ("backlog items", False),
+    ],
+)  # fmt: skip
+def test_sizes_that_are_logs_by_their_name_are_warned_of(name, logs):
+    frame = runs(cells=[3, 4, 5, 6]).rename(columns={"cells": name})
+    found = make_table(frame, drivers=name).findings
+    assert codes(found) == ["sizes_are_logs"] * logs
+
+
 def test_other_sizes_mixed_at_one_size_are_warned_of():
     frame = runs(cells=[10, 10, 100, 100])
     assert codes(make_table(frame.assign(tokens=[1, 2, 3, 3])).findings) == ["sizes_pooled"]
