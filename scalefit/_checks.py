@@ -444,17 +444,14 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _near_sizes(draft: Draft, cells: Cells) -> dict[int, Finding]:
-    """Warn of sizes of one driver that differ a little from run to run: none is a replicate."""
-    driver, *further = draft.columns.drivers
-    if further:
-        return {}
+    """Warn of sizes that differ a little from run to run, so that none is a replicate."""
     n_sizes, meant = np.bincount(cells.group), meant_as_one(cells, len(draft.keys))
     return {
         i: Finding(
             "near_sizes",
             "warn",
-            f"Nearly equal sizes in {driver!r} count as different, so their runs are no "
-            "replicates.",
+            f"Nearly equal sizes in {_quoted(draft.columns.drivers)} count as different, so their "
+            "runs are no replicates.",
             f"{n_sizes[i]} sizes, {meant[i]} that lie apart",
             "If they are meant as one size, write it in the rows of each, or fit the column of "
             "sizes that were planned.",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._draft import Cells
-from ._grouping import sums_of
+from ._draft import Cells, run_starts
 
 __all__ = ["count_apart", "meant_as_one"]
 
@@ -40,16 +39,27 @@ def count_apart(sizes: Floats, axis: int) -> Floats:
 def meant_as_one(cells: Cells, n_curves: int) -> Ints:
     """Return for each curve the number of sizes that it was meant to have; 0 if those it has.
 
-    Sizes of one driver were meant as one if a third of them follow another by less than a tenth,
-    all far nearer than the sizes that follow by more.
+    It was meant to have a third less, or fewer still, where values of its drivers that lie less
+    than a tenth apart, all of them far nearer than the others, are taken for one.
     """
-    step = np.diff(np.log(cells.size[:, 0]), prepend=-np.inf)
-    step[np.flatnonzero(np.diff(cells.group, prepend=-1))] = np.inf
-    near = step < _APART
+    one = [_taken_for_one(values, cells.group) for values in cells.size.T]
+    order = np.lexsort((*one, cells.group))
+    first = run_starts(cells.group[order], *(values[order] for values in one))
+    meant = np.bincount(cells.group[order[first]], minlength=n_curves)
+    n_sizes = np.bincount(cells.group, minlength=n_curves)
+    return np.where(3 * meant <= 2 * n_sizes, meant, 0)
+
+
+def _taken_for_one(values: Floats, group: Ints) -> Ints:
+    """Return numbers that are alike for values of one driver and curve that were meant as one."""
+    order = np.lexsort((values, group))
+    curve, step = group[order], np.diff(np.log(values[order]), prepend=-np.inf)
+    step[run_starts(curve)] = np.inf
+    near, n_curves = step < _APART, int(group.max()) + 1
     widest, nearest = np.zeros(n_curves), np.full(n_curves, np.inf)
-    np.maximum.at(widest, cells.group[near], step[near])
-    np.minimum.at(nearest, cells.group[~near], step[~near])
-    n_sizes, n_near = sums_of(np.column_stack([np.ones(len(step)), near]), cells.group).T
-    alike = (3 * n_near >= n_sizes) & (n_near > 0) & (_NEARER * widest <= nearest)
-    meant: Ints = np.where(alike & np.isfinite(nearest), n_sizes - n_near, 0).astype(np.intp)
-    return meant
+    np.maximum.at(widest, curve[near], step[near])
+    np.minimum.at(nearest, curve[~near], step[~near])
+    alike = np.isfinite(nearest) & (_NEARER * widest <= nearest)
+    numbers = np.empty(len(values), dtype=np.intp)
+    numbers[order] = np.cumsum(np.where(alike[curve], ~near, step > 0))
+    return numbers

@@ -372,6 +372,20 @@ def test_near_sizes(sizes, evidence):
     assert [f.evidence for f in findings if f.code == "near_sizes"] == [evidence][: bool(evidence)]
 
 
+@pytest.mark.parametrize(
+    "params, evidence",
+    [
+        ([10, 10, 10, 10, 100, 100, 100, 100], "8 sizes, 4 that lie apart"),
+        ([10, 20, 30, 40, 100, 200, 300, 400], None),  # which tell the rows apart
+    ],
+)
+def test_near_sizes_of_two_drivers(params, evidence):
+    frame = pd.DataFrame({"params": params, "tokens": [998, 1004, 9987, 10_012] * 2})
+    frame["loss"] = 3 + 5 / np.arange(9, 17)
+    findings = make_table(frame, drivers=["params", "tokens"]).group_findings[0]
+    assert [f.evidence for f in findings if f.code == "near_sizes"] == [evidence][: bool(evidence)]
+
+
 def test_fractions_among_percentages_are_named_by_row():
     frame = pd.DataFrame({"cells": [10, 10, 100, 100, 1000], "seed": [0, 1, 0, 1, 0]})
     mixed = make_table(frame.assign(accuracy=[61.0, 0.62, 71.0, 0.705, 80.0]))
