@@ -14,7 +14,7 @@ Ints = NDArray[np.intp]
 
 #: Log of the ratio from which two sizes count as two.
 _APART = np.log(1.1)
-#: Sizes that were meant as one lie so many times nearer each other than to the next.
+#: Sizes that were meant as one span so many times less than lies between them and the next.
 _NEARER = 5.0
 
 
@@ -39,8 +39,8 @@ def count_apart(sizes: Floats, axis: int) -> Floats:
 def meant_as_one(cells: Cells, n_curves: int) -> Ints:
     """Return for each curve the number of sizes that it was meant to have; 0 if those it has.
 
-    It was meant to have a third less, or fewer still, where values of its drivers that lie less
-    than a tenth apart, all of them far nearer than the others, are taken for one.
+    It was meant to have a third less, or fewer still, where values of its drivers that span less
+    than a tenth, and far less than lies between them and the others, are taken for one.
     """
     one = [_taken_for_one(values, cells.group) for values in cells.size.T]
     order = np.lexsort((*one, cells.group))
@@ -53,13 +53,16 @@ def meant_as_one(cells: Cells, n_curves: int) -> Ints:
 def _taken_for_one(values: Floats, group: Ints) -> Ints:
     """Return numbers that are alike for values of one driver and curve that were meant as one."""
     order = np.lexsort((values, group))
-    curve, step = group[order], np.diff(np.log(values[order]), prepend=-np.inf)
+    curve, log = group[order], np.log(values[order])
+    step = np.diff(log, prepend=-np.inf)
     step[run_starts(curve)] = np.inf
     near, n_curves = step < _APART, int(group.max()) + 1
+    first = np.flatnonzero(~near)
+    width = log[np.append(first[1:], len(log)) - 1] - log[first]
     widest, nearest = np.zeros(n_curves), np.full(n_curves, np.inf)
-    np.maximum.at(widest, curve[near], step[near])
-    np.minimum.at(nearest, curve[~near], step[~near])
-    alike = np.isfinite(nearest) & (_NEARER * widest <= nearest)
+    np.maximum.at(widest, curve[first], width)
+    np.minimum.at(nearest, curve[first], step[first])
+    alike = np.isfinite(nearest) & (widest < _APART) & (_NEARER * widest <= nearest)
     numbers = np.empty(len(values), dtype=np.intp)
     numbers[order] = np.cumsum(np.where(alike[curve], ~near, step > 0))
     return numbers

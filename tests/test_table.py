@@ -363,6 +363,8 @@ def test_identical_replicates(scores, sizes):
         ([1000, 10_000, 100_000], None),
         (np.linspace(1e3, 1e5, 200), None),  # checkpoints
         (np.geomspace(1e3, 1e5, 200), None),
+        ([*np.linspace(1e3, 1e4, 200), 1e5], None),
+        ([*np.geomspace(1e3, 2e3, 20), 1e6], None),
         ([1000, 2000, 4000, 8000, 16_000, 32_000, 32_500], None),  # and a last one
     ],
 )
