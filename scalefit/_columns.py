@@ -402,6 +402,11 @@ def _mend_of_title(frame: pd.DataFrame) -> str:
     """Return what to do where the header is one text and nothing beside it; empty elsewhere."""
     if not is_title(frame.columns):
         return ""
+    n_parts = len(str(frame.columns[0]).split())
+    if n_parts > 1 and all(len(str(row).split()) == n_parts for row in frame.iloc[:, 0]):
+        return (
+            "; if spaces part the columns, read it in Python with sf.read_table(..., sep=r'\\s+')"
+        )
     return (
         "; if a title stands above the header, remove it, or leave it out in Python with "
         f"sf.read_table(..., skiprows={frame.attrs.get('skiprows', 1)})"

@@ -148,6 +148,13 @@ def test_a_later_row_that_is_too_long_is_named(above):
         read_table(io.StringIO(text), **skipped)
 
 
+def test_columns_parted_by_spaces_are_told_how_to_be_read():
+    text = "cells  score\n1000   0.5\n10000  0.6\n"
+    with pytest.raises(TableError, match=r"if spaces part the columns.*sep=r'\\s\+'"):
+        make_table(read_table(io.StringIO(text)))
+    pd.testing.assert_frame_equal(read_table(io.StringIO(text), sep=r"\s+"), EXPECTED)
+
+
 @pytest.mark.parametrize("address", ["https://example.org/runs.csv", "s3://bucket/runs.csv"])
 def test_an_address_is_named_as_it_was_given(address):
     with pytest.raises(TableError, match=f"^{address}: addresses are not opened; download"):
