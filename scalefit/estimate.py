@@ -104,8 +104,10 @@ class Estimate:
     def within_gate(self) -> Bools:
         """Where the sizes are as many and as wide as the law asks for; ``(G,)``."""
         sample, law = self.sample, self.law
-        wide = sample.decades >= law.min_decades * (1 - 1e-12)
-        return np.asarray((sample.levels[:, 0] >= law.min_sizes) & wide)
+        within = sample.decades >= law.min_decades * (1 - 1e-12)
+        if law.min_sizes:
+            within = within & (sample.levels[:, 0] >= law.min_sizes)
+        return np.asarray(within)
 
     @property
     def applicable(self) -> Bools:

@@ -21,16 +21,7 @@ from .estimands import Asked, Gain, Implicit, Parameter
 from .estimate import Estimate
 from .inference import Bootstrap, Interval, union
 from .laws import Law, resolve
-from .noise import (
-    Gaussian,
-    Noise,
-    Usual,
-    Variance,
-    asked_for,
-    get_noise,
-    telling_of_losses,
-    usual_noise,
-)  # fmt: skip
+from .noise import Noise, Usual, Variance, get_noise, settled, telling_of_losses, usual_noise
 from .outliers import refit, rows_without
 from .predicted import Predicted
 from .results import curve_text, in_range, parameter_table
@@ -160,12 +151,7 @@ def fit(
     sample = of_table(table)
     named = get_noise(noise, variance, table.roles)
     functions = any(each.guesses for each in laws)
-    if named is not None:
-        error_model = asked_for(named, sample)
-    elif functions:
-        error_model = Gaussian(variance)  # functions are fitted by least squares, as they come
-    else:
-        error_model = usual_noise(sample, variance)
+    error_model = settled(named, sample, variance, functions)
     table = telling_of_losses(table, sample, noise is not None or functions)
     settings = Settings(
         error_model, inference, level, seed_of(rng), bayes=bayes, pool=pool, force=bool(force)

@@ -31,9 +31,9 @@ __all__ = [
     "Student",
     "Usual",
     "Variance",
-    "asked_for",
     "get_noise",
     "restored",
+    "settled",
     "telling_of_losses",
     "usual_margin",
     "usual_noise",
@@ -139,11 +139,16 @@ def _with_all(noise: Noise, roles: Mapping[str, str]) -> Noise:
     return noise
 
 
-def asked_for(noise: Noise, sample: Sample) -> Noise:
-    """Return an error model that a user named; refused where the table has nothing for it."""
-    if isinstance(noise, Autoregressive):
-        noise.need_runs(sample)
-    return noise
+def settled(named: Noise | None, sample: Sample, variance: Variance, functions: bool) -> Noise:
+    """Return the error model of a fit: the named one, or the usual one of the sample.
+
+    One that is named is refused where the table has nothing for it. Functions are fitted by least
+    squares, as they come.
+    """
+    if isinstance(named, Autoregressive):
+        named.need_runs(sample)
+    usual = Gaussian(variance) if functions else usual_noise(sample, variance)
+    return usual if named is None else named
 
 
 def restored(name: str, **options: Any) -> Noise:
