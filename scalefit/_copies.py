@@ -11,7 +11,7 @@ from scipy.special import pdtrc
 
 from ._columns import role_of
 
-__all__ = ["Copies", "copies_in"]
+__all__ = ["Copies", "copies_in", "step_of"]
 
 #: A block of rows repeated in order is a copy, as are equal scores of this many digits.
 _BLOCK, _DIGITS = 3, 5
@@ -76,7 +76,7 @@ def _ties(values: NDArray[np.float64], place: NDArray[np.intp]) -> float:
 
     That many of n draws from m equally likely values are not new: n - m [1 - (1 - 1/m)^n].
     """
-    step = _step(values)
+    step = step_of(values)
     at = pd.Series(values).groupby(place)
     n, width = at.count().to_numpy(), (at.max() - at.min()).to_numpy()
     if not step or not (width > 0).any():
@@ -85,14 +85,14 @@ def _ties(values: NDArray[np.float64], place: NDArray[np.intp]) -> float:
     return float(np.sum(n - m * (1.0 - (1.0 - 1.0 / m) ** n)))
 
 
-def _step(values: NDArray[np.float64]) -> float:
+def step_of(values: NDArray[np.float64]) -> float:
     """Return the step of which all small gaps between values are multiples; 0 if none is seen.
 
     Examples
     --------
-    >>> round(_step(np.array([1, 3, 4, 6, 8, 9, 12, 14]) / 384) * 384, 6)
+    >>> round(step_of(np.array([1, 3, 4, 6, 8, 9, 12, 14]) / 384) * 384, 6)
     1.0
-    >>> _step(np.array([0.1, 0.17, 0.31, 0.35, 0.52, 0.61, 0.8]) ** 0.5)
+    >>> step_of(np.array([0.1, 0.17, 0.31, 0.35, 0.52, 0.61, 0.8]) ** 0.5)
     0.0
     """
     gaps = np.diff(np.unique(np.round(values[np.isfinite(values)], 12)))

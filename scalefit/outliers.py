@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ._columns import ROW
+from ._copies import step_of
 from ._format import counted
 from .errors import FitError
 from .estimands import Gain
@@ -36,7 +37,8 @@ def outlying_runs(estimate: Estimate, table: Table) -> pd.DataFrame:
     """Return the runs of a single curve that lie far off it, the farthest first.
 
     Standardised residuals are compared with their median, in units of 1.4826 times their median
-    absolute deviation from it.
+    absolute deviation from it, or of the error of rounding where that is larger: scores of few
+    decimals often agree, and half of the residuals may then be far smaller than a step.
 
     Returns
     -------
@@ -51,11 +53,15 @@ def outlying_runs(estimate: Estimate, table: Table) -> pd.DataFrame:
     gap = standard - np.median(standard)
     spread = 1.4826 * float(np.median(np.abs(gap)))
     far = np.zeros(0, dtype=np.intp)
+    distance = np.zeros_like(gap)
     if spread > 1e-12 and len(y) >= _MIN_RUNS:
-        far = np.flatnonzero(np.abs(gap) > FAR * spread)
-        far = far[np.argsort(-np.abs(gap[far]), kind="stable")]
+        rounded = y + step_of(y) / np.sqrt(12.0)  # the deviation of an even error of one step
+        rounding = np.abs(residuals(estimate, sizes[0], rounded, sizes[1:])[1] - standard)
+        distance = gap / np.maximum(spread, rounding)
+        far = np.flatnonzero(np.abs(distance) > FAR)
+        far = far[np.argsort(-np.abs(distance[far]), kind="stable")]
     told = {name: values[far] for name, values in zip(table.drivers, sizes, strict=True)}
-    told |= {table.score: y[far], "fitted": fitted[far], "distance": gap[far] / (spread or 1.0)}
+    told |= {table.score: y[far], "fitted": fitted[far], "distance": distance[far]}
     return pd.DataFrame(told, index=pd.Index(rows[ROW].iloc[far].to_numpy(dtype=int), name="row"))
 
 
