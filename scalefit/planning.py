@@ -104,9 +104,9 @@ def plan(
     >>> found = sf.plan(expected, sizes=[1e3, 1e7], seeds=3, n_tables=50)
     >>> found.table[["proposal", "still_scaling", "right"]]
             proposal  still_scaling  right
-    0    no new runs           1.00   1.00
+    0    no new runs           0.96   0.96
     1   3 runs at 1k           1.00   1.00
-    2  3 runs at 10M           0.92   0.92
+    2  3 runs at 10M           0.80   0.80
     """
     seed, n = seed_of(rng), whole_number("n_tables", n_tables)
     Gain(factor)  # refuses what is no factor

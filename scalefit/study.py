@@ -168,9 +168,13 @@ class Study:
         )  # fmt: skip
 
     def _uniform(self, size: float, runs: int) -> Floats:
-        """Return uniform numbers ``(runs, N)``, the first of which do not depend on ``runs``."""
-        bits = int(np.float64(size).view(np.uint64))
-        return np.random.default_rng([self.seed, bits]).random((runs, len(self)))
+        """Return uniform numbers ``(runs, N)``, the first of which do not depend on ``runs``.
+
+        A size has its own by its place among the others, whatever the unit of sizes is.
+        """
+        place = round(1e9 * float(np.log(size / self.truths[0].curves.frame.x0[0])))
+        own = np.random.default_rng([self.seed, abs(place), int(place < 0)])
+        return own.random((runs, len(self)))
 
     def judge(self, fitted: Candidates, factor: float, margin: float | None) -> Assessment:
         """Return the verdicts on fitted tables."""

@@ -189,6 +189,18 @@ def test_a_median_width_counts_open_intervals():
     assert width_of(lower, pd.Series([1.0, 2.0] + [np.inf] * 3))[0] == np.inf
 
 
+@pytest.mark.parametrize("unit", [1024.0, 1e6, 1e-3])
+def test_a_plan_does_not_depend_on_the_unit_of_sizes(unit):
+    """A size had other random numbers in another unit, and a verdict another chance."""
+    stated = runs(sd=0.012, exponent=0.5)
+    told = [
+        sf.plan(sf.fit(stated.assign(cells=stated["cells"] / u)), [3e6 / u], 2, n_tables=40).table
+        for u in (1.0, unit)
+    ]
+    chances = ["saturated", "still_scaling", "inconclusive", "firm", "gain_width"]
+    np.testing.assert_allclose(told[1][chances], told[0][chances], rtol=1e-6)
+
+
 def test_same_seed_same_plan(fit, found):
     again = sf.plan(fit, sizes=[(3e6, 1e7)], seeds=3, n_tables=40)
     pd.testing.assert_series_equal(
