@@ -13,7 +13,8 @@ from ._columns import role_of
 
 __all__ = ["Copies", "copies_in", "step_of"]
 
-#: A block of rows repeated in order is a copy, as are equal scores of this many digits.
+#: A block of rows repeated in order is a copy, as are equal scores of this many digits, unless
+#: chance makes as many.
 _BLOCK, _DIGITS = 3, 5
 #: Tail of the number of ties beyond which they are no chance.
 _CHANCE = 0.01
@@ -32,8 +33,9 @@ class Copies(NamedTuple):
 def copies_in(frame: pd.DataFrame) -> Copies:
     """Return the rows of a table that are equal to an earlier row in every column.
 
-    Equal scores of many digits are no copies where chance makes as many: shares of 384 cells have
-    six digits and few values.
+    Neither a block nor equal scores of many digits are copies where chance makes as many: seeds
+    that agree to two decimals repeat whole blocks, and shares of 384 cells have six digits and
+    few values.
 
     Examples
     --------
@@ -59,7 +61,11 @@ def copies_in(frame: pd.DataFrame) -> Copies:
     told_apart = any(role_of(str(column)) in ("seed", "run") for column in frame.columns)
     first = np.flatnonzero(~again)[_number(frame, list(frame.columns))]
     in_order = again[1:] & again[:-1] & (np.diff(first) == 1)
-    block = _longest_run(in_order) >= _BLOCK - 1
+    rows = _longest_run(in_order) + 1
+    block = rows >= _BLOCK
+    if block:  # a block may begin anywhere, and each of its rows ties
+        n = len(frame)
+        block = n * (_expected(frame, fine) / n) ** rows < _CHANCE
     return Copies(again, block, block or told_apart or many)
 
 
@@ -69,6 +75,21 @@ def _number(frame: pd.DataFrame, columns: list[Any]) -> NDArray[np.intp]:
         return np.zeros(len(frame), dtype=np.intp)
     same = frame.groupby(columns, dropna=False, sort=False, observed=True)
     return np.asarray(same.ngroup(), dtype=np.intp)
+
+
+def _expected(frame: pd.DataFrame, columns: list[Any]) -> float:
+    """Return how many rows chance makes equal to another one, by the column that ties the most.
+
+    A column is asked where all others are equal, so that sizes do not count as what is measured.
+    """
+    ties = (
+        _ties(
+            frame[one].to_numpy(float, na_value=np.nan),
+            _number(frame, [column for column in frame.columns if column != one]),
+        )
+        for one in columns
+    )
+    return max(ties, default=0.0)
 
 
 def _ties(values: NDArray[np.float64], place: NDArray[np.intp]) -> float:
@@ -88,6 +109,8 @@ def _ties(values: NDArray[np.float64], place: NDArray[np.intp]) -> float:
 def step_of(values: NDArray[np.float64]) -> float:
     """Return the step of which all small gaps between values are multiples; 0 if none is seen.
 
+    Where gaps are few or wide it is a unit of the last decimal with which the values are written.
+
     Examples
     --------
     >>> round(step_of(np.array([1, 3, 4, 6, 8, 9, 12, 14]) / 384) * 384, 6)
@@ -95,15 +118,15 @@ def step_of(values: NDArray[np.float64]) -> float:
     >>> step_of(np.array([0.1, 0.17, 0.31, 0.35, 0.52, 0.61, 0.8]) ** 0.5)
     0.0
     """
-    gaps = np.diff(np.unique(np.round(values[np.isfinite(values)], 12)))
-    if gaps.size < _GAPS:
-        return 0.0
-    for part in (1, 2, 3):
+    written = values[np.isfinite(values)]
+    gaps = np.diff(np.unique(np.round(written, 12)))
+    for part in (1, 2, 3) if gaps.size >= _GAPS else ():
         step = float(gaps.min()) / part
         near = gaps[gaps <= 20 * step] / step
         if near.size >= _GAPS and (np.abs(near - np.round(near)) < _NEARLY).all():
             return step
-    return 0.0
+    exact = (d for d in range(_DIGITS) if np.allclose(written, np.round(written, d), 1e-12, 0))
+    return next((10.0**-d for d in exact), 0.0)
 
 
 def _digits(values: Any) -> int:

@@ -204,6 +204,26 @@ def test_a_folder_is_read_in_one_call(tmp_path):
         sf.compare(tmp_path, drivers="cells")
 
 
+@pytest.mark.parametrize("decimals", [2, 3])
+def test_seeds_that_agree_when_rounded_are_no_copies(decimals):
+    """Blocks of three rows or more recur by chance in two of three such tables of two decimals."""
+    cells = np.tile(np.geomspace(1e4, 1e6, 6).round(), 3)
+    left_out = 0
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 0.4 * 10.0**-decimals, (2, cells.size))
+        one, other = (0.9 - 3 * cells**-0.25 + noise).round(decimals)
+        table = {"cells": cells, "f1": one}
+        found = sf.compare({"one": table, "other": {"cells": cells, "f1": other}}, "score")
+        left_out += "copied_rows" in set(found.diagnostics["code"])
+    assert left_out <= 1
+    table["f1"] = (table["f1"] + 10.0**-decimals * np.random.default_rng(0).normal(0, 5, 18)).round(
+        decimals
+    )
+    twice = {name: np.tile(values, 2) for name, values in table.items()}
+    found = sf.compare({"one": twice, "other": {"cells": cells, "f1": other}}, "score")
+    assert "copied_rows" in set(found.diagnostics["code"])
+
+
 def test_tokens_are_made_from_flop_and_copies_are_left_out():
     runs = pd.DataFrame({"flop": [6e18, 6e19, 6e20], "params": [1e8] * 3, "loss": [3.0, 2.5, 2.2]})
     assert align(runs, "runs", drivers="tokens").frame["tokens"].tolist() == [1e10, 1e11, 1e12]
