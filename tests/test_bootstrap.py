@@ -17,7 +17,7 @@ from scalefit.inference import Bootstrap, agreement, ask_together, get_inference
 from scalefit.inference import bootstrap as module
 from scalefit.inference.resampling import KINDS, resample, with_runs
 from scalefit.laws import AUTO, get_law
-from scalefit.noise import Gaussian, LogNormal, Student
+from scalefit.noise import Autoregressive, Gaussian, LogNormal, Student
 from scalefit.sample import by_size
 
 LAW = get_law("saturating_power")
@@ -91,6 +91,37 @@ def test_residuals_are_inflated_and_centred():
     ]
     old = old * np.sqrt(18 / one.residual_df[0])
     assert drawn == pytest.approx(np.unique((old - old.mean()).round(12)), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["residual", "parametric"])
+@pytest.mark.parametrize("n_runs", [1, 3])
+def test_rows_of_one_run_are_drawn_as_alike_as_they_are(kind, n_runs):
+    """Drawn as if independent, a wandering curve had intervals a fifth as wide as they should."""
+    n_sizes = 60 // n_runs
+    sizes = np.geomspace(1e4, 1e7, n_sizes)
+    error = np.random.default_rng(3).normal(size=(n_sizes, n_runs))
+    for k in range(1, n_sizes):
+        error[k] = 0.8 * error[k - 1] + 0.6 * error[k]
+    y = (0.9 - 0.4 * (sizes / 1e4) ** -0.3)[:, None] + 0.01 * error
+    x, unit = np.repeat(sizes, n_runs), np.tile(np.arange(n_runs), n_sizes)
+    one = np.ones(1)
+    made = by_size(x, y.ravel(), np.zeros(x.size, int), one, one, unit=unit)
+    fit = estimate(LAW, Autoregressive().weigh(made))
+    drawn = resample(fit, kind, 2000, (0,)).runs - fit.fitted()[:, :, None]
+    drawn = np.take_along_axis(drawn, np.argsort(fit.sample.unit, axis=2), axis=2)
+    variance = (drawn**2).mean()
+    assert variance == pytest.approx(fit.scale[0][0], rel=0.05)
+    step = np.log(sizes[1] / sizes[0])
+    for apart in (1, 3):
+        likeness = (drawn[:, apart:] * drawn[:, :-apart]).mean() / variance
+        expected = fit.sample.errors.correlation[0] ** (apart * step)
+        assert likeness == pytest.approx(expected, abs=0.02)
+    if n_runs > 1:
+        across = (drawn[:, :, 0] * drawn[:, :, 1]).mean() / variance
+        assert across == pytest.approx(0, abs=0.02)
+    for refused in ("wild", "case"):
+        with pytest.raises(FitError, match="rows for independent, and those of one run are alike"):
+            resample(fit, refused, 10, (0,))
 
 
 def test_wild_errors_stay_at_their_run():

@@ -19,6 +19,7 @@ from ..estimate import Estimate
 from ..levels import free_levels
 from ..noise.gaussian import vary
 from ..sample import Sample
+from ..settle import neighbours
 
 __all__ = ["KINDS", "Draw", "drawn_counts", "resample", "with_runs"]
 
@@ -81,6 +82,59 @@ class _Runs:
         values = np.where(self.inside[:, None, :], values, np.nan)
         np.put_along_axis(runs, np.broadcast_to(self.slot[:, None, :], values.shape), values, 2)
         return runs.reshape(n_curves * draws, n_sizes, self.n_slots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """Runs of G curves in the order of the training runs that they are checkpoints of.
+
+    Parameters
+    ----------
+    order : array (G, N) of int
+        Which run of the list of :class:`_Runs` comes when.
+    share : array (G, N)
+        Correlation with the run before it, in this order.
+    """
+
+    order: Ints
+    share: Floats
+
+    @classmethod
+    def of(cls, sample: Sample, runs: _Runs) -> _Chains:
+        correlation = np.nan_to_num(sample.errors.correlation)[:, None]
+        if not correlation.any():
+            every = np.broadcast_to(np.arange(runs.slot.shape[1]), runs.slot.shape)
+            return cls(every, np.zeros(runs.slot.shape))
+        near = neighbours(sample)
+        rank = np.argsort(near.order, axis=1)
+        order = np.argsort(np.take_along_axis(rank, runs.slot, axis=1), axis=1)
+        follows, gap = (values[:, : order.shape[1]] for values in (near.follows, near.gap))
+        return cls(order, np.where(follows, correlation ** np.where(follows, gap, 0.0), 0.0))
+
+    @property
+    def new_share(self) -> Floats:
+        """The part of each error that the run before it does not tell, ``(G, N)``."""
+        return np.sqrt(np.maximum(1.0 - self.share**2, 1e-9))
+
+    def new(self, errors: Floats) -> Floats:
+        """Return what is new in correlated errors ``(G, N)``, on their scale."""
+        ordered = np.take_along_axis(errors, self.order, axis=1)
+        found = np.empty_like(errors)
+        new = (ordered - self.share * np.roll(ordered, 1, axis=1)) / self.new_share
+        np.put_along_axis(found, self.order, new, axis=1)
+        return found
+
+    def correlated(self, new: Floats) -> Floats:
+        """Return errors ``(G, D, N)`` that are correlated, of which this is what is new."""
+        if not self.share.any():
+            return new
+        order = np.broadcast_to(self.order[:, None], new.shape)
+        errors = np.take_along_axis(new, order, axis=2) * self.new_share[:, None]
+        for i in range(1, new.shape[2]):
+            errors[:, :, i] += self.share[:, None, i] * errors[:, :, i - 1]
+        found = np.empty_like(new)
+        np.put_along_axis(found, order, errors, axis=2)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,28 +263,57 @@ def _inflated(estimate: Estimate, runs: _Runs) -> Floats:
     return np.where(runs.inside, inflated, 0.0)
 
 
+def _alike(estimate: Estimate) -> Bools:
+    """Return the curves whose rows are correlated, ``(G,)``."""
+    return np.nan_to_num(estimate.sample.errors.correlation) > 0
+
+
+def _need_independent(estimate: Estimate, kind: str) -> None:
+    if _alike(estimate).any():
+        raise FitError(
+            f"kind={kind!r} takes rows for independent, and those of one run are alike here; use "
+            "kind='residual', kind='cluster' with ten runs or more, or inference='profile'"
+        )
+
+
+def _excess(estimate: Estimate) -> Floats:
+    """Return how many times the residual mean square the variance of a run is, ``(G,)``.
+
+    Rows that are alike stay near a curve that was fitted to them.
+    """
+    mean_square = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
+    alike = _alike(estimate) & (mean_square > 0)
+    return np.where(alike, estimate.scale[0] / np.where(alike, mean_square, 1.0), 1.0)
+
+
 def _parametric(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
-    """Draw normal errors with the fitted variance function."""
+    """Draw normal errors with the fitted variance function and correlation."""
     runs = _Runs.of(estimate.sample)
-    variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0)
+    variance = estimate.total_ss / np.maximum(estimate.residual_df, 1.0) * _excess(estimate)
     normal = np.random.default_rng(seed).standard_normal((runs.slot.shape[1], draws)).T
-    return _about_fit(estimate, runs, np.sqrt(variance)[:, None, None] * normal), None
+    errors = np.sqrt(variance)[:, None, None] * normal
+    return _about_fit(estimate, runs, _Chains.of(estimate.sample, runs).correlated(errors)), None
 
 
 def _residual(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
-    """Draw inflated and centred residuals with replacement.
+    """Draw inflated and centred residuals, or what is new in them, with replacement.
 
-    Davison & Hinkley 1997, algorithm 6.1.
+    Davison & Hinkley 1997, algorithm 6.1, and section 8.2.2 for correlated rows.
     """
     runs = _Runs.of(estimate.sample)
-    pool = np.where(runs.inside, _inflated(estimate, runs), np.nan)
+    inflated, chains = _inflated(estimate, runs), _Chains.of(estimate.sample, runs)
+    new = chains.new(inflated)
+    wanted, seen = ((values**2).sum(axis=1) for values in (inflated, new))
+    new *= np.sqrt(_excess(estimate) * wanted / np.where(seen > 0, seen, 1.0))[:, None]
+    pool = np.where(runs.inside, new, np.nan)
     # What is drawn must have its centre on the curve, as the error model understands a centre.
     centre = np.nanmean if estimate.sample.kernel is None else np.nanmedian
     pool = pool - centre(pool, axis=1, keepdims=True)
     place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
     picked = (place * runs.n[:, None, None]).astype(np.intp)
     everyone = np.broadcast_to(pool[:, None, :], picked.shape)
-    return _about_fit(estimate, runs, np.take_along_axis(everyone, picked, axis=2)), None
+    drawn = np.take_along_axis(everyone, picked, axis=2)
+    return _about_fit(estimate, runs, chains.correlated(drawn)), None
 
 
 def _wild(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
@@ -239,6 +322,7 @@ def _wild(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
     Signs do better than Mammen's two-point weights: Davidson & Flachaire 2008,
     doi:10.1016/j.jeconom.2008.08.003.
     """
+    _need_independent(estimate, "wild")
     runs = _Runs.of(estimate.sample)
     place = np.random.default_rng(seed).random((runs.slot.shape[1], draws)).T
     signs = np.where(place < 0.5, -1.0, 1.0)
@@ -247,6 +331,7 @@ def _wild(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, None]:
 
 def _case(estimate: Estimate, draws: int, seed: Seed) -> tuple[Floats, Copies]:
     """Draw runs with replacement, size and score together."""
+    _need_independent(estimate, "case")
     return _copied(estimate, *_case_counts(estimate, draws, seed))
 
 

@@ -15,7 +15,7 @@ from scalefit.estimate import estimate
 from scalefit.inference import Bootstrap, ask_together, profile
 from scalefit.inference.resampling import with_runs
 from scalefit.laws import get_law
-from scalefit.noise import Gaussian
+from scalefit.noise import Autoregressive, Gaussian
 from scalefit.sample import by_size
 
 from ..measured import rate
@@ -122,3 +122,35 @@ def test_clusters_carry_what_runs_share(runs, measured):
     level, gain = (covers(*pair).mean() for pair in zip(runs_apart, answers, strict=True))
     assert level < 0.86  # as if all runs were independent
     assert gain > 0.985  # what is shared cancels from it
+
+
+@pytest.mark.parametrize(
+    ("replicates", "n_runs", "n_sizes", "rho"),
+    [
+        (150, 1, 24, 0.7),
+        *(pytest.param(1000, *cell, marks=pytest.mark.slow)
+          for cell in ((10, 8, 0.7), (3, 12, 0.7), (1, 24, 0.3), (1, 24, 0.7))),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["residual", "parametric"])
+def test_checkpoints_are_drawn_as_alike_as_they_are(
+    kind, replicates, n_runs, n_sizes, rho, measured
+):
+    """Drawn as if independent, rows of one run left the gain out of every second interval."""
+    design, truth = Design(n_sizes, n_runs, 3.0), Truth(0.5)
+    error = np.random.default_rng(32).standard_normal((replicates, n_sizes, n_runs))
+    for k in range(1, n_sizes):
+        error[:, k] = rho * error[:, k - 1] + np.sqrt(1 - rho**2) * error[:, k]
+    y = np.repeat(truth.mean(design.sizes, design), n_runs) + 0.01 * error.reshape(replicates, -1)
+    x, unit = np.repeat(design.sizes, n_runs), np.tile(np.arange(n_runs), n_sizes)
+    group, ones = np.repeat(np.arange(replicates), x.size), np.ones(replicates)
+    unit = np.tile(unit, replicates)
+    sample = by_size(np.tile(x, replicates), y.ravel(), group, ones, ones, unit=unit)
+    fitted = estimate(LAW, Autoregressive().weigh(sample))
+    asked = {name: targets(truth, design)[name] for name in ("f10", "G10")}
+    questions = [(estimand, 0.95) for estimand, _ in asked.values()]
+    found = ask_together(fitted, questions, Bootstrap(kind, 199))
+    cell = f"{kind}, {n_sizes} sizes, runs of checkpoints: {n_runs}, correlation {rho}"
+    slack = errors_allowed(replicates, 1000)
+    for (name, (_, value)), interval in zip(asked.items(), found, strict=True):
+        measured.rate("C12", cell, name, covers(interval, value), 0.88, 0.975, errors=slack)
