@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ._format import number
 from .draws import MAX_KHAT, MAX_RHAT, MIN_ENERGY, least_effective
 from .estimate import Estimate
 from .findings import Finding
 from .results import unmoved
 
 __all__ = ["draw_findings"]
+
+#: Times that the scale of a run is larger, or smaller, a posteriori than the residuals have it.
+_APART = 1.5
 
 
 def draw_findings(estimate: Estimate) -> Iterator[Finding]:
@@ -47,3 +51,14 @@ def draw_findings(estimate: Estimate) -> Iterator[Finding]:
             f"{', '.join(same)} scatter as widely as before the data",
             "read fit.posterior.sensitivity(), or add sizes",
         )  # fmt: skip
+    if "noise" in draws.noise and not failed and estimate.run_scale[0] > 0:
+        told = float(np.median(draws.noise["noise"][draws.row[0]]))
+        residual = float(estimate.run_scale[0])
+        if not 1 / _APART < told / residual < _APART:
+            yield Finding(
+                "prior_speaks", "note", "the data say little of the noise: the prior speaks",
+                f"scale of one run {number(told)} after the data, {number(residual)} by the "
+                "residuals",
+                "if you know the noise, say so: sf.Bayes(priors={'noise': 'lognormal(log of it, "
+                "1)'}); else run more seeds",
+            )  # fmt: skip

@@ -278,6 +278,24 @@ def test_a_saved_fit_keeps_its_draws(fit, tmp_path):
         sf.load(tmp_path / "fit.json")
 
 
+@pytest.mark.parametrize(("sigma", "speaks"), [(0.0003, True), (0.02, False)])
+def test_a_noise_that_the_prior_does_not_expect_is_told(sigma, speaks):
+    """Seven single runs: the prior of the noise, about .02 of the range, outweighs them."""
+    cells, wider = np.geomspace(1e4, 1e7, 7), []
+    for seed in range(4):
+        error = np.random.default_rng(seed).normal(0, sigma, 7)
+        table = {"cells": cells, "f1": 0.9 - 0.4 * (cells / 1e4) ** -0.4 + error}
+        fits = [
+            sf.fit(table, method=method, law="saturating_power")
+            for method in ("bayes", "least_squares")
+        ]
+        told = fits[0].diagnostics.query("code == 'prior_speaks'")
+        assert told["message"].str.contains("noise").any() == speaks
+        gains = [each.gain(10) for each in fits]
+        wider.append(np.divide(*(gain.upper - gain.lower for gain in gains)))
+    assert np.median(wider) > 2 if speaks else np.median(wider) < 1.5
+
+
 def test_the_arviz_object_holds_draws_priors_and_predictions(fit):
     idata = fit.idata
     shape = idata["posterior"]["exponent"].shape
