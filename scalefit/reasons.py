@@ -81,8 +81,6 @@ def reasons(
                 f"at most {number(observed.upper[g], width=margin[g])}, less than the margin of "
                 f"{m} (one-sided 95 %)"
             )
-            if gate.wrong_way_p[g] < 0.05:
-                reason += "; the score gets worse with size (inverse scaling)"
         elif seen:
             reason = (
                 f"{k} may gain anything from {low} to {_open(high)}, which includes the margin "
@@ -93,8 +91,8 @@ def reasons(
                 f"no scaling is seen (p = {gate.p[g]:.2g}), but a gain of up to "
                 f"{_open(number(observed.upper[g]))} over all sizes is not excluded (margin {m})"
             )
-            if gate.wrong_way_p[g] < 0.05:
-                reason += "; the score gets worse with size (inverse scaling)"
+        if not (refusal[g] or seen) and gate.wrong_way_p[g] < 0.05:
+            reason += "; the score gets worse with size (inverse scaling)"
         told.append(reason)
     return np.array(told, dtype=object)
 
