@@ -226,6 +226,16 @@ def test_a_margin_is_in_reach_below_what_is_left_and_where_no_best_is_known():
     assert sf.fit(vigour, score="vigour", better="higher").saturation(margin=0.5).strength == "firm"
 
 
+@pytest.mark.parametrize(("margin", "verdict"), [(0.01, "no_scaling"), (1e-5, "inconclusive")])
+def test_a_score_that_falls_is_said_to_get_worse(margin, verdict):
+    sizes = np.repeat(np.geomspace(1e4, 1e6, 6), 3)
+    noise = np.random.default_rng(2).normal(0, 0.001, 18)
+    fit = sf.fit({"cells": sizes, "f1": 0.8 - 0.001 * np.log10(sizes / 1e4) + noise})
+    found = fit.saturation(margin=margin)
+    assert found.verdict == verdict
+    assert found.reason.endswith("; the score gets worse with size (inverse scaling)")
+
+
 def test_a_lower_bound_that_is_rounding_reads_zero_and_estimates_keep_two_digits():
     """One diverged run and normal errors: nothing is known of the gain, which rises by factor."""
     sizes = 4.0 ** np.arange(10, 16)
