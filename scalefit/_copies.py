@@ -59,9 +59,7 @@ def copies_in(frame: pd.DataFrame) -> Copies:
         expected = min(_ties(values, place) for values in numbers.T)
         many = bool(pdtrc(int(again.sum()) - 1, expected) < _CHANCE)
     told_apart = any(role_of(str(column)) in ("seed", "run") for column in frame.columns)
-    first = np.flatnonzero(~again)[_number(frame, list(frame.columns))]
-    in_order = again[1:] & again[:-1] & (np.diff(first) == 1)
-    rows = _longest_run(in_order) + 1
+    rows = _longest_block(_number(frame, list(frame.columns)))
     block = rows >= _BLOCK
     if block:  # a block may begin anywhere, and each of its rows ties
         n = len(frame)
@@ -135,6 +133,33 @@ def _digits(values: Any) -> int:
     return max(map(len, texts), default=0)
 
 
-def _longest_run(flags: NDArray[np.bool_]) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
-    return int((edges[1::2] - edges[::2]).max(initial=0))
+def _longest_block(rows: NDArray[np.intp]) -> int:
+    """Return how many rows, known by their numbers, come again in the same order further on.
+
+    Rows that tie within the block do not end it: what is compared are blocks of 1, 2, 4, ... rows.
+
+    Examples
+    --------
+    >>> _longest_block(np.array([5, 5, 6, 7, 5, 5, 6, 8])), _longest_block(np.array([3, 3, 3, 3]))
+    (3, 2)
+    """
+    doubled = [rows]
+    while 2 << len(doubled) <= len(rows):
+        half = 1 << (len(doubled) - 1)
+        doubled.append(_joined(doubled[-1][:-half], doubled[-1][half:]))
+    length, found = 0, np.zeros_like(rows)
+    for power in reversed(range(len(doubled))):
+        after = doubled[power][length:]
+        longer = _joined(found[: len(after)], after)
+        _, first = np.unique(longer, return_index=True)
+        _, last = np.unique(longer[::-1], return_index=True)
+        apart = len(longer) - 1 - last - first
+        if apart.max(initial=0) >= length + (1 << power):
+            length, found = length + (1 << power), longer
+    return length
+
+
+def _joined(here: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return numbers that are equal where both numbers are."""
+    both = here * (after.max(initial=0) + 1) + after
+    return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.intp)

@@ -224,6 +224,18 @@ def test_seeds_that_agree_when_rounded_are_no_copies(decimals):
     assert "copied_rows" in set(found.diagnostics["code"])
 
 
+@pytest.mark.parametrize("decimals", [2, 3])
+def test_a_table_that_appears_twice_is_told_although_its_seeds_agree(decimals):
+    """A row that ties within a block ended it, and hardly one such table was found."""
+    cells, told = np.tile(np.geomspace(1e4, 1e6, 6).round(), 3), 0
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 10.0**-decimals, cells.size)
+        table = {"cells": cells, "f1": (0.9 - 3 * cells**-0.25 + noise).round(decimals)}
+        twice = {name: np.tile(values, 2) for name, values in table.items()}
+        told += "equal_rows" in set(sf.fit(twice).diagnostics["code"])
+    assert told >= 17
+
+
 def test_tokens_are_made_from_flop_and_copies_are_left_out():
     runs = pd.DataFrame({"flop": [6e18, 6e19, 6e20], "params": [1e8] * 3, "loss": [3.0, 2.5, 2.2]})
     assert align(runs, "runs", drivers="tokens").frame["tokens"].tolist() == [1e10, 1e11, 1e12]
