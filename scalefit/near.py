@@ -21,8 +21,8 @@ _NEARER = 5.0
 def count_apart(sizes: Floats, axis: int) -> Floats:
     """Return how many sizes lie apart up to each along an axis, sorted; nan stands for none.
 
-    A step of less than a tenth counts in part, so that 9,987 and 10,012 are one size, and a long
-    ladder of small steps is many.
+    Of sizes that lie less than a tenth from one to the next only each tenth that they span counts,
+    so that 9,987 and 10,012 are one size, and a long ladder of small steps is many.
 
     Examples
     --------
@@ -31,8 +31,13 @@ def count_apart(sizes: Floats, axis: int) -> Floats:
            [1., 2., 2., 2.]])
     """
     rising = np.log(np.sort(sizes, axis=axis))
-    steps = np.minimum(np.diff(rising, axis=axis, prepend=-np.inf) / _APART, 1.0)
-    counted: Floats = np.floor(np.cumsum(np.nan_to_num(steps), axis=axis) + 1e-9)
+    steps = np.nan_to_num(np.diff(rising, axis=axis, prepend=-np.inf) / _APART)
+    apart = steps >= 1.0
+    climbed = np.cumsum(np.where(apart, 0.0, steps), axis=axis)
+    begun = np.maximum.accumulate(np.where(apart, climbed, 0.0), axis=axis)
+    tenths = np.floor(climbed - begun + 1e-9)
+    more = np.where(apart, 1.0, np.diff(tenths, axis=axis, prepend=0.0))
+    counted: Floats = np.cumsum(more, axis=axis)
     return counted
 
 

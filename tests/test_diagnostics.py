@@ -151,9 +151,10 @@ def test_a_refusal_withholds_and_force_shows_what_there_is(kind):
     assert np.isfinite(forced.saturation().gain.estimate) == REFUSALS[kind].forcible
 
 
-def test_sizes_that_differ_by_little_are_no_further_sizes():
+@pytest.mark.parametrize("spread", [0.003, 0.025])
+def test_sizes_that_differ_by_little_are_no_further_sizes(spread):
     frame = runs(sizes=SIZES[[0, 2, 5]], seeds=4)
-    frame["cells"] *= np.random.default_rng(1).normal(1.0, 0.003, len(frame))
+    frame["cells"] *= np.random.default_rng(1).normal(1.0, spread, len(frame))
     fit = sf.fit(frame)
     assert fit.saturation().reason == REFUSALS["too_few_sizes"].reason
     assert np.isnan(fit.predict([2e7])["estimate"][0])
