@@ -272,7 +272,8 @@ def _need_independent(estimate: Estimate, kind: str) -> None:
     if _alike(estimate).any():
         raise FitError(
             f"kind={kind!r} takes rows for independent, and those of one run are alike here; use "
-            "kind='residual', kind='cluster' with ten runs or more, or inference='profile'"
+            "kind='residual', kind='cluster' with ten runs or more, or inference='profile'; if "
+            "rows without run= are independent runs, say so: noise='gaussian'"
         )
 
 
