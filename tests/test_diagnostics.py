@@ -527,6 +527,9 @@ def test_a_set_says_why_no_verdict_is_firm_and_which_the_reported_law_alone_woul
     assert one == told["evidence"]["undecided_by_law"]
     assert "whichever law is true it is" in one
     assert "undecided_by_law" not in codes(fits[5])
+    few = pd.DataFrame({"task": [0, 1, 1], "cells": [1e3, 1e3, 1e4], "f1": [0.4, 0.4, 0.5]})
+    told = sf.fit(few, by="task").diagnostics.set_index("code")
+    assert told["evidence"]["no_replicates"] == "1 run at 1 size"
 
 
 @pytest.mark.parametrize("n_sizes", [2, 3])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._format import number
+from .._format import counted, number
 from ..findings import Finding
 from ..refusals import MIN_DECADES, WORST_CONDITION, condition
 from ..sample import Sample
@@ -66,7 +66,8 @@ def run_once(sample: Sample) -> NDArray[np.bool_]:
 
 def runs_and_sizes(sample: Sample, row: int) -> str:
     """Return how many runs one curve has, and at how many sizes."""
-    return f"{int(sample.n[row])} runs at {int(sample.n_sizes[row])} sizes"
+    runs, sizes = int(sample.n[row]), int(sample.n_sizes[row])
+    return f"{counted(runs, 'run')} at {counted(sizes, 'size')}"
 
 
 def conditioning(case: Case) -> Iterator[Finding]:
