@@ -40,7 +40,7 @@ _FAR = 10
 #: to each alone is a thousandth of its spread, which is rounding and not design.
 _TOGETHER = 1 - 1e-6
 #: Names of columns that hold logarithms, such as log10_cells, log(tokens) or params (log2).
-_LOGS = re.compile(r"(?:log(?:2|10|e)?|ln)[\s_(\[].*|.*[\s_(\[](?:log(?:2|10|e)?|ln)[)\]]?", re.I)
+_LOGS = re.compile(r"(?:log(?:2|10|e)?|ln)[\s_([.-].*|.*[\s_([.-](?:log(?:2|10|e)?|ln)[)\]]?", re.I)
 Codes = NDArray[np.intp]
 
 #: How a column that looks like a role would be used.

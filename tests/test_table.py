@@ -508,7 +508,8 @@ def test_shares_of_the_data_are_warned_of():
     "name, logs",
     [
         ("log10_cells", True), ("log(tokens)", True), ("ln params", True), ("cells (log2)", True),
-        ("tokens_log", True), ("cells", False), ("logins", False), ("lncRNA cells", False),
+        ("tokens_log", True), ("log10.cells.", True), ("log-cells", True),
+        ("cells", False), ("logins", False), ("lncRNA cells", False),
         ("log10n", False), ("backlog items", False),
     ],
 )  # fmt: skip
