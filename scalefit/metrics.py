@@ -27,7 +27,7 @@ Unit = Literal["fraction", "percent", ""]
 FloatArray = NDArray[np.float64]
 INF = math.inf
 
-#: Positive scores without a known bound that span this factor are likely losses.
+#: Positive scores without a known bound that span this factor may be losses.
 _DECADE = 10.0
 #: Pooled trends with a smaller p value decide the direction of a metric that nobody knows.
 TREND_LEVEL = 0.05

@@ -28,7 +28,7 @@ class Usual:
 
     Curves without replicates at twelve sizes or more have rows that are alike, as
     :class:`~scalefit.noise.Autoregressive` has them, all others errors of single runs. So a curve
-    is fitted as it is alone, whatever stands beside it.
+    is fitted as it is alone, whatever stands beside it, if all of them are losses or none is.
 
     Examples
     --------
