@@ -484,6 +484,17 @@ def test_real_classical_curves_with_relative_errors():
     np.testing.assert_allclose(extra + 25.0, plain.estimate.total_ss / 8, rtol=1e-3)
 
 
+def test_several_rows_of_a_run_at_one_size_are_refused():
+    """Two evaluations of each checkpoint had gains four times too sure, with warnings of numpy."""
+    cells, run = np.repeat(np.geomspace(1e4, 1e7, 8), 6), np.tile(np.repeat([0, 1, 2], 2), 8)
+    error = np.random.default_rng(1).normal(0, 0.002, 48)
+    table = {"cells": cells, "run": run, "f1": 0.9 - 0.4 * (cells / 1e4) ** -0.4 + error}
+    with pytest.raises(ScalefitError, match=r"24 rows share run and size .* first at 10k; av"):
+        sf.fit(table, run="run")
+    means = pd.DataFrame(table).groupby(["cells", "run"], as_index=False).mean()
+    assert sf.fit(means, run="run").settings.noise.name == "autoregressive"
+
+
 def test_rows_without_replicates_count_as_one_run_unless_told_otherwise():
     rng = np.random.default_rng(4)
     x = np.geomspace(1e4, 1e7, 20)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .._format import size_text
 from ..errors import ScalefitError
 from ..sample import Sample
 from .gaussian import Gaussian, Variance
@@ -82,7 +83,16 @@ class Autoregressive:
         return replace(self._margin(sample).weigh(sample), unit=unit, errors=errors)
 
     def need_runs(self, sample: Sample) -> None:
-        """Refuse a table in which no run has several rows."""
+        """Refuse a table in which no run has several rows, or one has several at one size."""
+        ranked = np.sort(sample.unit, axis=2)
+        again = ((np.diff(ranked, axis=2) == 0) & (ranked[:, :, 1:] >= 0)).sum(axis=2)
+        if again.any():
+            first = size_text(float(sample.x[again > 0][0]))
+            raise ScalefitError(
+                f"noise='autoregressive' takes one row of a run at each size, and {again.sum()} "
+                f"rows share run and size with an earlier one, the first at {first}; average the "
+                "scores of such rows, or name the column that tells runs apart, as in run='run_id'"
+            )
         if not _runs(sample)[1].any():
             raise ScalefitError(
                 "noise='autoregressive' needs runs with several rows each, and here every row is a "
