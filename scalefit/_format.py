@@ -52,7 +52,7 @@ def number(value: float, digits: int = 3, width: float | None = None) -> str:
         return "inf" if value > 0 else "-inf"
     size = abs(value)
     resolution = width if width is not None and 0 < width < math.inf else size
-    if size == 0 or size < _NOTHING * resolution < _NOTHING * _SMALL:
+    if size == 0 or (resolution < _SMALL and size < _NOTHING * resolution):
         return "0"
     if resolution < _SMALL or max(size, resolution) >= 1e7:
         return f"{value:.{digits}g}"

@@ -330,11 +330,10 @@ def _relative_fit(estimates: Sequence[Estimate], applicable: Bools) -> Floats:
 def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.intp]:
     """Return, per curve, the law of the best rank, and of the least AICc among equals."""
     names = [e.law.name for e in estimates]
-    rank = np.where(surviving, 3.0, 4.0)
-    applicable = np.stack([item.applicable for item in estimates])
-    for i, item in enumerate(estimates):
-        rank[i] = np.where(applicable[i] & has_best(item), rank[i], 5.0)
-        if names[i] in _SPANNING:
+    applies = np.stack([_applies(item) for item in estimates])
+    rank = np.where(applies, np.where(surviving, 3.0, 4.0), 5.0)
+    for i, name in enumerate(names):
+        if name in _SPANNING:
             rank[i] = np.where(surviving[i], 1.0, rank[i])
     usual = MAIN[len(estimates[0].sample.frame.drivers)]
     if usual in names:
@@ -342,7 +341,7 @@ def _choose(estimates: tuple[Estimate, ...], surviving: Bools) -> NDArray[np.int
         preferred = np.where(_accelerating(estimates, names, main), 2.0, 0.0)
         rank[main] = np.where(surviving[main], preferred, rank[main])
         for i, item in enumerate(estimates):  # too few sizes for it leave its own special cases
-            special = surviving[i] & ~applicable[main] & (item.law.nested_in == usual)
+            special = surviving[i] & ~applies[main] & (item.law.nested_in == usual)
             rank[i] = np.where(special, 0.5, rank[i])
     aicc = np.stack([e.aicc for e in estimates])
     place = np.argsort(np.argsort(aicc, axis=0), axis=0) / len(names)
